@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * The contract between the daemon, the XDP program and the kernel module.
+ *
+ * Every structure here is shared memory: fixed width, explicit padding, no
+ * pointers, no bitfields. A change of any layout or meaning raises
+ * SLUICE_CONTRACT_VERSION. Lists of numbers are append-only.
+ *
+ * Packet path: exact 5-tuple (sluice_flow) -> transport (sluice_transport)
+ * -> payload type -> stream (sluice_stream) -> SSRC (sluice_ssrc).
+ *
+ * A transport is one secured or plain RTP association: the bundled
+ * DTLS-SRTP association of a browser, or one m-line's port on the SIP side.
+ * A stream is one direction of one m-line; it ties an arriving transport to a
+ * leaving one.
+ */
+#ifndef SLUICE_UAPI_H
+#define SLUICE_UAPI_H
+
+#include <linux/types.h>
+
+#define SLUICE_CONTRACT_VERSION	1
+
+/* ---- limits ---------------------------------------------------------- */
+
+#define SLUICE_MAX_KEYS		8192	/* slots; slot 0 means "plain" */
+#define SLUICE_MAX_TRANSPORTS	8192	/* ids; id 0 is never used */
+#define SLUICE_MAX_STREAMS	16384	/* ids; id 0 is never used */
+#define SLUICE_MAX_SSRCS	65536
+#define SLUICE_MAX_FLOWS	32768
+#define SLUICE_MAX_PORTS	65536
+#define SLUICE_MAX_UFRAGS	16384
+#define SLUICE_MAX_NEXT_HOPS	1024	/* ids; id 0 means "not resolved" */
+
+#define SLUICE_STREAMS_PER_TRANSPORT	8
+#define SLUICE_SSRCS_PER_STREAM	16	/* live sources one stream may learn */
+#define SLUICE_UFRAG_LEN	8	/* ours: exactly 8 ice-chars */
+#define SLUICE_PACKET_MAX	1600	/* largest UDP payload relayed, bytes */
+#define SLUICE_CSRC_MAX		15	/* RFC 3550 5.1: CC is 4 bits */
+#define SLUICE_WINDOW_BITS	128	/* replay window, packets (>= 64, RFC 3711 3.3.2) */
+#define SLUICE_HEARTBEAT_MAX_NS	3000000000ULL
+
+/* ---- addresses and flows --------------------------------------------- */
+
+/* IPv6 in network order; IPv4 as ::ffff:a.b.c.d. */
+struct sluice_addr {
+	__u8 b[16];
+};
+
+/*
+ * Seen from the gateway. A remote_port of 0 is the learning entry of a SIP
+ * side transport: it matches any source port of that address.
+ */
+struct sluice_flow_key {
+	struct sluice_addr local;
+	struct sluice_addr remote;
+	__be16 local_port;
+	__be16 remote_port;
+	__u32 reserved;
+};
+
+#define SLUICE_FLOW_VERIFIED	(1U << 0) /* sent a verified STUN check */
+#define SLUICE_FLOW_SELECTED	(1U << 1) /* the nominated pair */
+#define SLUICE_FLOW_LEARN	(1U << 2) /* source port not learned yet */
+#define SLUICE_FLOW_USER	(1U << 3) /* everything goes to the daemon */
+#define SLUICE_FLOW_RTCP	(1U << 4) /* the RTCP port of a pair */
+
+struct sluice_flow {
+	__u32 transport;
+	__u32 flags;
+	__u32 credential_generation;	/* of the ICE credentials, 1.. */
+	__u32 reserved;
+};
+
+/* ---- the door: ports the gateway owns -------------------------------- */
+
+enum sluice_port_kind {
+	SLUICE_PORT_NONE = 0,
+	SLUICE_PORT_WEB = 1,	/* all browser media: ICE, DTLS, SRTP */
+	SLUICE_PORT_SIP = 2,	/* RTP (and muxed RTCP) of one stream */
+	SLUICE_PORT_SIP_RTCP = 3,
+};
+
+struct sluice_port_key {
+	struct sluice_addr local;
+	__be16 port;
+	__u16 reserved;
+};
+
+struct sluice_port {
+	__u32 kind;		/* enum sluice_port_kind */
+	__u32 transport;	/* SIP kinds: owner */
+};
+
+struct sluice_ufrag_key {
+	char ufrag[SLUICE_UFRAG_LEN];
+};
+
+/* A token bucket of checks that may reach the daemon from unknown tuples. */
+struct sluice_ufrag {
+	__u32 transport;
+	__u32 credential_generation;
+	__u64 bucket_ns;	/* written by the kernel: time credit */
+};
+
+/* ---- keys ------------------------------------------------------------ */
+
+enum sluice_srtp_profile {
+	SLUICE_SRTP_NONE = 0,
+	SLUICE_SRTP_AES128_CM_SHA1_80 = 1,	/* RFC 5764 0x0001 */
+	SLUICE_SRTP_AES128_CM_SHA1_32 = 2,	/* RFC 5764 0x0002 */
+	SLUICE_SRTP_AEAD_AES_128_GCM = 7,	/* RFC 7714 0x0007 */
+	SLUICE_SRTP_AEAD_AES_256_GCM = 8,	/* RFC 7714 0x0008 */
+};
+
+/*
+ * Session keys of one direction (RFC 3711 4.3), ready for use: AES encryption
+ * round keys as big-endian words, the salt left-aligned in 16 bytes, HMAC-SHA1
+ * states after the inner and the outer pad block, the GHASH key as two
+ * host-order halves of H.
+ */
+struct sluice_cipher_key {
+	__u32 round_keys[60];	/* AES-128 uses 44, AES-256 60 */
+	__u8 salt[16];		/* 14 bytes (CM) or 12 bytes (GCM), then 0 */
+	__u32 hmac_inner[5];
+	__u32 hmac_outer[5];
+	__u64 ghash_h[2];	/* [0]: first 8 bytes of H, big-endian value */
+};
+
+struct sluice_key {
+	__u32 profile;		/* enum sluice_srtp_profile */
+	__u32 generation;
+	struct sluice_cipher_key rtp;
+	struct sluice_cipher_key rtcp;
+	__u8 reserved[64];
+};
+
+/* ---- next hops ------------------------------------------------------- */
+
+#define SLUICE_HOP_VALID	(1U << 0)
+#define SLUICE_HOP_VLAN		(1U << 1)
+
+struct sluice_next_hop {
+	__u32 flags;
+	__u32 ifindex;
+	__u8 dst_mac[6];
+	__u8 src_mac[6];
+	__u16 vlan_id;
+	__u16 mtu;
+	__u32 generation;
+};
+
+/* ---- transports ------------------------------------------------------ */
+
+#define SLUICE_TRANSPORT_WEB		(1U << 0) /* else: SIP side */
+#define SLUICE_TRANSPORT_READY		(1U << 1) /* keys and egress known */
+#define SLUICE_TRANSPORT_RTCP_MUX	(1U << 2)
+
+#define SLUICE_NO_STREAM		0xff
+
+/* What a payload type of an arriving packet means. */
+struct sluice_payload {
+	__u8 stream;	/* index into streams[], or SLUICE_NO_STREAM */
+	__u8 out_pt;	/* payload type on the leaving side */
+};
+
+/* Written by the daemon only; replaced as a whole. */
+struct sluice_transport {
+	__u32 flags;
+	__u32 generation;
+	/* where its packets leave: our address first */
+	struct sluice_addr local;
+	struct sluice_addr remote;
+	__be16 local_port;
+	__be16 remote_port;
+	__u32 next_hop;
+	__u32 rx_key;
+	__u32 tx_key;
+	__u8 dscp;
+	__u8 ttl;
+	__u16 reserved;
+	__u32 streams[SLUICE_STREAMS_PER_TRANSPORT]; /* that arrive here */
+	struct sluice_payload payload[128];
+	__u8 reserved2[64];
+};
+
+/* ---- streams and sources --------------------------------------------- */
+
+#define SLUICE_STREAM_ACTIVE	(1U << 0) /* else: dropped, counted as held */
+
+/* Written by the daemon only. */
+struct sluice_stream {
+	__u32 flags;
+	__u32 from;		/* transport of arrival */
+	__u32 to;		/* transport of departure */
+	__u32 out_ssrc;		/* host order; the gateway's own, never 0 */
+	__u32 clock_hz;
+	__u32 generation;
+	__u8 reserved[40];
+};
+
+/*
+ * Outgoing index space of a stream, owned by exactly one backend at a time.
+ * All sources of a stream share it; no index is used twice (RFC 3711 9.1).
+ */
+struct sluice_out_state {
+	__u32 lock;		/* struct bpf_spin_lock in the kernel */
+	__u32 sources;		/* live entries in the SSRC map */
+	__u64 next_index;	/* highest used + 1; 0: nothing sent yet */
+	__u64 window[SLUICE_WINDOW_BITS / 64]; /* bit 0 of [0]: next_index-1 */
+	__u32 current_ssrc;	/* arriving SSRC of the newest packet */
+	__u32 last_timestamp;	/* of the newest packet, as sent */
+	__u64 last_sent_ns;
+	__u64 packets;		/* sent */
+	__u64 bytes;		/* RTP payload bytes sent */
+};
+
+struct sluice_ssrc_key {
+	__u32 transport;	/* of arrival */
+	__u32 ssrc;		/* host order */
+};
+
+/* One arriving source. Index and window move only after authentication. */
+struct sluice_ssrc {
+	__u32 lock;		/* struct bpf_spin_lock in the kernel */
+	__u32 stream;
+	__u64 highest;		/* 48-bit index ROC || SEQ of RFC 3711 3.3.1 */
+	__u64 window[SLUICE_WINDOW_BITS / 64]; /* bit 0 of [0]: highest */
+	__s64 index_delta;	/* out index = in index + index_delta */
+	__u32 timestamp_delta;	/* out timestamp = in + delta (mod 2^32) */
+	__u32 bad_seq;		/* RFC 3550 A.1; > 0xffff: none */
+	__u64 packets;		/* authenticated and accepted */
+	__u64 bytes;		/* RTP payload bytes */
+	__u64 first_index;
+	__u64 last_seen_ns;
+	__u32 last_transit;	/* RFC 3550 A.8, clock units */
+	__u32 jitter_q4;	/* jitter in clock units times 16 */
+	__u64 late;		/* reordered but inside the window */
+	__u64 reserved[4];
+};
+
+/* ---- drop reasons ---------------------------------------------------- */
+
+/* Append-only; names are in SLUICE_DROP_NAMES in the same order. */
+enum sluice_drop {
+	SLUICE_DROP_NONE = 0,		/* not a drop */
+	SLUICE_DROP_SHORT,		/* truncated header */
+	SLUICE_DROP_FRAGMENT,		/* IP fragment to a media port */
+	SLUICE_DROP_NO_FLOW,		/* unknown tuple on a media port */
+	SLUICE_DROP_STUN_BAD,		/* malformed STUN */
+	SLUICE_DROP_STUN_UFRAG,		/* unknown ufrag */
+	SLUICE_DROP_STUN_INTEGRITY,	/* MESSAGE-INTEGRITY or FINGERPRINT */
+	SLUICE_DROP_STUN_RATE,		/* bucket of this ufrag is empty */
+	SLUICE_DROP_DTLS_UNVERIFIED,	/* DTLS from a tuple without a check */
+	SLUICE_DROP_NOT_RTP,		/* no class of RFC 7983 */
+	SLUICE_DROP_WRONG_SOURCE,	/* SIP side: not the SDP's address */
+	SLUICE_DROP_PAYLOAD_TYPE,	/* not negotiated */
+	SLUICE_DROP_NOT_READY,		/* keys or egress not there yet */
+	SLUICE_DROP_HELD,		/* direction is inactive */
+	SLUICE_DROP_AUTH,		/* SRTP authentication failed */
+	SLUICE_DROP_REPLAY,		/* replayed or older than the window */
+	SLUICE_DROP_SEQ_JUMP,		/* plain RTP: first packet after a jump */
+	SLUICE_DROP_OUT_DUPLICATE,	/* outgoing index already used */
+	SLUICE_DROP_SSRC_LIMIT,		/* too many sources in a stream */
+	SLUICE_DROP_TOO_BIG,		/* above SLUICE_PACKET_MAX or the MTU */
+	SLUICE_DROP_NEXT_HOP,		/* egress neighbour unknown */
+	SLUICE_DROP_DAEMON_GONE,	/* needs the daemon; heartbeat is old */
+	SLUICE_DROP_RTCP,		/* malformed or not negotiated RTCP */
+	SLUICE_DROP_REDIRECT,		/* the egress driver refused */
+	SLUICE_DROP_INTERNAL,		/* a helper failed */
+	SLUICE_DROP_SEND,		/* user backend: sendto failed */
+	SLUICE_DROP_KEY_LIMIT,		/* index space of a key exhausted */
+	SLUICE_DROP_MAX
+};
+
+#define SLUICE_DROP_NAMES { \
+	"none", "short", "fragment", "no-flow", "stun-bad", "stun-ufrag", \
+	"stun-integrity", "stun-rate", "dtls-unverified", "not-rtp", \
+	"wrong-source", "payload-type", "not-ready", "held", "auth", \
+	"replay", "seq-jump", "out-duplicate", "ssrc-limit", "too-big", \
+	"next-hop", "daemon-gone", "rtcp", "redirect", "internal", "send", \
+	"key-limit" }
+
+/* ---- counters of the datapath as a whole (per CPU in the kernel) ----- */
+
+enum sluice_counter {
+	SLUICE_COUNT_PASSED_STUN = 0,	/* handed to the daemon */
+	SLUICE_COUNT_PASSED_DTLS,
+	SLUICE_COUNT_PASSED_RTCP,
+	SLUICE_COUNT_PASSED_RTP,	/* user flows and learning */
+	SLUICE_COUNT_RELAYED_WEB,	/* browser to SIP */
+	SLUICE_COUNT_RELAYED_SIP,	/* SIP to browser */
+	SLUICE_COUNT_MAX
+};
+
+/* ---- control entry --------------------------------------------------- */
+
+/* One entry, index 0 of sl_control. */
+struct sluice_control {
+	__u32 contract;		/* SLUICE_CONTRACT_VERSION of the writer */
+	__u32 reserved;
+	__u64 heartbeat_ns;	/* CLOCK_MONOTONIC of the daemon */
+	__u64 boot_id[2];
+};
+
+/* ---- events (ring buffer sl_events) ---------------------------------- */
+
+enum sluice_event_type {
+	SLUICE_EVENT_FIRST_PACKET = 1,
+	SLUICE_EVENT_AUTH_BURST = 2,
+};
+
+struct sluice_event {
+	__u32 type;
+	__u32 transport;
+	__u32 stream;
+	__u32 ssrc;
+	__u64 time_ns;
+};
+
+/* ---- map names (15 characters at most) ------------------------------- */
+
+#define SLUICE_MAP_CONTROL	"sl_control"	/* array[1] */
+#define SLUICE_MAP_FLOWS	"sl_flows"	/* hash */
+#define SLUICE_MAP_PORTS	"sl_ports"	/* hash */
+#define SLUICE_MAP_UFRAGS	"sl_ufrags"	/* hash */
+#define SLUICE_MAP_KEYS		"sl_keys"	/* array */
+#define SLUICE_MAP_TRANSPORTS	"sl_transports"	/* array */
+#define SLUICE_MAP_STREAMS	"sl_streams"	/* array */
+#define SLUICE_MAP_OUT		"sl_out"	/* array, by stream id */
+#define SLUICE_MAP_SSRCS	"sl_ssrcs"	/* hash */
+#define SLUICE_MAP_NEXT_HOPS	"sl_next_hops"	/* array */
+#define SLUICE_MAP_DROPS	"sl_drops"	/* per-CPU array, by reason */
+#define SLUICE_MAP_COUNTERS	"sl_counters"	/* per-CPU array */
+#define SLUICE_MAP_EVENTS	"sl_events"	/* ring buffer */
+
+_Static_assert(sizeof(struct sluice_addr) == 16, "sluice_addr");
+_Static_assert(sizeof(struct sluice_flow_key) == 40, "sluice_flow_key");
+_Static_assert(sizeof(struct sluice_flow) == 16, "sluice_flow");
+_Static_assert(sizeof(struct sluice_cipher_key) == 312, "sluice_cipher_key");
+_Static_assert(sizeof(struct sluice_key) == 696, "sluice_key");
+_Static_assert(sizeof(struct sluice_next_hop) == 28, "sluice_next_hop");
+_Static_assert(sizeof(struct sluice_transport) == 412, "sluice_transport");
+_Static_assert(sizeof(struct sluice_stream) == 64, "sluice_stream");
+_Static_assert(sizeof(struct sluice_out_state) == 64, "sluice_out_state");
+_Static_assert(sizeof(struct sluice_ssrc) == 128, "sluice_ssrc");
+
+#endif

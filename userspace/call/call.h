@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The back-to-back user agent: a call joins leg A (who called) and leg B (who
+ * is called). One leg is a browser, the other the SIP side. Signalling thread.
+ */
+#ifndef CALL_CALL_H
+#define CALL_CALL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/queue.h"
+#include "media/media.h"
+#include "sip/transaction.h"
+
+struct calls;
+struct registrar;
+
+struct calls_settings {
+	struct loop *loop;
+	struct media *media;
+	struct registrar *registrar;
+	const char *pbx;
+	bool check_from;
+	uint32_t no_answer_ms;		/* 180000 */
+};
+
+int calls_create(const struct calls_settings *s, struct calls **ret);
+/* Needs the stack for answers; set once after sip_stack_create(). */
+void calls_set_stack(struct calls *c, struct sip_stack *stack);
+void calls_free(struct calls *c);
+
+/* From struct sip_user, for what is not REGISTER. */
+void calls_request(struct calls *c, struct sip_server *st);
+void calls_cancelled(struct calls *c, struct sip_server *st);
+void calls_ack(struct calls *c, const struct sip_msg *ack,
+	       const struct sip_target *from);
+void calls_ack_missing(struct calls *c, struct sip_server *st);
+void calls_stray_2xx(struct calls *c, const struct sip_msg *response,
+		     const struct sip_target *from);
+/* From the media thread's queue (enum media_message). */
+void calls_media_message(struct calls *c, const struct message *m);
+/* Browser connection gone, or a new one took over its registrations. */
+void calls_conn_closed(struct calls *c, uint64_t conn);
+
+/* Ends a call with BYE or 5xx on both legs. Id or unique prefix, Call-ID, user.
+ * -ENOENT, -EEXIST (ambiguous).
+ */
+int calls_terminate(struct calls *c, const char *id, const char *cause);
+/* No new calls (503); cb once the last is gone. */
+void calls_drain(struct calls *c, void (*cb)(void *arg), void *arg);
+void calls_terminate_all(struct calls *c, const char *cause);
+
+/* ---- for ctl/ -------------------------------------------------------- */
+
+struct call_leg_info {
+	bool is_web;
+	char uri[256];		/* of the party */
+	char call_id[256];
+	char peer[64];		/* flow's or trunk's address */
+	const char *state;	/* of the leg */
+};
+
+struct call_info {
+	char id[MEDIA_CALL_ID_LEN];
+	const char *state;	/* "setup", "ringing", "up", "ending" */
+	const char *direction;	/* "web-to-sip", "sip-to-web" */
+	uint64_t started_wall_ms;
+	uint64_t age_ms;
+	uint64_t setup_ms;	/* INVITE to answer, 0: not answered */
+	uint64_t answer_to_audio_ms; /* 0: none yet */
+	struct call_leg_info a, b;
+	bool has_media;
+	struct media_figures media;
+};
+
+/* Until each() returns false. The pointer is valid during the call only. */
+void calls_each(struct calls *c, bool (*each)(void *arg,
+		const struct call_info *info), void *arg);
+
+struct calls_stats {
+	uint32_t live, up;
+	uint64_t attempts, answered, failed_by_us;
+	uint64_t ended[8];
+};
+
+void calls_stats(const struct calls *c, struct calls_stats *ret);
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every quantity that a peer controls, with its limit. What lies in shared
+ * memory has its limits in bpf/uapi/sluice.h.
+ */
+#ifndef CORE_LIMITS_H
+#define CORE_LIMITS_H
+
+/* Browser side, wss/ */
+#define LIMIT_WSS_CLIENTS		20000	/* connections of all workers */
+#define LIMIT_WSS_CLIENTS_PER_IP	1000
+#define LIMIT_WSS_MESSAGE_BYTES		65536	/* a reassembled message */
+#define LIMIT_WSS_FRAGMENTS		64	/* frames of one message */
+#define LIMIT_WSS_OUTPUT_BYTES		262144	/* queued towards one client */
+#define LIMIT_WSS_HANDSHAKE_MS		10000	/* TLS and upgrade */
+#define LIMIT_WSS_PING_MS		25000	/* silence before a ping */
+#define LIMIT_WSS_IDLE_MS		60000	/* silence before a close */
+#define LIMIT_WSS_MESSAGES_PER_S	200	/* from one client */
+#define LIMIT_HTTP_HEADER_BYTES		8192
+#define LIMIT_QUEUE_TO_SIGNALLING	65536	/* messages */
+#define LIMIT_QUEUE_TO_WORKER		65536
+#define LIMIT_QUEUE_TO_MEDIA		65536
+
+/* SIP, sip/ */
+#define LIMIT_SIP_MESSAGE_BYTES		65536
+#define LIMIT_SIP_HEADER_BYTES		32768	/* all headers */
+#define LIMIT_SIP_HEADERS		128
+#define LIMIT_SIP_BODY_BYTES		32768
+#define LIMIT_SIP_TRANSACTIONS		50000
+#define LIMIT_SIP_ROUTES		16
+
+/* SDP, sdp/ */
+#define LIMIT_SDP_BYTES			32768
+#define LIMIT_SDP_LINES			1024
+#define LIMIT_SDP_MEDIA			8
+#define LIMIT_SDP_CODECS		32	/* payload types of an m-line */
+#define LIMIT_SDP_CANDIDATES		64
+
+/* Calls and registrations */
+#define LIMIT_CALLS			4000
+#define LIMIT_CALLS_PER_CLIENT		32
+#define LIMIT_REGISTRATIONS		20000
+#define LIMIT_BINDINGS_PER_AOR		10
+#define LIMIT_AORS_PER_CLIENT		16
+
+/* Media */
+#define LIMIT_MEDIA_SESSIONS		4000
+#define LIMIT_ICE_REMOTE_TUPLES		16	/* verified pairs of a session */
+#define LIMIT_DTLS_MTU			1200	/* bytes of a DTLS datagram */
+#define LIMIT_DTLS_HANDSHAKE_MS		30000
+
+/* Control */
+#define LIMIT_CTL_CLIENTS		32
+#define LIMIT_CTL_LINE_BYTES		65536
+
+#endif

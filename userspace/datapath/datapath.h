@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where media flows. One front, two backends behind one table of operations:
+ * "xdp" (the kernel) and "user" (sockets of the media thread). Both work on
+ * the contract's structures (bpf/uapi/sluice.h) under the same ids, so that a
+ * stream can move between them (freeze here, add there).
+ *
+ * The user backend is always open: what the kernel passes up (STUN, DTLS,
+ * RTCP, flows marked SLUICE_FLOW_USER) ends there. Door entries (ports,
+ * ufrags) and flows go to every open backend; keys, transports, streams and
+ * their state only to the backend that owns the session.
+ *
+ * Called on the media thread only, except datapath_open(), _close() and the
+ * readers marked "any thread".
+ */
+#ifndef DATAPATH_DATAPATH_H
+#define DATAPATH_DATAPATH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/addr.h"
+#include "uapi/sluice.h"
+
+struct datapath;
+
+enum datapath_backend { DATAPATH_USER = 0, DATAPATH_XDP = 1,
+			DATAPATH_BACKENDS = 2 };
+
+/* One row of `show drops|datapath`. */
+struct datapath_totals {
+	uint64_t drops[SLUICE_DROP_MAX];
+	uint64_t counters[SLUICE_COUNT_MAX];
+};
+
+struct datapath_stream_stats {
+	uint64_t packets;	/* sent out of this stream */
+	uint64_t bytes;		/* RTP payload bytes sent */
+	uint64_t received;	/* accepted packets, all sources */
+	uint64_t lost;		/* expected - received, all sources */
+	uint64_t late;		/* reordered inside the window */
+	uint64_t last_seen_ns;	/* CLOCK_MONOTONIC, 0: never */
+	uint32_t jitter_us;	/* of the current source */
+	uint32_t in_ssrc;	/* current source, host order; 0: none */
+	uint32_t out_ssrc;
+};
+
+/* State moved by freeze: the out index and the sources of one stream. */
+struct datapath_stream_state {
+	struct sluice_out_state out;
+	uint32_t source_count;
+	struct sluice_ssrc_key source_keys[SLUICE_SSRCS_PER_STREAM];
+	struct sluice_ssrc sources[SLUICE_SSRCS_PER_STREAM];
+};
+
+/*
+ * The table a backend implements. Ids come from the caller and lie in the
+ * contract's ranges. All return 0 or -errno; -EOPNOTSUPP means "not this
+ * backend", and nothing was changed. A NULL value removes (and zeroises).
+ */
+struct datapath_ops {
+	const char *name;
+	void (*close)(void *backend);
+	int (*port_set)(void *backend, const struct sluice_port_key *key,
+			const struct sluice_port *port);
+	int (*ufrag_set)(void *backend, const struct sluice_ufrag_key *key,
+			 const struct sluice_ufrag *ufrag);
+	int (*flow_set)(void *backend, const struct sluice_flow_key *key,
+			const struct sluice_flow *flow);
+	int (*key_set)(void *backend, uint32_t slot,
+		       const struct sluice_key *key);
+	/* Resolves the next hop of (local, remote); keeps following it. */
+	int (*transport_set)(void *backend, uint32_t id,
+			     const struct sluice_transport *transport);
+	/* state: NULL for a new stream; on update (same id) must be NULL. */
+	int (*stream_set)(void *backend, uint32_t id,
+			  const struct sluice_stream *stream,
+			  const struct datapath_stream_state *state);
+	/* Stops forwarding, then hands the state over and forgets it. */
+	int (*stream_freeze)(void *backend, uint32_t id,
+			     struct datapath_stream_state *ret);
+	int (*stream_stats)(void *backend, uint32_t id,
+			    struct datapath_stream_stats *ret);
+	int (*totals)(void *backend, struct datapath_totals *ret);
+	/* About once a second: heartbeat, neighbours, expiry. */
+	void (*tick)(void *backend);
+};
+
+/* What the user backend needs of the media thread's sockets. */
+struct datapath_socket_ops {
+	/*
+	 * Send from one of our ports (local.port) to remote; -errno on failure.
+	 */
+	int (*send)(void *arg, const struct addr *local,
+		    const struct addr *remote, const void *data, size_t len);
+	void *arg;
+};
+
+struct datapath_config {
+	/* "auto": kernel if it works; "xdp": fail if it does not; "user". */
+	enum { DATAPATH_WANT_AUTO, DATAPATH_WANT_XDP,
+	       DATAPATH_WANT_USER } want;
+	struct addr web;	/* addresses whose interfaces are attached */
+	struct addr sip;
+	const char *pin_dir;	/* bpffs folder, made if missing */
+	const char *object;	/* path of sluice_xdp.bpf.o */
+	struct datapath_socket_ops sockets;
+};
+
+/*
+ * Opens the backends; logs which one serves and why. With "auto" a failure of
+ * XDP is a warning and the user backend serves; with "xdp" it is the error.
+ * Needs CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON for XDP.
+ */
+int datapath_open(const struct datapath_config *config, struct datapath **ret);
+void datapath_close(struct datapath *dp);	/* accepts NULL */
+
+/* The backend new sessions are tried on first. Any thread. */
+enum datapath_backend datapath_preferred(const struct datapath *dp);
+/* One line: why this backend, which interfaces, native or generic. Any thread. */
+const char *datapath_reason(const struct datapath *dp);
+
+/* Any thread. Row names: SLUICE_DROP_NAMES. */
+struct datapath_interface {
+	char name[16];
+	char mode[16];		/* "native", "generic" */
+	char attach[16];	/* "link", "dispatcher" */
+	uint32_t program_id;
+};
+int datapath_interfaces(const struct datapath *dp,
+			struct datapath_interface *ret, size_t max);
+
+/* Id allocation, common to the backends; 0 when exhausted. */
+uint32_t datapath_key_alloc(struct datapath *dp);
+uint32_t datapath_transport_alloc(struct datapath *dp);
+uint32_t datapath_stream_alloc(struct datapath *dp);
+void datapath_key_release(struct datapath *dp, uint32_t slot);
+void datapath_transport_release(struct datapath *dp, uint32_t id);
+void datapath_stream_release(struct datapath *dp, uint32_t id);
+
+/* To every open backend. */
+int datapath_port_set(struct datapath *dp, const struct sluice_port_key *key,
+		      const struct sluice_port *port);
+int datapath_ufrag_set(struct datapath *dp, const struct sluice_ufrag_key *key,
+		       const struct sluice_ufrag *ufrag);
+/* owner's flow; the others get it marked SLUICE_FLOW_USER. */
+int datapath_flow_set(struct datapath *dp, enum datapath_backend owner,
+		      const struct sluice_flow_key *key,
+		      const struct sluice_flow *flow);
+
+/* To one backend. -EOPNOTSUPP: try the other. */
+int datapath_key_set(struct datapath *dp, enum datapath_backend b,
+		     uint32_t slot, const struct sluice_key *key);
+int datapath_transport_set(struct datapath *dp, enum datapath_backend b,
+			   uint32_t id, const struct sluice_transport *t);
+int datapath_stream_set(struct datapath *dp, enum datapath_backend b,
+			uint32_t id, const struct sluice_stream *stream,
+			const struct datapath_stream_state *state);
+int datapath_stream_freeze(struct datapath *dp, enum datapath_backend b,
+			   uint32_t id, struct datapath_stream_state *ret);
+int datapath_stream_stats(struct datapath *dp, enum datapath_backend b,
+			  uint32_t id, struct datapath_stream_stats *ret);
+
+/*
+ * A datagram that a media socket received, RTP or SRTP by its first byte
+ * (RFC 7983). The user backend relays it or counts a drop; the buffer is
+ * overwritten. Returns 0 or the enum sluice_drop.
+ */
+int datapath_user_input(struct datapath *dp, const struct addr *local,
+			const struct addr *remote, uint8_t *data, size_t len,
+			size_t capacity);
+/* Counts a drop the media thread decided (STUN, DTLS, sources). */
+void datapath_count_drop(struct datapath *dp, enum sluice_drop reason);
+void datapath_count(struct datapath *dp, enum sluice_counter counter);
+
+int datapath_totals(struct datapath *dp, struct datapath_totals *ret);
+void datapath_tick(struct datapath *dp);
+
+/* struct addr <-> contract. */
+struct sluice_addr datapath_addr(const struct addr *a);
+struct sluice_flow_key datapath_flow_key(const struct addr *local,
+					 const struct addr *remote);
+
+#endif

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Media sessions: one per leg pair (browser leg, SIP leg). The media thread
+ * owns the sockets, ICE-lite, DTLS-SRTP, RTCP and the datapath; the signalling
+ * thread opens, configures and closes sessions by id and hears of them by
+ * messages. Nothing here knows SIP or calls.
+ *
+ * All functions are called on the signalling thread.
+ */
+#ifndef MEDIA_MEDIA_H
+#define MEDIA_MEDIA_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/addr.h"
+#include "core/queue.h"
+#include "datapath/datapath.h"
+
+#define MEDIA_STREAMS		SLUICE_STREAMS_PER_TRANSPORT	/* m-lines */
+#define MEDIA_PAYLOADS		32	/* payload types of one m-line */
+#define MEDIA_CALL_ID_LEN	16
+
+struct media;
+
+struct media_settings {
+	struct addr web;		/* bind address and port of browser media */
+	struct addr web_public;		/* advertised; same as web if not NATed */
+	struct addr sip;		/* bind address of RTP ports; port unused */
+	uint16_t rtp_port_min;		/* even */
+	uint16_t rtp_port_max;
+	struct datapath_config datapath; /* .sockets is filled in by media */
+	/* The DTLS identity: PEM files, made at first start if missing. */
+	const char *certificate;
+	const char *private_key;
+	/* SRTP profiles in order of preference, 0-terminated. */
+	uint16_t srtp_profiles[5];	/* enum sluice_srtp_profile */
+	uint32_t web_timeout_ms;	/* no authenticated packet: lost (30000) */
+	uint32_t sip_timeout_ms;	/* no RTP nor RTCP while active (60000); 0: off */
+};
+
+/*
+ * Binds the browser port, opens the datapath, starts the thread. Messages
+ * (enum media_message) go to `events`, owned by the caller. Errors are logged
+ * with the address or file they concern.
+ */
+int media_start(const struct media_settings *settings, struct queue *events,
+		struct media **ret);
+/* Ends every session, stops the thread, detaches the datapath. */
+void media_stop(struct media *m);
+
+/* Name for log lines: shown until the settings of the session say more. */
+struct media_open {
+	char call[MEDIA_CALL_ID_LEN];
+	uint32_t stream_count;		/* m-lines, 1..MEDIA_STREAMS */
+	bool rtcp_ports;		/* reserve RTP and RTCP port pairs */
+};
+
+/* What the SDP of both legs announces. Stable for the session's life. */
+struct media_local {
+	uint32_t id;			/* never 0 */
+	struct addr web;		/* public address and port */
+	char ufrag[SLUICE_UFRAG_LEN + 1];
+	char password[33];
+	char fingerprint[128];		/* "sha-256 AA:BB:..." */
+	char cname[17];
+	uint32_t web_ssrc[MEDIA_STREAMS];	/* sent towards the browser */
+	uint32_t sip_ssrc[MEDIA_STREAMS];	/* sent towards the SIP side */
+	struct addr sip[MEDIA_STREAMS];		/* RTP; RTCP is port + 1 */
+};
+
+/*
+ * Takes ports and credentials. -EMFILE: no RTP port left; -ENOSPC:
+ * LIMIT_MEDIA_SESSIONS.
+ */
+int media_open(struct media *m, const struct media_open *open,
+	       struct media_local *ret);
+/* More m-lines in a re-offer; keeps what is there. */
+int media_extend(struct media *m, uint32_t id, uint32_t stream_count,
+		 struct media_local *ret);
+
+enum media_dtls_role { MEDIA_DTLS_SERVER = 0,	/* we are a=setup:passive */
+		       MEDIA_DTLS_CLIENT = 1 };	/* we are a=setup:active */
+
+struct media_payload {
+	uint8_t web_rx;		/* PT in packets from the browser */
+	uint8_t sip_tx;		/* the same codec's PT towards the SIP side */
+	uint8_t sip_rx;		/* PT in packets from the SIP side */
+	uint8_t web_tx;		/* PT towards the browser */
+	uint32_t clock_hz;
+	char name[20];		/* encoding name, for show and logs */
+};
+
+struct media_stream_config {
+	bool enabled;			/* false: m-line rejected */
+	bool web_to_sip;		/* direction allowed by both SDPs */
+	bool sip_to_web;
+	bool sip_rtcp_mux;
+	char kind[12];			/* "audio", "video" */
+	struct addr sip_remote;		/* of the SIP side's SDP; may be unset */
+	struct addr sip_remote_rtcp;	/* unset: port + 1, or the mux */
+	uint32_t payload_count;
+	struct media_payload payload[MEDIA_PAYLOADS];
+};
+
+/* The whole wanted state; sent again after every new SDP. */
+struct media_config {
+	bool has_web;			/* the browser's SDP is known */
+	enum media_dtls_role role;
+	char remote_ufrag[257];		/* RFC 8839: 4 to 256 ice-chars */
+	char remote_password[257];
+	char fingerprint_hash[16];	/* "sha-256", "sha-384", "sha-512" */
+	uint8_t fingerprint[64];
+	uint32_t fingerprint_len;
+	uint32_t stream_count;
+	struct media_stream_config stream[MEDIA_STREAMS];
+};
+
+/* Asynchronous: a failure comes as MEDIA_FAILED. -EINVAL: unknown id. */
+int media_configure(struct media *m, uint32_t id,
+		    const struct media_config *config);
+/* Always answered by MEDIA_CLOSED with the last figures. */
+void media_close(struct media *m, uint32_t id);
+
+/* ---- messages to the signalling thread ------------------------------- */
+
+enum media_message {
+	MEDIA_ICE_SELECTED = 1,	/* struct media_event: pair nominated */
+	MEDIA_DTLS_DONE,	/* keys installed; detail: profile name */
+	MEDIA_FIRST_PACKET,	/* side says from where */
+	MEDIA_FAILED,		/* detail says why: "dtls: ...", "ports ..." */
+	MEDIA_LOST,		/* side went silent for its timeout */
+	MEDIA_STATS,		/* struct media_figures, about each second */
+	MEDIA_CLOSED,		/* struct media_figures, last of its session */
+};
+
+enum media_side { MEDIA_SIDE_WEB = 0, MEDIA_SIDE_SIP = 1 };
+
+struct media_event {
+	uint32_t id;
+	uint32_t side;		/* enum media_side */
+	struct addr peer;
+	uint64_t time_ms;	/* CLOCK_MONOTONIC */
+	char detail[128];
+};
+
+struct media_stream_figures {
+	char kind[12];
+	char codec[20];		/* of the newest packet, or first negotiated */
+	struct datapath_stream_stats web_to_sip;
+	struct datapath_stream_stats sip_to_web;
+	struct addr sip_local;
+	struct addr sip_remote;	/* as learned */
+};
+
+struct media_figures {
+	uint32_t id;
+	uint32_t backend;	/* enum datapath_backend */
+	char backend_reason[64]; /* why not the preferred one; else "" */
+	char profile[32];	/* SRTP profile name; "" before DTLS */
+	struct addr web_remote;	/* selected pair */
+	uint64_t ice_selected_ms; /* CLOCK_MONOTONIC, 0: not yet */
+	uint64_t dtls_done_ms;
+	uint64_t first_web_ms;	/* first authenticated media packet */
+	uint64_t first_sip_ms;
+	uint32_t stream_count;
+	struct media_stream_figures stream[MEDIA_STREAMS];
+};
+
+/* Whole datapath, refreshed each second by the media thread. Any thread. */
+void media_totals(struct media *m, struct datapath_totals ret[DATAPATH_BACKENDS]);
+const struct datapath *media_datapath(const struct media *m);
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From one leg's description to the other's. An offer from leg A becomes the
+ * offer towards leg B in B's profile; B's answer becomes the answer towards A,
+ * fitting A's offer m-line by m-line (RFC 3264). Pure: no sockets, no state
+ * but what is passed in.
+ */
+#ifndef SDP_NEGO_H
+#define SDP_NEGO_H
+
+#include "sdp/sdp.h"
+
+enum sdp_profile {
+	SDP_PROFILE_WEB,	/* UDP/TLS/RTP/SAVPF, ICE, DTLS, mux, BUNDLE */
+	SDP_PROFILE_PLAIN,	/* RTP/AVP, nothing else */
+};
+
+/* The gateway's own side, from media_open(). */
+struct sdp_local {
+	struct addr web;		/* one port for all, RFC 9143 */
+	char ufrag[32], password[64];
+	struct sdp_fingerprint fingerprint;
+	char cname[64];
+	uint32_t web_ssrc[LIMIT_SDP_MEDIA];
+	struct addr sip[LIMIT_SDP_MEDIA];	/* RTP; RTCP is port + 1 */
+	uint64_t session_id, session_version;	/* o= of the leg printed for */
+};
+
+/*
+ * What `from` offers, said to a leg of profile `to`. Payload types are kept
+ * unless two m-lines of a web offer would share one. Towards web: static
+ * payload types get their rtpmap, a=mid is made if missing, setup is actpass,
+ * rtcp-fb nack pli / ccm fir for video when the other side cannot be asked is
+ * left out. Towards plain: no ICE, DTLS, mux (a=rtcp-mux is offered only with
+ * offer_mux), mid, group, extmap, msid, ssrc, rtcp-fb; RTX, RED, ULPFEC, CN
+ * above 8 kHz and what is no RTP m-line (port 0) are left out.
+ * -ENOTSUP: nothing in it that the gateway can carry (488).
+ */
+int sdp_make_offer(const struct sdp *from, enum sdp_profile to,
+		   const struct sdp_local *local, struct sdp **ret);
+
+/*
+ * from_offer: A's offer; to_offer: what was sent to B; to_answer: B's answer.
+ * The result has A's m-lines in A's order and A's payload types; m-lines that
+ * B refused have port 0. Towards web: setup passive if A said actpass or
+ * active, active if A said passive. -EINVAL: the answer does not fit the offer
+ * (reason of 128 bytes says why); -ENOTSUP: no m-line is left.
+ */
+int sdp_make_answer(const struct sdp *from_offer, const struct sdp *to_offer,
+		    const struct sdp *to_answer, enum sdp_profile from_profile,
+		    const struct sdp_local *local, struct sdp **ret,
+		    char *reason);
+
+/* One codec's payload types; see struct media_payload. */
+struct sdp_payload_map {
+	uint8_t a_rx;	/* arriving from A */
+	uint8_t b_tx;	/* sent to B */
+	uint8_t b_rx;	/* arriving from B */
+	uint8_t a_tx;	/* sent to A */
+	uint32_t clock_hz;
+	char name[20];
+};
+
+struct sdp_stream_map {
+	bool enabled;
+	bool a_to_b, b_to_a;	/* both descriptions allow it */
+	uint32_t payload_count;
+	struct sdp_payload_map payload[LIMIT_SDP_CODECS];
+};
+
+/* After a complete exchange: how packets of each m-line are to be carried. */
+int sdp_map_streams(const struct sdp *a_offer, const struct sdp *a_answer,
+		    const struct sdp *b_offer, const struct sdp *b_answer,
+		    struct sdp_stream_map ret[LIMIT_SDP_MEDIA],
+		    uint32_t *ret_count);
+
+#endif

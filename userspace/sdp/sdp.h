@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Session descriptions (RFC 8866) as a tree of ours: parsed, changed, printed.
+ * Nothing of a peer's text is passed on but what the tree holds.
+ */
+#ifndef SDP_SDP_H
+#define SDP_SDP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/addr.h"
+#include "core/limits.h"
+
+enum sdp_direction {	/* bit 0: sends, bit 1: receives */
+	SDP_INACTIVE = 0, SDP_SENDONLY = 1, SDP_RECVONLY = 2, SDP_SENDRECV = 3
+};
+
+enum sdp_setup { SDP_SETUP_NONE = 0, SDP_SETUP_ACTPASS, SDP_SETUP_ACTIVE,
+		 SDP_SETUP_PASSIVE, SDP_SETUP_HOLDCONN };
+
+struct sdp_codec {
+	uint8_t pt;
+	char name[20];		/* encoding name as written; static PTs filled in */
+	uint32_t clock_hz;
+	uint8_t channels;	/* 1 unless stated */
+	char fmtp[512];		/* parameters, "" if none */
+	uint32_t feedback;	/* bits of enum sdp_feedback */
+};
+
+enum sdp_feedback {		/* RFC 4585, 5104; what the gateway knows */
+	SDP_FB_NACK = 1, SDP_FB_PLI = 2, SDP_FB_FIR = 4, SDP_FB_REMB = 8,
+	SDP_FB_TRANSPORT_CC = 16,
+};
+
+struct sdp_fingerprint {
+	char hash[16];		/* lower case: "sha-256" */
+	uint8_t digest[64];
+	uint32_t len;		/* 0: none */
+};
+
+struct sdp_media {
+	char kind[16];		/* "audio", "video", "application", ... */
+	char proto[32];		/* "RTP/AVP", "UDP/TLS/RTP/SAVPF", ... */
+	uint16_t port;		/* 0: rejected (or bundle-only) */
+	bool bundle_only;
+	struct addr addr;	/* c= in force, port from m=; may be unset */
+	char connection_host[64]; /* c= as written, if it is a name */
+	bool is_rtp;		/* proto is one of the RTP profiles */
+	enum sdp_direction direction;
+	char mid[32];		/* "" if none */
+	bool rtcp_mux;
+	bool rtcp_rsize;
+	struct addr rtcp;	/* a=rtcp, if given */
+	char ice_ufrag[257], ice_pwd[257];	/* media or session level */
+	bool ice_lite;
+	struct sdp_fingerprint fingerprint;	/* media or session level */
+	enum sdp_setup setup;
+	uint32_t ptime_ms, maxptime_ms;		/* 0: none */
+	uint32_t bandwidth_as_kbps, bandwidth_tias_bps;	/* 0: none */
+	uint32_t ssrc;		/* first a=ssrc, 0: none */
+	char cname[64];
+	bool has_sdes;		/* a=crypto present */
+	/* an m-line the gateway cannot carry: formats kept as written */
+	char raw_formats[256];
+	uint32_t codec_count;
+	struct sdp_codec codec[LIMIT_SDP_CODECS];
+	/* printing only, web profile: */
+	char msid[80];
+	uint32_t candidate_count;
+	struct addr candidate[4];	/* host candidates, component 1, UDP */
+};
+
+struct sdp {
+	char origin_user[64];
+	uint64_t session_id, session_version;
+	struct addr origin_addr;
+	char session_name[64];
+	bool ice_lite;
+	bool has_bundle;	/* a=group:BUNDLE naming at least one mid */
+	char bundle_mids[256];	/* the mids, space separated */
+	uint32_t media_count;
+	struct sdp_media media[LIMIT_SDP_MEDIA];
+};
+
+/*
+ * -EINVAL: not SDP; -E2BIG: above a limit of core/limits.h; -ENOMEM. On error
+ * `reason` (of 128 bytes, may be NULL) says what and on which line.
+ */
+int sdp_parse(const char *text, size_t len, struct sdp **ret, char *reason);
+void sdp_free(struct sdp *s);	/* accepts NULL */
+struct sdp *sdp_copy(const struct sdp *s);
+/* CRLF text, to be freed by the caller; NULL if memory is out. */
+char *sdp_print(const struct sdp *s);
+
+const struct sdp_codec *sdp_codec_by_pt(const struct sdp_media *m, uint8_t pt);
+/* Same encoding name (no case), clock, channels and compatible fmtp. */
+bool sdp_codec_same(const struct sdp_codec *a, const struct sdp_codec *b);
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Dialogs (RFC 3261 12): plain data, storable, the same for both engines.
+ */
+#ifndef SIP_DIALOG_H
+#define SIP_DIALOG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/limits.h"
+#include "sip/message.h"
+#include "sip/transaction.h"
+
+struct sip_dialog {
+	bool is_uac;			/* we sent the request that made it */
+	bool confirmed;
+	char *call_id;
+	char *local_tag, *remote_tag;	/* remote_tag NULL until known */
+	char *local_value, *remote_value; /* From/To values without tags */
+	char *remote_target;		/* Contact URI of the peer */
+	char *contact;			/* ours: "<sip:...>" */
+	char *routes[LIMIT_SIP_ROUTES + 1]; /* NULL-terminated route set */
+	uint32_t local_cseq;		/* last used; 0: none yet */
+	uint32_t remote_cseq;		/* last seen */
+	uint32_t invite_cseq;		/* of the INVITE that made it, for ACK */
+	struct sip_target peer;		/* flow or trunk requests go to */
+};
+
+/* As UAS: from the INVITE; local_tag is made. 12.1.1 */
+int sip_dialog_uas(const struct sip_msg *request,
+		   const struct sip_target *source, const char *contact,
+		   struct sip_dialog **ret);
+/* As UAC: from the request about to leave; 12.1.2 */
+int sip_dialog_uac(const struct sip_msg *request, const struct sip_target *to,
+		   const char *contact, struct sip_dialog **ret);
+/* A 1xx with a tag or a 2xx: remote tag, target, route set (reversed). */
+int sip_dialog_response(struct sip_dialog *d, const struct sip_msg *response);
+/* Target refresh by a re-INVITE or UPDATE (request or 2xx). */
+int sip_dialog_refresh(struct sip_dialog *d, const struct sip_msg *m);
+void sip_dialog_free(struct sip_dialog *d);	/* accepts NULL */
+
+/* Does this in-dialog request belong to d? (Call-ID and both tags) */
+bool sip_dialog_matches(const struct sip_dialog *d, const struct sip_msg *m);
+/* CSeq order of a request: 0, or -EINVAL (500, 12.2.2); remembers it. */
+int sip_dialog_check_cseq(struct sip_dialog *d, const struct sip_msg *request);
+
+/*
+ * A request inside the dialog: method, body and Content-Type by `r`, the rest
+ * by the dialog (r's other members are ignored but extra_headers,
+ * max_forwards, end_to_end_digest). ACK takes the INVITE's CSeq number.
+ */
+int sip_dialog_request(struct sip_dialog *d, const struct sip_request *r,
+		       const struct sip_msg *src, struct sip_msg **ret);
+
+#endif

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Transactions (RFC 3261 17) behind one interface with two engines: sofia's
+ * nta for trunks (UDP, TCP), our own for WebSocket flows (reliable: no
+ * retransmission timers). Everything runs on the signalling thread.
+ */
+#ifndef SIP_TRANSACTION_H
+#define SIP_TRANSACTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/addr.h"
+#include "core/loop.h"
+#include "sip/message.h"
+
+struct sip_stack;
+struct sip_server;	/* a request that we answer */
+struct sip_client;	/* a request that we sent */
+
+/* Where a request came from or goes to. */
+struct sip_target {
+	bool is_ws;
+	uint64_t conn;		/* is_ws: wss connection */
+	char uri[256];		/* else: next hop, "sip:198.51.100.10:5060;transport=udp" */
+	struct addr peer;	/* of a received request */
+};
+
+/* Implemented by the layer above (main.c dispatches to call/, registrar/). */
+struct sip_user {
+	void *arg;
+	/*
+	 * Every request but ACK and CANCEL. The server is answered by
+	 * sip_server_reply() with a final response, now or later; it is freed by
+	 * the stack some time after that.
+	 */
+	void (*request)(void *arg, struct sip_server *st);
+	/* A CANCEL matched this INVITE (200 to the CANCEL is already sent). */
+	void (*cancelled)(void *arg, struct sip_server *st);
+	/* ACK of a 2xx. */
+	void (*ack)(void *arg, const struct sip_msg *ack,
+		    const struct sip_target *from);
+	/* No ACK for a 2xx that was sent (64*T1). */
+	void (*ack_missing)(void *arg, struct sip_server *st);
+	/* A 2xx to INVITE that matches no live client (a fork's second, or a
+	 * retransmission after sip_client_free()): ACK it again, or ACK and BYE.
+	 */
+	void (*stray_2xx)(void *arg, const struct sip_msg *response,
+			  const struct sip_target *from);
+	/* SIP-side request from an address that is neither the PBX's nor
+	 * allowed was dropped; already counted and logged.
+	 */
+};
+
+struct sip_settings {
+	struct addr listen;		/* SIP side, UDP and TCP */
+	const char *pbx;		/* URI of the PBX */
+	const struct addr_net *allow;	/* besides what pbx resolves to */
+	size_t allow_count;
+	const char *user_agent;		/* "sluice/..." */
+	/* Sends text on a WebSocket flow (wss_send). */
+	int (*ws_send)(void *arg, uint64_t conn, const void *data, size_t len);
+	void *ws_arg;
+	/* Every message in and out, for trace; may be NULL. */
+	void (*trace)(void *arg, bool sent, const struct sip_target *peer,
+		      const char *text, size_t len);
+	void *trace_arg;
+};
+
+int sip_stack_create(struct loop *loop, const struct sip_settings *settings,
+		     const struct sip_user *user, struct sip_stack **ret);
+/* Pending transactions are dropped silently. Accepts NULL. */
+void sip_stack_free(struct sip_stack *s);
+
+/* A filtered message of a WebSocket flow. Parses, matches, calls the user. */
+void sip_stack_ws_received(struct sip_stack *s, uint64_t conn,
+			   const struct addr *peer, const char *data,
+			   size_t len);
+/* The flow is gone: its client transactions fail with 503. */
+void sip_stack_ws_closed(struct sip_stack *s, uint64_t conn);
+
+/* ---- server side ----------------------------------------------------- */
+
+const struct sip_msg *sip_server_request(const struct sip_server *st);
+const struct sip_target *sip_server_source(const struct sip_server *st);
+void sip_server_set_data(struct sip_server *st, void *data);
+void *sip_server_data(const struct sip_server *st);
+/*
+ * Provisional or final; src as in sip_msg_make_reply(). A second final one is
+ * -EALREADY. 2xx to INVITE is repeated on UDP until sip_user.ack.
+ */
+int sip_server_reply(struct sip_server *st, const struct sip_reply *reply,
+		     const struct sip_msg *src);
+/* Is the final response still to come? */
+bool sip_server_pending(const struct sip_server *st);
+
+/* ---- client side ----------------------------------------------------- */
+
+/*
+ * Every response: provisional ones, then one final; a timeout is a made-up
+ * 408, a transport failure a made-up 503 (sip_client_is_local()). For INVITE
+ * each further 2xx comes again. ACK to non-2xx is the stack's, ACK to 2xx the
+ * caller's (sip_ack()).
+ */
+typedef void sip_response_cb(void *arg, struct sip_client *ct,
+			     const struct sip_msg *response);
+
+/* Adds Via (and Contact stays as given). The request is not kept by caller. */
+int sip_client_send(struct sip_stack *s, const struct sip_target *to,
+		    struct sip_msg *request, sip_response_cb *cb, void *arg,
+		    struct sip_client **ret);
+/* CANCEL of a pending INVITE; waits for the first provisional by itself.
+ * reason: value of a Reason header or NULL.
+ */
+void sip_client_cancel(struct sip_client *ct, const char *reason);
+/* No more callbacks; the transaction ends quietly. Accepts NULL. */
+void sip_client_free(struct sip_client *ct);
+const struct sip_msg *sip_client_request(const struct sip_client *ct);
+const struct sip_target *sip_client_target(const struct sip_client *ct);
+/* Was this response made by the stack itself (timeout, transport)? */
+bool sip_client_is_local(const struct sip_client *ct);
+
+/* Statelessly: ACK for a 2xx. Adds Via. */
+int sip_ack(struct sip_stack *s, const struct sip_target *to,
+	    struct sip_msg *ack);
+
+/* ---- trunk ----------------------------------------------------------- */
+
+struct sip_trunk_status {
+	bool known;		/* an OPTIONS was answered or timed out */
+	bool up;
+	uint32_t rtt_ms;
+	char reason[96];	/* why down: "503 ...", "timeout", "refused" */
+};
+
+/* OPTIONS keep-alive towards the PBX: each 30 s when up, 5 s when down. */
+void sip_trunk_status(const struct sip_stack *s, struct sip_trunk_status *ret);
+/* Host part of the gateway's SIP-side URI: "198.51.100.1:5060". */
+const char *sip_stack_host(const struct sip_stack *s);
+/* May this address send us SIP-side requests? */
+bool sip_trunk_is_allowed(const struct sip_stack *s, const struct addr *a);
+
+struct sip_stack_stats {
+	uint64_t requests_in[2], requests_out[2];	/* [0] SIP, [1] web */
+	uint64_t responses_in[2], responses_out[2];
+	uint64_t dropped_source;	/* SIP side: unknown address */
+	uint64_t dropped_parse[2];
+	uint64_t timeouts;
+	uint32_t server_live, client_live;
+};
+
+void sip_stack_stats(const struct sip_stack *s, struct sip_stack_stats *ret);
+
+#endif

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * What BPF, userspace and the kernel spell differently. Everything else in
+ * bpf/lib is plain C over buffers and lengths.
+ */
+#ifndef SLUICE_LIB_PORT_H
+#define SLUICE_LIB_PORT_H
+
+#include <linux/types.h>
+
+#ifdef __bpf__
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#else
+#include <string.h>
+#endif
+
+#ifndef __always_inline
+#define __always_inline inline __attribute__((always_inline))
+#endif
+#ifndef __noinline
+#define __noinline __attribute__((noinline))
+#endif
+
+/*
+ * A helper too large to be inlined: a subprogram in BPF (at most 5 arguments),
+ * an ordinary function elsewhere.
+ */
+#define SLUICE_SUBPROG static __noinline __attribute__((unused))
+
+/*
+ * Hides a value's origin from the compiler, so that a bounds check stays where
+ * it is written and on the register that is used: the verifier follows the
+ * register, not the C variable.
+ */
+#define sluice_opaque(x) __asm__ volatile("" : "+r"(x))
+
+struct sluice_u64_unaligned { __u64 v; } __attribute__((packed));
+struct sluice_u32_unaligned { __u32 v; } __attribute__((packed));
+struct sluice_u16_unaligned { __u16 v; } __attribute__((packed));
+
+/* Network order at any alignment; both byte orders of a host. */
+static __always_inline __u16 sluice_get16(const void *p)
+{
+	const __u8 *b = p;
+
+	return (__u16)(b[0] << 8 | b[1]);
+}
+
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define sluice_swap32(x) __builtin_bswap32(x)
+#define sluice_swap64(x) __builtin_bswap64(x)
+#else
+#define sluice_swap32(x) (x)
+#define sluice_swap64(x) (x)
+#endif
+
+static __always_inline __u32 sluice_get32(const void *p)
+{
+	return sluice_swap32(((const struct sluice_u32_unaligned *)p)->v);
+}
+
+static __always_inline __u64 sluice_get64(const void *p)
+{
+	return sluice_swap64(((const struct sluice_u64_unaligned *)p)->v);
+}
+
+static __always_inline void sluice_put16(void *p, __u16 v)
+{
+	__u8 *b = p;
+
+	b[0] = (__u8)(v >> 8);
+	b[1] = (__u8)v;
+}
+
+static __always_inline void sluice_put32(void *p, __u32 v)
+{
+	((struct sluice_u32_unaligned *)p)->v = sluice_swap32(v);
+}
+
+static __always_inline void sluice_put64(void *p, __u64 v)
+{
+	((struct sluice_u64_unaligned *)p)->v = sluice_swap64(v);
+}
+
+/*
+ * A counted loop. In BPF the body is verified once (bpf_loop); a bounded `for`
+ * costs the verifier sixteen times as much. The body returns 1 to stop.
+ */
+#ifdef __bpf__
+#define sluice_loop(count, body, context) bpf_loop(count, body, context, 0)
+typedef __u32 sluice_loop_index;
+#else
+typedef __u32 sluice_loop_index;
+
+static __always_inline long sluice_loop(__u32 count,
+					long (*body)(sluice_loop_index i,
+						     void *context),
+					void *context)
+{
+	__u32 i;
+
+	for (i = 0; i < count; i++)
+		if (body(i, context))
+			break;
+	return i;
+}
+#endif
+
+#endif

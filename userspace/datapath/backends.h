@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The two backends, as datapath.c meets them. */
+#ifndef DATAPATH_BACKENDS_H
+#define DATAPATH_BACKENDS_H
+
+#include "datapath/datapath.h"
+
+extern const struct datapath_ops datapath_user_ops;
+extern const struct datapath_ops datapath_xdp_ops;
+
+int datapath_user_open(const struct datapath_config *config, void **ret);
+/* Body of datapath_user_input(); drops are counted here. */
+int datapath_user_relay(void *backend, const struct addr *local,
+			const struct addr *remote, uint8_t *data, size_t len,
+			size_t capacity);
+void datapath_user_count_drop(void *backend, enum sluice_drop reason);
+void datapath_user_count(void *backend, enum sluice_counter counter);
+
+/*
+ * reason: one line, on success how it is attached, on failure (-errno) why
+ * not.
+ */
+int datapath_xdp_open(const struct datapath_config *config, void **ret,
+		      char *reason, size_t reason_size);
+/* Number of interfaces filled in. */
+int datapath_xdp_interfaces(void *backend, struct datapath_interface *ret,
+			    size_t max);
+
+#endif

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+#
+# The SIP side of the topology: PBX and phones. Sourced after lib.sh.
+
+pbx_start()
+{
+	need_command kamailio
+	mkdir -p "$LAB/kamailio"
+	start pbx sip kamailio -DD -E -f "$SELFTESTS/peers/kamailio.cfg" \
+		-A "PBX_IP=$SIP_PBX" \
+		-A "TRUNK_URI=\"sip:$SIP_PHONE:5070\"" \
+		-m 64 -M 8 -Y "$LAB/kamailio" -P "$LAB/kamailio/pid"
+	busywait 20 is_listening sip tcp 5060 || die "Kamailio did not start"
+}
+
+baresip_modules()
+{
+	local dir
+	for dir in /usr/lib/baresip/modules /usr/lib/*/baresip/modules; do
+		[ ! -e "$dir/account.so" ] || { echo "$dir"; return; }
+	done
+}
+
+# phone_start NAME USER PORT HZ auto|manual [CODECS]: a baresip that registers
+# USER at the PBX, sends a sine of HZ and records what it hears, one WAV file
+# a call, in $LAB/NAME/. Its control port is PORT + 10000.
+phone_start()
+{
+	local name=$1 user=$2 port=$3 hz=$4 mode=$5 codecs=${6:-} dir modules m
+	dir=$LAB/$name
+	need_command baresip
+	modules=$(baresip_modules)
+	[ -n "$modules" ] || skip_all "baresip has no modules"
+	mkdir -p "$dir"
+	{
+		echo "sip_listen $SIP_PHONE:$port"
+		echo "audio_source ausine,$hz"
+		echo "audio_player aubridge,sink-$name"
+		echo "audio_alert aubridge,alert-$name"
+		# ausine speaks only 48 kHz stereo; baresip resamples.
+		echo "ausrc_srate 48000"
+		echo "ausrc_channels 2"
+		echo "rtp_ports 30000-30999"
+		echo "jitter_buffer_delay 1-5"
+		echo "module_path $modules"
+		for m in stdio opus g711 ausine aubridge auconv auresamp \
+			fakevideo vp8; do
+			[ ! -e "$modules/$m.so" ] || echo "module $m.so"
+		done
+		echo "module sndfile.so"
+		echo "snd_path $dir"
+		echo "video_source fakevideo,nil"
+		echo "video_display fakevideo,nil"
+		echo "video_size 320x240"
+		echo "video_fps 10"
+		echo "module_tmp account.so"
+		for m in menu ctrl_tcp; do
+			echo "module_app $m.so"
+		done
+		echo "ctrl_tcp_listen $SIP_PHONE:$((port + 10000))"
+		echo "audio_txmode poll"
+	} >"$dir/config"
+	echo "<sip:$user@$SIP_PBX>;auth_user=$user;auth_pass=secret;" \
+		"answermode=$mode;regint=600${codecs:+;audio_codecs=$codecs}" |
+		tr -d ' ' >"$dir/accounts"
+	: >"$dir/contacts"
+	start "$name" sip baresip -f "$dir"
+	busywait 20 log_has "$name" "200 OK" || die "$name did not register"
+}
+
+# phone_command NAME PORT COMMAND [PARAMETER]: baresip's ctrl_tcp, netstrings
+# of JSON; prints the answer. Events that come in between are passed over.
+phone_command()
+{
+	# shellcheck disable=SC2016
+	in_ns sip bash -c '
+		json="{\"command\":\"$3\",\"params\":\"$4\",\"token\":\"t\"}"
+		exec 3<>"/dev/tcp/$1/$2" || exit 1
+		printf "%d:%s," "${#json}" "$json" >&3
+		while read -r -t 5 -d : -u 3 len; do
+			read -r -t 5 -N "$((len + 1))" -u 3 body || exit 1
+			case $body in
+			*\"response\":true*) echo "${body%,}"; exit 0 ;;
+			esac
+		done
+		exit 1' - "$SIP_PHONE" "$(($2 + 10000))" "$3" "${4:-}"
+}
+
+# phone_recording NAME: its newest recording of what it heard.
+phone_recording()
+{
+	find "$LAB/$1" -name '*dec*.wav' -printf '%T@ %p\n' | sort -n |
+		tail -n 1 | cut -d' ' -f2-
+}
+
+# heard NAME HZ: the last second of the recording carries a tone of HZ.
+heard()
+{
+	local file
+	file=$(phone_recording "$1")
+	[ -n "$file" ] && node "$SELFTESTS/tools/tone.js" "$file" "$2"
+}
+
+# sipp_start NAME SCENARIO PORT [ARGUMENT...]: SIPp on the trunk's address.
+sipp_start()
+{
+	local name=$1 scenario=$2 port=$3
+	shift 3
+	need_command sipp
+	start "$name" sip env TERM=dumb sipp -sf \
+		"$SELFTESTS/peers/$scenario.xml" -i "$SIP_PHONE" -p "$port" \
+		-mi "$SIP_PHONE" -nostdin -timeout 60 -trace_err \
+		-error_file "$LAB/$name.errors" "$@"
+}

@@ -50,6 +50,8 @@ bool registrar_is_registered(struct registrar *r, uint64_t conn,
 /* cb when the alias comes back online or after wait_ms (found: false). */
 int registrar_wait(struct registrar *r, const char *alias, uint32_t wait_ms,
 		   void (*cb)(void *arg, bool found), void *arg);
+/* Forgets every wait with this arg. */
+void registrar_wait_cancel(struct registrar *r, void *arg);
 
 /* ---- for ctl/ -------------------------------------------------------- */
 

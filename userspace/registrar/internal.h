@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef REGISTRAR_INTERNAL_H
+#define REGISTRAR_INTERNAL_H
+
+#include "registrar/location.h"
+#include "registrar/registrar.h"
+
+/* A browser's series of REGISTERs (one Call-ID), and ours towards the PBX. */
+struct reg_session {
+	struct reg_session *next;
+	char *client_call_id;
+	char call_id[48];
+	char from_tag[17];
+	uint32_t cseq;
+};
+
+struct reg_conn {
+	uint64_t id;
+	struct addr peer;
+	struct reg_session *sessions;
+	unsigned int session_count;
+	UT_hash_handle hh;
+};
+
+/* A REGISTER that is with the PBX. */
+struct reg_pending {
+	struct reg_pending *next;
+	struct registrar *registrar;
+	struct sip_server *server;
+	struct sip_client *client;
+	uint64_t conn;			/* 0: closed meanwhile */
+	struct addr peer;
+	char alias[LOCATION_ALIAS_LEN + 1];
+	char *aor, *key, *contact, *instance;
+	bool wildcard;			/* Contact: * */
+	bool query;			/* no Contact at all */
+	uint32_t asked_s;		/* by the browser; 0: leaves */
+};
+
+struct reg_waiter {
+	struct reg_waiter *next;
+	struct registrar *registrar;
+	struct loop_timer *timer;
+	char alias[LOCATION_ALIAS_LEN + 1];
+	void (*cb)(void *arg, bool found);
+	void *arg;
+};
+
+struct registrar {
+	struct registrar_settings settings;
+	struct sip_stack *stack;
+	struct location location;
+	struct reg_conn *conns;
+	struct reg_pending *pending;
+	struct reg_waiter *waiters;
+	struct loop_timer *sweep;
+};
+
+struct reg_conn *registrar_conn(struct registrar *r, uint64_t id);
+void registrar_conn_free(struct registrar *r, struct reg_conn *c);
+void registrar_waiter_free(struct registrar *r, struct reg_waiter *w);
+void registrar_wake(struct registrar *r, const char *alias);
+void register_pending_free(struct registrar *r, struct reg_pending *p);
+/* "<sip:ALIAS@HOST:PORT>" */
+void register_alias_contact(const struct registrar *r, const char *alias,
+			    char *ret, size_t size);
+
+#endif

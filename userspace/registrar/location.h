@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The location cache: bindings by alias and by (AOR, instance). */
+#ifndef REGISTRAR_LOCATION_H
+#define REGISTRAR_LOCATION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uthash.h>
+
+#include "core/addr.h"
+
+#define LOCATION_ALIAS_LEN	14	/* 5 bits each: 70 random bits */
+
+struct binding {
+	char alias[LOCATION_ALIAS_LEN + 1];
+	char *key;		/* "aor|instance" or "aor|contact" */
+	char *aor;
+	char *contact;		/* the browser's own URI */
+	char *instance;		/* "" if it sent none */
+	char *user_agent;
+	uint64_t conn;		/* 0: offline */
+	struct addr peer;
+	uint64_t lost_ms;	/* when conn went, clock_ms() */
+	uint64_t created_ms;
+	uint64_t trunk_expires_ms;	/* granted by the registrar */
+	uint64_t expires_ms;	/* granted to the browser */
+	uint32_t client_cseq;	/* of the newest accepted REGISTER */
+	char *client_call_id;
+	UT_hash_handle by_alias;
+	UT_hash_handle by_key;
+};
+
+struct location {
+	struct binding *aliases;
+	struct binding *keys;
+	uint32_t count;
+};
+
+struct binding *location_by_alias(struct location *l, const char *alias);
+struct binding *location_by_key(struct location *l, const char *key);
+/* Bindings of one AOR. */
+uint32_t location_count_aor(const struct location *l, const char *aor);
+/* AORs registered on one connection. */
+uint32_t location_count_conn(const struct location *l, uint64_t conn);
+/* Empty binding in both indexes; alias and key are copied. NULL: no memory. */
+struct binding *location_add(struct location *l, const char *alias,
+			     const char *key);
+void location_remove(struct location *l, struct binding *b);
+void location_clear(struct location *l);
+
+/* "aor|instance", or "aor|contact" without an instance; to be freed. */
+char *location_key(const char *aor, const char *instance, const char *contact);
+
+#endif

@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One REGISTER (RFC 3261 10): to the PBX under the alias, and what its answer
+ * means for the location cache. The cache changes on a 2xx only, so that a
+ * stranger who knows an AOR and an instance id moves nothing.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "core/clock.h"
+#include "core/limits.h"
+#include "core/log.h"
+#include "core/random.h"
+#include "registrar/internal.h"
+
+#define DEFAULT_EXPIRES_S	3600	/* RFC 3261 10.2.1.1 */
+#define THROTTLED_TRUNK_S	3600	/* asked of the PBX when throttling */
+#define SESSIONS_PER_CONN	LIMIT_AORS_PER_CLIENT
+
+void register_alias_contact(const struct registrar *r, const char *alias,
+			    char *ret, size_t size)
+{
+	char transport[16];
+	struct sip_uri pbx;
+
+	if (sip_uri_parse(r->settings.pbx, &pbx) ||
+	    !sip_uri_param(&pbx, "transport", transport, sizeof(transport)) ||
+	    !strcasecmp(transport, "udp"))
+		snprintf(ret, size, "<sip:%s@%s>", alias,
+			 sip_stack_host(r->stack));
+	else
+		snprintf(ret, size, "<sip:%s@%s;transport=%s>", alias,
+			 sip_stack_host(r->stack), transport);
+}
+
+void register_pending_free(struct registrar *r, struct reg_pending *p)
+{
+	struct reg_pending **link = &r->pending;
+
+	while (*link && *link != p)
+		link = &(*link)->next;
+	if (*link)
+		*link = p->next;
+	sip_client_free(p->client);
+	free(p->aor);
+	free(p->key);
+	free(p->contact);
+	free(p->instance);
+	free(p);
+}
+
+static void reply(struct sip_server *st, int status, const char *phrase)
+{
+	char tag[17];
+	struct sip_reply rep = {
+		.status = status, .phrase = phrase, .to_tag = tag,
+	};
+
+	random_token(tag, 16);
+	sip_server_reply(st, &rep, NULL);
+}
+
+static struct reg_session *session_get(struct reg_conn *c, const char *call_id)
+{
+	struct reg_session *s;
+	char token[25];
+
+	for (s = c->sessions; s; s = s->next)
+		if (!strcmp(s->client_call_id, call_id))
+			return s;
+	if (c->session_count >= SESSIONS_PER_CONN)
+		return NULL;
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return NULL;
+	s->client_call_id = strdup(call_id);
+	if (!s->client_call_id) {
+		free(s);
+		return NULL;
+	}
+	random_token(token, 24);
+	snprintf(s->call_id, sizeof(s->call_id), "%s", token);
+	random_token(s->from_tag, 16);
+	s->next = c->sessions;
+	c->sessions = s;
+	c->session_count++;
+	return s;
+}
+
+/* Expiry asked for: the Contact's parameter, the header, the default. */
+static uint32_t asked_expires(const struct sip_msg *m)
+{
+	const char *v = sip_msg_contact_param(m, 0, "expires");
+	unsigned long s;
+
+	if (!v)
+		v = sip_msg_header(m, "Expires");
+	if (!v || *v < '0' || *v > '9')
+		return DEFAULT_EXPIRES_S;
+	s = strtoul(v, NULL, 10);
+	return s > UINT32_MAX / 1000 ? UINT32_MAX / 1000 : (uint32_t)s;
+}
+
+static uint32_t to_client_s(const struct registrar *r, uint32_t granted_s)
+{
+	uint32_t max = r->settings.expires_max_s;
+
+	return max && granted_s > max ? max : granted_s;
+}
+
+static int own_contact(const struct binding *b, uint32_t expires_s, char *ret,
+		       size_t size)
+{
+	int n;
+
+	if (*b->instance)
+		n = snprintf(ret, size, "<%s>;+sip.instance=%s;expires=%u",
+			     b->contact, b->instance, expires_s);
+	else
+		n = snprintf(ret, size, "<%s>;expires=%u", b->contact,
+			     expires_s);
+	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
+}
+
+/* ---- the PBX's answer ------------------------------------------------ */
+
+/* What the registrar granted for our alias: 3xx seconds, 0 if it is gone. */
+static uint32_t granted(const struct reg_pending *p,
+			const struct sip_msg *response)
+{
+	const char *uri, *v;
+	struct sip_uri u;
+
+	for (unsigned int n = 0; (uri = sip_msg_contact(response, n)); n++) {
+		if (sip_uri_parse(uri, &u) || strcmp(u.user, p->alias))
+			continue;
+		v = sip_msg_contact_param(response, n, "expires");
+		if (!v)
+			v = sip_msg_header(response, "Expires");
+		return v ? (uint32_t)strtoul(v, NULL, 10) : p->asked_s;
+	}
+	return 0;
+}
+
+static int replace(char **field, const char *value)
+{
+	char *copy = strdup(value);
+
+	if (!copy)
+		return -ENOMEM;
+	free(*field);
+	*field = copy;
+	return 0;
+}
+
+static struct binding *commit(struct reg_pending *p, uint32_t granted_s)
+{
+	struct registrar *r = p->registrar;
+	const struct sip_msg *req = sip_server_request(p->server);
+	struct binding *b = location_by_key(&r->location, p->key);
+	uint64_t now = clock_ms();
+	const char *agent = sip_msg_header(req, "User-Agent");
+
+	if (b && strcmp(b->alias, p->alias)) {
+		/* Two first REGISTERs crossed: the newer alias serves. */
+		location_remove(&r->location, b);
+		b = NULL;
+	}
+	if (!b) {
+		b = location_add(&r->location, p->alias, p->key);
+		if (!b)
+			return NULL;
+		b->created_ms = now;
+	}
+	if (replace(&b->aor, p->aor) || replace(&b->contact, p->contact) ||
+	    replace(&b->instance, p->instance) ||
+	    replace(&b->user_agent, agent ? agent : "") ||
+	    replace(&b->client_call_id, sip_msg_call_id(req)))
+		return NULL;
+	b->client_cseq = sip_msg_cseq(req);
+	b->conn = p->conn;
+	b->peer = p->peer;
+	if (!b->conn)
+		b->lost_ms = now;
+	b->trunk_expires_ms = now + (uint64_t)granted_s * 1000;
+	b->expires_ms = now + (uint64_t)to_client_s(r, granted_s) * 1000;
+	return b;
+}
+
+static void remove_all(struct registrar *r, const char *aor)
+{
+	struct binding *b, *next;
+
+	for (b = r->location.aliases; b; b = next) {
+		next = b->by_alias.next;
+		if (!strcmp(b->aor, aor))
+			location_remove(&r->location, b);
+	}
+}
+
+static void accepted(struct reg_pending *p, const struct sip_msg *response)
+{
+	struct registrar *r = p->registrar;
+	uint32_t granted_s = p->asked_s ? granted(p, response) : 0;
+	char contact[1024] = "", tag[17];
+	struct sip_reply rep = { .status = 200, .to_tag = tag };
+	struct binding *b = location_by_key(&r->location, p->key);
+	char addr[ADDR_STRLEN];
+
+	random_token(tag, 16);
+	if (p->wildcard) {
+		remove_all(r, p->aor);
+	} else if (p->query) {
+		if (b && b->conn == p->conn)
+			own_contact(b, (uint32_t)((b->expires_ms -
+				    clock_ms()) / 1000), contact,
+				    sizeof(contact));
+	} else if (!granted_s) {
+		if (b) {
+			log_info("%s unregistered", b->aor);
+			location_remove(&r->location, b);
+		}
+	} else {
+		b = commit(p, granted_s);
+		if (!b) {
+			reply(p->server, 500, NULL);
+			return;
+		}
+		log_info("%s registered from %s for %u s", b->aor,
+			 addr_format(&b->peer, addr), granted_s);
+		own_contact(b, to_client_s(r, granted_s), contact,
+			    sizeof(contact));
+	}
+	if (*contact)
+		rep.contact = contact;
+	sip_server_reply(p->server, &rep, response);
+	if (b && granted_s && b->conn)
+		registrar_wake(r, p->alias);
+}
+
+static void response_cb(void *arg, struct sip_client *ct,
+			const struct sip_msg *response)
+{
+	struct reg_pending *p = arg;
+	int status = sip_msg_status(response);
+	struct sip_reply rep = { .status = status };
+	char reason[160], tag[17];
+
+	if (status < 200)
+		return;
+	if (status < 300) {
+		accepted(p, response);
+	} else {
+		random_token(tag, 16);
+		rep.to_tag = tag;
+		rep.phrase = sip_msg_phrase(response);
+		if (sip_client_is_local(ct)) {
+			snprintf(reason, sizeof(reason),
+				 "Reason: SIP;cause=%d;text=\"the PBX does "
+				 "not answer\"\r\n", status);
+			rep.status = 503;
+			rep.phrase = "PBX Unreachable";
+			rep.extra_headers = reason;
+		}
+		sip_server_reply(p->server, &rep, response);
+	}
+	register_pending_free(p->registrar, p);
+}
+
+/* ---- the browser's request ------------------------------------------- */
+
+/*
+ * A refresh on the connection that the registrar accepted, while its own
+ * binding there lasts long enough, is answered here (throttling, F37).
+ */
+static bool answer_from_cache(struct registrar *r, struct sip_server *st,
+			      struct reg_pending *p)
+{
+	const struct sip_msg *req = sip_server_request(st);
+	struct binding *b = location_by_key(&r->location, p->key);
+	uint64_t now = clock_ms();
+	uint32_t max = r->settings.expires_max_s, expires_s;
+	char contact[1024], tag[17];
+	struct sip_reply rep = { .status = 200, .to_tag = tag,
+				 .contact = contact };
+
+	if (!max || !b || !p->asked_s || b->conn != p->conn ||
+	    strcmp(b->client_call_id, sip_msg_call_id(req)) ||
+	    strcmp(b->contact, p->contact) ||
+	    sip_msg_cseq(req) <= b->client_cseq ||
+	    b->trunk_expires_ms < now + 2000ULL * max)
+		return false;
+	expires_s = p->asked_s < max ? p->asked_s : max;
+	if (own_contact(b, expires_s, contact, sizeof(contact)))
+		return false;
+	b->client_cseq = sip_msg_cseq(req);
+	b->expires_ms = now + (uint64_t)expires_s * 1000;
+	random_token(tag, 16);
+	sip_server_reply(st, &rep, NULL);
+	return true;
+}
+
+static int pending_fill(struct registrar *r, struct reg_pending *p,
+			const struct sip_msg *req)
+{
+	const char *contact = sip_msg_contact(req, 0), *instance;
+	struct binding *b;
+	char aor[256];
+	int err;
+
+	err = sip_uri_aor(sip_msg_to_uri(req), aor, sizeof(aor));
+	if (err)
+		return err;
+	p->query = !contact;
+	p->wildcard = contact && !strcmp(contact, "*");
+	instance = contact && !p->wildcard ?
+		sip_msg_contact_param(req, 0, "+sip.instance") : NULL;
+	p->aor = strdup(aor);
+	p->contact = strdup(contact ? contact : "");
+	p->instance = strdup(instance ? instance : "");
+	p->key = location_key(aor, instance, contact ? contact : "");
+	if (!p->aor || !p->contact || !p->instance || !p->key)
+		return -ENOMEM;
+	p->asked_s = p->query || p->wildcard ? 0 : asked_expires(req);
+	b = location_by_key(&r->location, p->key);
+	if (b)
+		snprintf(p->alias, sizeof(p->alias), "%s", b->alias);
+	else
+		random_token(p->alias, LOCATION_ALIAS_LEN);
+	return 0;
+}
+
+static int send_to_pbx(struct reg_pending *p, struct reg_session *s)
+{
+	struct registrar *r = p->registrar;
+	const struct sip_msg *req = sip_server_request(p->server);
+	struct sip_target to = { .is_ws = false };
+	char uri[300], contact[400] = "", expires[48];
+	uint32_t ask_s = p->asked_s;
+	struct sip_request q = {
+		.method = "REGISTER",
+		.ruri = sip_msg_ruri(req),
+		.from = sip_msg_from_value(req),
+		.from_tag = s->from_tag,
+		.to = sip_msg_to_value(req),
+		.call_id = s->call_id,
+		.cseq = ++s->cseq,
+		.max_forwards = sip_msg_max_forwards(req) - 1,
+		.end_to_end_digest = true,
+	};
+	struct sip_msg *out;
+	int err;
+
+	if (ask_s && r->settings.expires_max_s && ask_s < THROTTLED_TRUNK_S)
+		ask_s = THROTTLED_TRUNK_S;
+	if (p->wildcard) {
+		snprintf(contact, sizeof(contact), "*");
+	} else if (!p->query) {
+		register_alias_contact(r, p->alias, uri, sizeof(uri));
+		snprintf(contact, sizeof(contact), "%s;expires=%u", uri,
+			 ask_s);
+	}
+	if (*contact) {
+		q.contact = contact;
+		snprintf(expires, sizeof(expires), "Expires: %u\r\n", ask_s);
+		q.extra_headers = expires;
+	}
+	err = sip_msg_make_request(&q, req, &out);
+	if (err)
+		return err;
+	snprintf(to.uri, sizeof(to.uri), "%s", r->settings.pbx);
+	err = sip_client_send(r->stack, &to, out, response_cb, p, &p->client);
+	sip_msg_unref(out);
+	return err;
+}
+
+void registrar_request(struct registrar *r, struct sip_server *st)
+{
+	const struct sip_target *source = sip_server_source(st);
+	const struct sip_msg *req = sip_server_request(st);
+	struct reg_conn *c = registrar_conn(r, source->conn);
+	struct reg_session *s;
+	struct reg_pending *p;
+	bool is_new;
+
+	if (!c) {
+		reply(st, 480, NULL);
+		return;
+	}
+	s = session_get(c, sip_msg_call_id(req));
+	p = calloc(1, sizeof(*p));
+	if (!s || !p) {
+		free(p);
+		reply(st, 503, "Too Many Registrations On This Connection");
+		return;
+	}
+	p->registrar = r;
+	p->server = st;
+	p->conn = c->id;
+	p->peer = source->peer;
+	p->next = r->pending;
+	r->pending = p;
+	if (pending_fill(r, p, req)) {
+		register_pending_free(r, p);
+		reply(st, 400, "Bad To Or Contact");
+		return;
+	}
+	is_new = p->asked_s && !location_by_key(&r->location, p->key);
+	if (is_new && (r->location.count >= LIMIT_REGISTRATIONS ||
+		       location_count_conn(&r->location, c->id) >=
+		       LIMIT_AORS_PER_CLIENT ||
+		       location_count_aor(&r->location, p->aor) >=
+		       LIMIT_BINDINGS_PER_AOR)) {
+		log_warn("REGISTER of %s refused: too many bindings", p->aor);
+		register_pending_free(r, p);
+		reply(st, 503, "Too Many Bindings");
+		return;
+	}
+	if (answer_from_cache(r, st, p)) {
+		register_pending_free(r, p);
+		return;
+	}
+	if (send_to_pbx(p, s)) {
+		register_pending_free(r, p);
+		reply(st, 500, NULL);
+	}
+}

@@ -13,10 +13,6 @@
 #include "uapi/sluice.h"
 #include "lib/rtp.h"
 
-#ifndef __always_inline
-#define __always_inline inline __attribute__((always_inline))
-#endif
-
 /* RFC 3711 9.2: 2^48 packets a key; the last index stays unused. */
 #define SLUICE_INDEX_LIMIT	((1ULL << 48) - 1)
 /* RFC 3550 A.1: MAX_DROPOUT. */

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What one setting alone cannot tell: clashes, files, the host. */
+#include <errno.h>
+#include <fcntl.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "conf/reader.h"
+
+/* A whole chain of certificates; what comes later is not looked at. */
+#define PEM_LOOK_BYTES	65536
+
+static bool given(const struct conf_reader *r, enum conf_key_id id)
+{
+	return r->place[id].line != 0;
+}
+
+static void check_required(struct conf_reader *r)
+{
+	static const enum conf_key_id keys[] = { CONF_KEY_WEB_ADDRESS,
+		CONF_KEY_SIP_ADDRESS, CONF_KEY_PBX };
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
+		if (!given(r, keys[i]))
+			conf_fault(r, conf_place_near(r, keys[i]),
+				   "%s is missing; write %s = %s",
+				   conf_keys[keys[i]].name,
+				   conf_keys[keys[i]].name,
+				   conf_keys[keys[i]].example);
+}
+
+/* "RTP: 10000 of web.media_port is in sip.rtp_ports" and its kin. */
+static void check_clashes(struct conf_reader *r)
+{
+	const struct conf *c = r->conf;
+	bool same = addr_is_set(&c->web) && addr_same_ip(&c->web, &c->sip);
+
+	if (same && c->web.port == c->sip.port)
+		conf_fault(r, conf_place_near(r, CONF_KEY_SIP_PORT),
+			   "sip.port: %u/tcp of this address is taken by "
+			   "web.wss_port; change one", c->sip.port);
+	if (same && c->media_port == c->sip.port)
+		conf_fault(r, conf_place_near(r, CONF_KEY_WEB_MEDIA_PORT),
+			   "web.media_port: %u/udp of this address is taken by "
+			   "sip.port; change one", c->media_port);
+	if (same && c->media_port >= c->rtp_port_min &&
+	    c->media_port <= c->rtp_port_max)
+		conf_fault(r, conf_place_near(r, CONF_KEY_WEB_MEDIA_PORT),
+			   "web.media_port: %u lies in sip.rtp_ports %u-%u of "
+			   "the same address; change one", c->media_port,
+			   c->rtp_port_min, c->rtp_port_max);
+	if (c->sip.port >= c->rtp_port_min && c->sip.port <= c->rtp_port_max)
+		conf_fault(r, conf_place_near(r, CONF_KEY_SIP_PORT),
+			   "sip.port: %u lies in sip.rtp_ports %u-%u; change "
+			   "one", c->sip.port, c->rtp_port_min,
+			   c->rtp_port_max);
+	if (!addr_is_set(&c->metrics))
+		return;
+	if (addr_equal(&c->metrics, &c->web))
+		conf_fault(r, r->place[CONF_KEY_METRICS], "metrics: %u/tcp of "
+			   "this address is taken by web.wss_port; change one",
+			   c->metrics.port);
+	if (addr_equal(&c->metrics, &c->sip))
+		conf_fault(r, r->place[CONF_KEY_METRICS], "metrics: %u/tcp of "
+			   "this address is taken by sip.port; change one",
+			   c->metrics.port);
+}
+
+static void check_public(struct conf_reader *r)
+{
+	const struct conf *c = r->conf;
+
+	if (given(r, CONF_KEY_WEB_PUBLIC_ADDRESS) &&
+	    addr_is_set(&c->web_public) && addr_is_set(&c->web) &&
+	    addr_is_v4(&c->web) != addr_is_v4(&c->web_public))
+		conf_fault(r, r->place[CONF_KEY_WEB_PUBLIC_ADDRESS],
+			   "web.public_address: one is IPv4, web.address is "
+			   "not, or the reverse; a 1:1 NAT keeps the family");
+}
+
+static void check_pem(struct conf_reader *r, enum conf_key_id id,
+		      const char *path, const char *wanted)
+{
+	static char text[PEM_LOOK_BYTES + 1];
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat st;
+	ssize_t n = -1;
+
+	if (fd < 0) {
+		conf_fault(r, r->place[id], "%s: \"%s\": %s; name a file that "
+			   "this user can read", conf_keys[id].name, path,
+			   strerror(errno));
+		return;
+	}
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		n = read(fd, text, PEM_LOOK_BYTES);
+	close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	if (n < 0 || !strstr(text, wanted))
+		conf_fault(r, r->place[id], "%s: \"%s\" holds no PEM \"%s\"; "
+			   "name the right file", conf_keys[id].name, path,
+			   wanted);
+	else if (id == CONF_KEY_WEB_PRIVATE_KEY && (st.st_mode & 007))
+		conf_warn(r, r->place[id], "%s: everybody may read \"%s\"; "
+			  "chmod o= it", conf_keys[id].name, path);
+	explicit_bzero(text, sizeof(text));
+}
+
+static void check_files(struct conf_reader *r)
+{
+	const struct conf *c = r->conf;
+
+	if (c->certificate)
+		check_pem(r, CONF_KEY_WEB_CERTIFICATE, c->certificate,
+			  "CERTIFICATE-----");
+	if (c->private_key)
+		check_pem(r, CONF_KEY_WEB_PRIVATE_KEY, c->private_key,
+			  "PRIVATE KEY-----");
+	if (given(r, CONF_KEY_WEB_CERTIFICATE) &&
+	    !given(r, CONF_KEY_WEB_PRIVATE_KEY))
+		conf_fault(r, r->place[CONF_KEY_WEB_CERTIFICATE],
+			   "web.certificate: needs web.private_key; name both "
+			   "or none (then one is made)");
+	if (given(r, CONF_KEY_WEB_PRIVATE_KEY) &&
+	    !given(r, CONF_KEY_WEB_CERTIFICATE))
+		conf_fault(r, r->place[CONF_KEY_WEB_PRIVATE_KEY],
+			   "web.private_key: needs web.certificate; name both "
+			   "or none (then one is made)");
+}
+
+static void check_folder(struct conf_reader *r, enum conf_key_id id,
+			 const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) == 0 && !S_ISDIR(st.st_mode))
+		conf_fault(r, conf_place_near(r, id), "%s: \"%s\" is no "
+			   "folder; name one, it is made when missing",
+			   conf_keys[id].name, path);
+}
+
+static void check_paths(struct conf_reader *r)
+{
+	const struct conf *c = r->conf;
+	struct sockaddr_un sun;
+	struct stat st;
+
+	if (strlen(c->control) >= sizeof(sun.sun_path))
+		conf_fault(r, conf_place_near(r, CONF_KEY_CONTROL),
+			   "control: a socket's path has at most %zu "
+			   "characters; shorten it", sizeof(sun.sun_path) - 1);
+	else if (stat(c->control, &st) == 0 && !S_ISSOCK(st.st_mode))
+		conf_fault(r, conf_place_near(r, CONF_KEY_CONTROL),
+			   "control: \"%s\" is there and no socket; name "
+			   "another path", c->control);
+	check_folder(r, CONF_KEY_STATE, c->state);
+	check_folder(r, CONF_KEY_PINS, c->pins);
+}
+
+static bool is_loopback(const struct addr *a)
+{
+	static const uint8_t v6[16] = { [15] = 1 };
+
+	return addr_is_v4(a) ? a->ip[12] == 127 : !memcmp(a->ip, v6, 16);
+}
+
+/* Only a warning: the file may be checked on another host, or before a
+ * floating address moves here. bind() is the judge.
+ */
+static void check_assigned(struct conf_reader *r, enum conf_key_id id,
+			   const struct addr *a, const struct ifaddrs *list)
+{
+	char ip[ADDR_STRLEN];
+	struct addr found;
+
+	if (!addr_is_set(a) || is_loopback(a))
+		return;
+	for (; list; list = list->ifa_next)
+		if (list->ifa_addr &&
+		    addr_from_sockaddr(list->ifa_addr, &found) == 0 &&
+		    addr_same_ip(&found, a))
+			return;
+	conf_warn(r, conf_place_near(r, id), "%s: %s is not an address of this "
+		  "host", conf_keys[id].name, addr_format_ip(a, ip));
+}
+
+static void check_host(struct conf_reader *r)
+{
+	struct ifaddrs *list;
+
+	if (getifaddrs(&list))
+		return;
+	check_assigned(r, CONF_KEY_WEB_ADDRESS, &r->conf->web, list);
+	check_assigned(r, CONF_KEY_SIP_ADDRESS, &r->conf->sip, list);
+	check_assigned(r, CONF_KEY_METRICS, &r->conf->metrics, list);
+	freeifaddrs(list);
+}
+
+/* A PBX that is the gateway would loop every call. */
+static void check_pbx(struct conf_reader *r)
+{
+	const struct conf *c = r->conf;
+	char with_port[ADDR_STRLEN], ip[ADDR_STRLEN];
+	const char *host;
+	size_t len;
+
+	if (!c->pbx || !addr_is_set(&c->sip))
+		return;
+	host = c->pbx + 4;
+	len = strcspn(host, ";");
+	addr_format(&c->sip, with_port);
+	addr_format_ip(&c->sip, ip);
+	if ((len == strlen(with_port) && !strncmp(host, with_port, len)) ||
+	    (c->sip.port == 5060 && len == strlen(ip) &&
+	     !strncmp(host, ip, len)))
+		conf_fault(r, r->place[CONF_KEY_PBX], "pbx: is the gateway's "
+			   "own sip.address and sip.port; name the PBX");
+}
+
+void conf_check(struct conf_reader *r)
+{
+	const struct conf *c = r->conf;
+
+	check_required(r);
+	check_clashes(r);
+	check_public(r);
+	check_files(r);
+	check_paths(r);
+	check_pbx(r);
+	if (c->register_min_s > c->register_max_s)
+		conf_fault(r, conf_place_near(r, CONF_KEY_REGISTER_MAX),
+			   "register.max: %u is less than register.min %u; "
+			   "write the larger one here", c->register_max_s,
+			   c->register_min_s);
+	check_host(r);
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "conf/conf.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "conf/reader.h"
+
+static void free_strings(char **list)
+{
+	for (char **p = list; p && *p; p++)
+		free(*p);
+	free(list);
+}
+
+void conf_free(struct conf *c)
+{
+	if (!c)
+		return;
+	free(c->file);
+	free(c->certificate);
+	free(c->private_key);
+	free_strings(c->origins);
+	free(c->allow);
+	free(c->pbx);
+	free(c->control);
+	free(c->state);
+	free(c->pins);
+	free_strings(c->ice_servers);
+	free_strings(c->srtp_profiles);
+	free(c->log_level);
+	free(c);
+}
+
+static int set_defaults(struct conf *c, const char *file)
+{
+	c->file = strdup(file);
+	c->web.port = 443;
+	c->media_port = 10000;
+	c->sip.port = 5060;
+	c->rtp_port_min = 16384;
+	c->rtp_port_max = 32767;
+	c->datapath = CONF_DATAPATH_AUTO;
+	c->phone = true;
+	c->control = strdup("/run/sluice/control.sock");
+	c->state = strdup("/var/lib/sluice");
+	c->pins = strdup("/sys/fs/bpf/sluice");
+	c->web_timeout_s = 30;
+	c->sip_timeout_s = 60;
+	c->check_from = true;
+	c->register_min_s = 60;
+	c->register_max_s = 600;
+	c->log_level = strdup("info");
+	c->srtp_profiles = calloc(3, sizeof(*c->srtp_profiles));
+	if (!c->file || !c->control || !c->state || !c->pins || !c->log_level ||
+	    !c->srtp_profiles)
+		return -ENOMEM;
+	c->srtp_profiles[0] = strdup("AEAD_AES_128_GCM");
+	c->srtp_profiles[1] = strdup("AES_CM_128_HMAC_SHA1_80");
+	return c->srtp_profiles[0] && c->srtp_profiles[1] ? 0 : -ENOMEM;
+}
+
+static void read_tree(struct conf_reader *r, const config_t *config)
+{
+	const config_setting_t *root = config_root_setting(config);
+	const config_setting_t *gateway = NULL;
+	int count = config_setting_length(root);
+
+	for (int i = 0; i < count; i++) {
+		const config_setting_t *s =
+			config_setting_get_elem(root, (unsigned int)i);
+		const char *name = config_setting_name(s);
+
+		if (!strcmp(name, "gateway"))
+			gateway = s;
+		else
+			conf_fault(r, conf_place_of(s), "%s is unknown here; "
+				   "everything stands in gateway = { ... };",
+				   name);
+	}
+	if (!gateway || !config_setting_is_group(gateway)) {
+		conf_fault(r, gateway ? conf_place_of(gateway) : r->top,
+			   "there is no group gateway; write "
+			   "gateway = { web = ...; sip = ...; pbx = ...; };");
+		return;
+	}
+	r->top = conf_place_of(gateway);
+	conf_read_group(r, gateway, "");
+	conf_check(r);
+}
+
+static void read_file(struct conf_reader *r, config_t *config)
+{
+	const char *file = r->conf->file;
+	struct stat st;
+	const char *in;
+
+	/* libconfig's scanner calls exit() when read() fails, as on a folder. */
+	if (stat(file, &st)) {
+		conf_fault(r, r->top, "%s; name an existing file",
+			   strerror(errno));
+		return;
+	}
+	if (!S_ISREG(st.st_mode)) {
+		conf_fault(r, r->top, "is no regular file; name one");
+		return;
+	}
+	if (config_read_file(config, file)) {
+		read_tree(r, config);
+		return;
+	}
+	if (config_error_type(config) == CONFIG_ERR_FILE_IO) {
+		conf_fault(r, r->top, "cannot be read; give this user the "
+			   "right to");
+		return;
+	}
+	in = config_error_file(config);
+	conf_fault(r, (struct conf_place){
+			      .file = in,
+			      .line = (unsigned int)config_error_line(config) },
+		   "%s; look for a missing ; or } here or on the line above",
+		   config_error_text(config));
+}
+
+int conf_load(const char *file, FILE *errors, struct conf **ret)
+{
+	struct conf_reader r = { .errors = errors };
+	char *folder = strdup(file);
+	config_t config;
+
+	r.conf = calloc(1, sizeof(*r.conf));
+	if (!folder || !r.conf || set_defaults(r.conf, file)) {
+		fprintf(errors, "%s:1: out of memory\n", file);
+		free(folder);
+		conf_free(r.conf);
+		return -EINVAL;
+	}
+	config_init(&config);
+	/* @include is relative to the file that includes. */
+	config_set_include_dir(&config, dirname(folder));
+	read_file(&r, &config);
+	config_destroy(&config);
+	free(folder);
+	if (r.faults) {
+		conf_free(r.conf);
+		return -EINVAL;
+	}
+	if (!addr_is_set(&r.conf->web_public))
+		r.conf->web_public = r.conf->web;
+	r.conf->web_public.port = r.conf->web.port;
+	*ret = r.conf;
+	return 0;
+}

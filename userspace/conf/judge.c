@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Judges single values: NULL, or what is wrong and what to write. */
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/reader.h"
+
+const char *conf_judge_ip(const struct addr *a)
+{
+	static const uint8_t zero[16], broadcast[4] = { 255, 255, 255, 255 };
+
+	if (addr_is_v4(a)) {
+		if (!memcmp(a->ip + 12, zero, 4))
+			return "0.0.0.0 cannot be offered in SDP; name one "
+			       "address";
+		if (!memcmp(a->ip + 12, broadcast, 4))
+			return "is the broadcast address; name a unicast one";
+		if ((a->ip[12] & 0xf0) == 0xe0)
+			return "is a multicast address; name a unicast one";
+		return NULL;
+	}
+	if (!memcmp(a->ip, zero, 16))
+		return ":: cannot be offered in SDP; name one address";
+	if (a->ip[0] == 0xff)
+		return "is a multicast address; name a unicast one";
+	/* RFC 4007: without a zone it names no interface. */
+	if (a->ip[0] == 0xfe && (a->ip[1] & 0xc0) == 0x80)
+		return "is link-local; name a global or a unique local address";
+	return NULL;
+}
+
+/* host[:port] at *text; advances it. NULL or what is wrong. */
+static const char *judge_hostport(const char **text)
+{
+	const char *p = *text;
+	char ip[64];
+	struct addr a;
+	size_t len;
+	unsigned long port;
+	char *end;
+
+	if (*p == '[') {
+		end = strchr(p, ']');
+		len = end ? (size_t)(end - p - 1) : sizeof(ip);
+		if (len >= sizeof(ip))
+			return "has no IPv6 address between [ and ]";
+		memcpy(ip, p + 1, len);
+		ip[len] = '\0';
+		if (addr_parse_ip(ip, &a) || addr_is_v4(&a))
+			return "has no IPv6 address between [ and ]";
+		p = end + 1;
+	} else {
+		len = strspn(p, "abcdefghijklmnopqrstuvwxyz"
+				"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-");
+		if (!len || len > 253 || *p == '-' || *p == '.')
+			return "has no host";
+		/* Digits and dots only: an address, or a slip. */
+		if (len < sizeof(ip) && strspn(p, "0123456789.") >= len) {
+			memcpy(ip, p, len);
+			ip[len] = '\0';
+			if (addr_parse_ip(ip, &a))
+				return "has a malformed address";
+		} else {
+			a = (struct addr){ .ip = { 0x20 } };
+		}
+		p += len;
+	}
+	if (conf_judge_ip(&a))
+		return "has an address that nobody can answer from";
+	if (*p == ':') {
+		port = isdigit((unsigned char)p[1]) ? strtoul(p + 1, &end, 10) :
+						      0;
+		if (!port || port > 65535)
+			return "has a port outside 1 to 65535";
+		p = end;
+	}
+	*text = p;
+	return NULL;
+}
+
+const char *conf_judge_pbx(const char *text)
+{
+	const char *p = text, *wrong;
+
+	if (!strncasecmp(p, "sips:", 5))
+		return "asks for TLS, which is not supported yet; write "
+		       "sip: with transport=udp or tcp";
+	if (strncasecmp(p, "sip:", 4))
+		return "is no SIP URI; write sip:host[:port][;transport=udp]";
+	p += 4;
+	if (strchr(p, '@'))
+		return "has a user part; write sip:host[:port]";
+	wrong = judge_hostport(&p);
+	if (wrong)
+		return wrong;
+	if (!*p)
+		return NULL;
+	if (!strcasecmp(p, ";transport=udp") || !strcasecmp(p, ";transport=tcp"))
+		return NULL;
+	if (!strcasecmp(p, ";transport=tls"))
+		return "asks for TLS, which is not supported yet; write "
+		       "transport=udp or tcp";
+	if (!strncasecmp(p, ";transport=", 11))
+		return "has an unknown transport; write transport=udp or tcp";
+	return "has something after the host that is not understood; write "
+	       "sip:host[:port][;transport=udp]";
+}
+
+const char *conf_judge_origin(const char *text)
+{
+	const char *p = text, *wrong;
+
+	if (!strncmp(p, "https://", 8))
+		p += 8;
+	else if (!strncmp(p, "http://", 7))
+		p += 7;
+	else
+		return "is no origin; write https://host[:port]";
+	wrong = judge_hostport(&p);
+	if (wrong)
+		return wrong;
+	/* Browsers send none (RFC 6454 6.1): it would never match. */
+	return *p ? "has something after the host; an origin has no path" :
+		    NULL;
+}
+
+const char *conf_judge_ice_server(const char *text)
+{
+	static const char *const schemes[] = { "stun:", "stuns:", "turn:",
+					       "turns:" };
+
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(*schemes); i++) {
+		size_t len = strlen(schemes[i]);
+		const char *p = text + len;
+
+		if (strncmp(text, schemes[i], len))
+			continue;
+		if (judge_hostport(&p))
+			return "has no host (RFC 7064, RFC 7065)";
+		if (*p && strcmp(p, "?transport=udp") &&
+		    strcmp(p, "?transport=tcp"))
+			return "has something after the host that is not "
+			       "understood (RFC 7065)";
+		return NULL;
+	}
+	return "is no ICE server; write stun:host[:port] or turn:host[:port]";
+}
+
+const char *conf_judge_srtp_profile(const char *text)
+{
+	static const char *const names[] = {
+		"AEAD_AES_128_GCM", "AES_CM_128_HMAC_SHA1_80",
+		"AES_CM_128_HMAC_SHA1_32", "AEAD_AES_256_GCM" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (!strcmp(text, names[i]))
+			return NULL;
+	return "is no SRTP profile; there are AEAD_AES_128_GCM, "
+	       "AES_CM_128_HMAC_SHA1_80, AES_CM_128_HMAC_SHA1_32 and "
+	       "AEAD_AES_256_GCM";
+}
+
+const char *conf_judge_log(const char *text)
+{
+	static const char *const levels[] = { "error", "warning", "info",
+					      "debug" };
+
+	for (size_t i = 0; i < sizeof(levels) / sizeof(*levels); i++)
+		if (!strcmp(text, levels[i]))
+			return NULL;
+	return "is no log level; write error, warning, info or debug";
+}

@@ -35,9 +35,13 @@
  */
 #define sluice_opaque(x) __asm__ volatile("" : "+r"(x))
 
-struct sluice_u64_unaligned { __u64 v; } __attribute__((packed));
-struct sluice_u32_unaligned { __u32 v; } __attribute__((packed));
-struct sluice_u16_unaligned { __u16 v; } __attribute__((packed));
+struct sluice_u64_unaligned {
+	__u64 v;
+} __attribute__((packed, may_alias));
+
+struct sluice_u32_unaligned {
+	__u32 v;
+} __attribute__((packed, may_alias));
 
 /* Network order at any alignment; both byte orders of a host. */
 static __always_inline __u16 sluice_get16(const void *p)

@@ -6,10 +6,34 @@
 #ifndef SLUICE_LIB_SRTP_H
 #define SLUICE_LIB_SRTP_H
 
+#include "lib/aes.h"
+#include "lib/ghash.h"
 #include "lib/port.h"
+#include "lib/rtp.h"
+#include "lib/sha1.h"
 #include "uapi/sluice.h"
 
 #define SLUICE_SCRATCH	2048	/* bytes of the scratch buffer */
+
+/*
+ * Behind the longest packet the scratch buffer has room for HMAC's padding
+ * (ROC, 0x80, zeros and length: at most 76 bytes), then for the working state,
+ * which would not fit on BPF's stack, and one block for the outer hash.
+ */
+struct sluice_srtp_work {
+	__u32 counter[4];	/* of the first CTR block */
+	__u32 tag[4];		/* computed, big-endian words */
+	__u32 state[5];		/* SHA-1 */
+	__u32 reserved;
+	struct sluice_ghash ghash;
+	__u8 outer[SLUICE_SHA1_BLOCK];
+} __attribute__((may_alias));
+
+#define SLUICE_SCRATCH_WORK \
+	(SLUICE_SCRATCH - (__u32)sizeof(struct sluice_srtp_work))
+
+_Static_assert(SLUICE_PACKET_MAX + 80 <= SLUICE_SCRATCH_WORK &&
+	       SLUICE_SCRATCH_WORK % 8 == 0, "scratch is too small");
 
 /* Bytes of the authentication tag of an RTP packet; 0: not protected. */
 static __always_inline __u32 sluice_srtp_tag_len(__u32 profile)
@@ -27,44 +51,324 @@ static __always_inline __u32 sluice_srtp_tag_len(__u32 profile)
 	}
 }
 
+/* On the stack: maps keep no pointers. Handed to the loop bodies. */
+struct sluice_srtp_pass {
+	__u8 *packet;		/* the scratch buffer */
+	const struct sluice_cipher_key *key;
+	__u32 start;		/* of the bytes to work on */
+	__u32 end;
+};
+
+static __always_inline struct sluice_srtp_work *sluice_srtp_work(__u8 *packet)
+{
+	return (struct sluice_srtp_work *)(packet + SLUICE_SCRATCH_WORK);
+}
+
+static __always_inline void sluice_xor32(__u8 *p, __u32 v)
+{
+	((struct sluice_u32_unaligned *)p)->v ^= sluice_swap32(v);
+}
+
+/* Whole blocks always: what follows the packet in scratch has no meaning. */
+static __attribute__((unused)) long sluice_ctr_step(sluice_loop_index i, void *context)
+{
+	struct sluice_srtp_pass *pass = context;
+	struct sluice_srtp_work *work = sluice_srtp_work(pass->packet);
+	__u32 off = pass->start + i * SLUICE_AES_BLOCK;
+	__u32 block[4];
+	__u8 *p;
+
+	block[0] = work->counter[0];
+	block[1] = work->counter[1];
+	block[2] = work->counter[2];
+	block[3] = work->counter[3] + i;
+	sluice_aes128_encrypt(pass->key->round_keys, block, block);
+
+	sluice_opaque(off);
+	if (off > SLUICE_SCRATCH_WORK - SLUICE_AES_BLOCK)
+		return 1;
+	p = pass->packet + off;
+	sluice_xor32(p, block[0]);
+	sluice_xor32(p + 4, block[1]);
+	sluice_xor32(p + 8, block[2]);
+	sluice_xor32(p + 12, block[3]);
+	return 0;
+}
+
+/* Blocks of 16 bytes in the pass's range. */
+static __always_inline __u32 sluice_srtp_blocks(const struct sluice_srtp_pass *p)
+{
+	return (p->end - p->start + SLUICE_AES_BLOCK - 1) / SLUICE_AES_BLOCK;
+}
+
+/* The last block of a range is taken as padded with zeros. */
+static __attribute__((unused)) long sluice_ghash_step(sluice_loop_index i, void *context)
+{
+	struct sluice_srtp_pass *pass = context;
+	struct sluice_srtp_work *work = sluice_srtp_work(pass->packet);
+	__u32 off = pass->start + i * SLUICE_AES_BLOCK;
+	__u32 left = pass->end - off;
+	__u64 first, last;
+	const __u8 *p;
+
+	sluice_opaque(off);
+	if (off > SLUICE_SCRATCH_WORK - SLUICE_AES_BLOCK)
+		return 1;
+	p = pass->packet + off;
+	first = sluice_get64(p);
+	last = sluice_get64(p + 8);
+	if (left < SLUICE_AES_BLOCK) {
+		if (left < 8)
+			first &= ~0ULL << ((64 - 8 * left) & 63);
+		if (left <= 8)
+			last = 0;
+		else
+			last &= ~0ULL << ((128 - 8 * left) & 63);
+	}
+	sluice_ghash_block(&work->ghash, first, last);
+	return 0;
+}
+
+static __attribute__((unused)) long sluice_hmac_step(sluice_loop_index i, void *context)
+{
+	struct sluice_srtp_pass *pass = context;
+	struct sluice_srtp_work *work = sluice_srtp_work(pass->packet);
+	__u32 off = i * SLUICE_SHA1_BLOCK;
+
+	sluice_opaque(off);
+	if (off > SLUICE_SCRATCH_WORK - SLUICE_SHA1_BLOCK)
+		return 1;
+	sluice_sha1_block(work->state, pass->packet + off);
+	return 0;
+}
+
 /*
- * packet: a buffer of exactly SLUICE_SCRATCH bytes holding the RTP packet of
- * len bytes; header_len: where the payload begins (struct sluice_rtp's
- * payload_off, a multiple of 4). index: ROC || SEQ. Works in place; bytes
- * beyond the returned length are undefined afterwards.
+ * HMAC over packet[0..end) || ROC (RFC 3711 4.2), with the padding written
+ * behind the packet. The tag goes to the working state.
+ */
+SLUICE_SUBPROG int sluice_srtp_hmac(struct sluice_srtp_pass *pass, __u32 roc)
+{
+	struct sluice_srtp_work *work = sluice_srtp_work(pass->packet);
+	__u32 len = pass->end, off = len;
+	__u32 blocks = (len + 4 + 1 + 8 + SLUICE_SHA1_BLOCK - 1) /
+		       SLUICE_SHA1_BLOCK;
+	__u32 last = blocks * SLUICE_SHA1_BLOCK - 8;
+	__u8 *p;
+	int i;
+
+	sluice_opaque(off);
+	if (off > SLUICE_PACKET_MAX)
+		return -SLUICE_DROP_INTERNAL;
+	p = pass->packet + off;
+	sluice_put32(p, roc);
+	sluice_put64(p + 4, 0x8000000000000000);
+#pragma GCC unroll 8
+	for (i = 12; i < 76; i += 8)
+		sluice_put64(p + i, 0);
+	sluice_opaque(last);
+	if (last > SLUICE_SCRATCH_WORK - 8)
+		return -SLUICE_DROP_INTERNAL;
+	sluice_put64(pass->packet + last, (SLUICE_SHA1_BLOCK + len + 4) * 8);
+
+#pragma GCC unroll 5
+	for (i = 0; i < 5; i++)
+		work->state[i] = pass->key->hmac_inner[i];
+	sluice_loop(blocks, sluice_hmac_step, pass);
+
+	p = work->outer;
+#pragma GCC unroll 5
+	for (i = 0; i < 5; i++) {
+		sluice_put32(p + 4 * i, work->state[i]);
+		work->state[i] = pass->key->hmac_outer[i];
+	}
+	sluice_put32(p + 20, 0x80000000);
+#pragma GCC unroll 5
+	for (i = 24; i < 64; i += 8)
+		sluice_put64(p + i, 0);
+	sluice_put32(p + 60, (SLUICE_SHA1_BLOCK + SLUICE_SHA1_LEN) * 8);
+	sluice_sha1_block(work->state, p);
+#pragma GCC unroll 4
+	for (i = 0; i < 4; i++)
+		work->tag[i] = work->state[i];
+	return 0;
+}
+
+/* RFC 3711 4.1.1: IV = (salt << 16) ^ (SSRC << 64) ^ (index << 16). */
+static __always_inline void sluice_cm_counter(const __u8 *salt, __u64 index,
+					      __u32 ssrc, __u32 *ret)
+{
+	ret[0] = sluice_get32(salt);
+	ret[1] = sluice_get32(salt + 4) ^ ssrc;
+	ret[2] = sluice_get32(salt + 8) ^ (__u32)(index >> 16);
+	ret[3] = sluice_get32(salt + 12) ^ (__u32)index << 16;
+}
+
+/*
+ * RFC 7714 8.1: IV = (0 || SSRC || ROC || SEQ) ^ salt, then the block counter
+ * of SP 800-38D: 1 masks the tag, 2 and on encrypt.
+ */
+static __always_inline void sluice_gcm_counter(const __u8 *salt, __u64 index,
+					       __u32 ssrc, __u32 *ret)
+{
+	ret[0] = sluice_get32(salt) ^ ssrc >> 16;
+	ret[1] = sluice_get32(salt + 4) ^ ssrc << 16 ^
+		 (__u32)(index >> 32 & 0xffff);
+	ret[2] = sluice_get32(salt + 8) ^ (__u32)index;
+	ret[3] = 2;
+}
+
+/* The tag over header (AAD) and ciphertext, into the working state. */
+SLUICE_SUBPROG void sluice_gcm_tag(struct sluice_srtp_pass *pass)
+{
+	struct sluice_srtp_work *work = sluice_srtp_work(pass->packet);
+	__u32 header_len = pass->start, len = pass->end;
+	__u32 block[4];
+
+	sluice_ghash_start(&work->ghash, pass->key->ghash_h);
+	pass->start = 0;
+	pass->end = header_len;
+	sluice_loop(sluice_srtp_blocks(pass), sluice_ghash_step, pass);
+	pass->start = header_len;
+	pass->end = len;
+	sluice_loop(sluice_srtp_blocks(pass), sluice_ghash_step, pass);
+	sluice_ghash_block(&work->ghash, (__u64)header_len * 8,
+			   (__u64)(len - header_len) * 8);
+
+	block[0] = work->counter[0];
+	block[1] = work->counter[1];
+	block[2] = work->counter[2];
+	block[3] = 1;
+	sluice_aes128_encrypt(pass->key->round_keys, block, block);
+	work->tag[0] = block[0] ^ (__u32)(work->ghash.y1 >> 32);
+	work->tag[1] = block[1] ^ (__u32)work->ghash.y1;
+	work->tag[2] = block[2] ^ (__u32)(work->ghash.y0 >> 32);
+	work->tag[3] = block[3] ^ (__u32)work->ghash.y0;
+}
+
+static __always_inline void sluice_srtp_ctr(struct sluice_srtp_pass *pass)
+{
+	sluice_loop(sluice_srtp_blocks(pass), sluice_ctr_step, pass);
+}
+
+/*
+ * packet: a buffer of exactly SLUICE_SCRATCH bytes, aligned to 8, holding the
+ * RTP packet of len bytes; header_len: where the payload begins (struct
+ * sluice_rtp's payload_off). index: ROC || SEQ. Works in place; bytes beyond
+ * the returned length are undefined afterwards.
  *
  * Returns the new length, or -SLUICE_DROP_x with the packet undefined:
- * AUTH, SHORT, TOO_BIG, or INTERNAL for a profile that is not done here.
+ * SHORT, TOO_BIG, or INTERNAL for a profile that is not done here.
  */
 static __always_inline int sluice_srtp_protect(const struct sluice_key *key,
 					       __u64 index, __u32 ssrc,
 					       __u8 *packet, __u32 header_len,
 					       __u32 len)
 {
-	return -SLUICE_DROP_INTERNAL;
+	struct sluice_srtp_pass pass = { packet, &key->rtp, header_len, len };
+	struct sluice_srtp_work *work = sluice_srtp_work(packet);
+	__u32 profile = key->profile, off = len;
+	__u32 tag_len = sluice_srtp_tag_len(profile);
+	__u8 *p;
+	int err;
+
+	if (header_len < SLUICE_RTP_HEADER_LEN || len < header_len)
+		return -SLUICE_DROP_SHORT;
+	if (len > SLUICE_PACKET_MAX - tag_len)
+		return -SLUICE_DROP_TOO_BIG;
+
+	switch (profile) {
+	case SLUICE_SRTP_AES128_CM_SHA1_80:
+	case SLUICE_SRTP_AES128_CM_SHA1_32:
+		sluice_cm_counter(key->rtp.salt, index, ssrc, work->counter);
+		sluice_srtp_ctr(&pass);
+		err = sluice_srtp_hmac(&pass, (__u32)(index >> 16));
+		if (err)
+			return err;
+		break;
+	case SLUICE_SRTP_AEAD_AES_128_GCM:
+		sluice_gcm_counter(key->rtp.salt, index, ssrc, work->counter);
+		sluice_srtp_ctr(&pass);
+		sluice_gcm_tag(&pass);
+		break;
+	default:
+		return -SLUICE_DROP_INTERNAL;
+	}
+
+	/* All four words: a shorter tag's rest lies beyond the packet. */
+	sluice_opaque(off);
+	if (off > SLUICE_PACKET_MAX)
+		return -SLUICE_DROP_INTERNAL;
+	p = packet + off;
+	sluice_put32(p, work->tag[0]);
+	sluice_put32(p + 4, work->tag[1]);
+	sluice_put32(p + 8, work->tag[2]);
+	sluice_put32(p + 12, work->tag[3]);
+	return (int)(len + tag_len);
 }
 
+/*
+ * As above, the other way. Nothing is decrypted before the tag is verified;
+ * AUTH if it is wrong.
+ */
 static __always_inline int sluice_srtp_unprotect(const struct sluice_key *key,
 						 __u64 index, __u32 ssrc,
 						 __u8 *packet,
 						 __u32 header_len, __u32 len)
 {
-	return -SLUICE_DROP_INTERNAL;
+	struct sluice_srtp_pass pass = { packet, &key->rtp, header_len, 0 };
+	struct sluice_srtp_work *work = sluice_srtp_work(packet);
+	__u32 profile = key->profile;
+	__u32 tag_len = sluice_srtp_tag_len(profile);
+	__u32 off, got0, got1, got2, got3, diff;
+	__u8 *p;
+	int err;
+
+	if (header_len < SLUICE_RTP_HEADER_LEN || len < header_len + tag_len)
+		return -SLUICE_DROP_SHORT;
+	if (len > SLUICE_PACKET_MAX)
+		return -SLUICE_DROP_TOO_BIG;
+	len -= tag_len;
+	pass.end = len;
+	off = len;
+	sluice_opaque(off);
+	if (off > SLUICE_PACKET_MAX)
+		return -SLUICE_DROP_INTERNAL;
+	p = packet + off;
+	got0 = sluice_get32(p);
+	got1 = sluice_get32(p + 4);
+	got2 = sluice_get32(p + 8);
+	got3 = sluice_get32(p + 12);
+
+	/* The difference is gathered from all words: constant time. */
+	switch (profile) {
+	case SLUICE_SRTP_AES128_CM_SHA1_80:
+	case SLUICE_SRTP_AES128_CM_SHA1_32:
+		sluice_cm_counter(key->rtp.salt, index, ssrc, work->counter);
+		err = sluice_srtp_hmac(&pass, (__u32)(index >> 16));
+		if (err)
+			return err;
+		diff = work->tag[0] ^ got0;
+		if (tag_len == 10)
+			diff |= (work->tag[1] ^ got1) |
+				(work->tag[2] ^ got2) >> 16;
+		break;
+	case SLUICE_SRTP_AEAD_AES_128_GCM:
+		sluice_gcm_counter(key->rtp.salt, index, ssrc, work->counter);
+		sluice_gcm_tag(&pass);
+		diff = (work->tag[0] ^ got0) | (work->tag[1] ^ got1) |
+		       (work->tag[2] ^ got2) | (work->tag[3] ^ got3);
+		break;
+	default:
+		return -SLUICE_DROP_INTERNAL;
+	}
+	if (diff)
+		return -SLUICE_DROP_AUTH;
+	sluice_srtp_ctr(&pass);
+	return (int)len;
 }
 
 #ifndef __bpf__
-/*
- * Session keys from a master key (RFC 3711 4.3, key derivation rate 0), for
- * RTP and RTCP. key_len 16 or 32, salt_len 14 (CM) or 12 (GCM), as the profile
- * says; ret->generation is left to the caller.
- */
-static inline void sluice_srtp_expand(__u32 profile, const __u8 *master_key,
-				      __u32 key_len, const __u8 *master_salt,
-				      __u32 salt_len, struct sluice_key *ret)
-{
-	memset(ret, 0, sizeof(*ret));
-	ret->profile = profile;
-}
+#include "lib/srtp_kdf.h"
 #endif
 
 #endif

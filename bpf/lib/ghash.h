@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * GHASH (NIST SP 800-38D 6.4) by integer multiplication, in constant time and
+ * without tables: 100,000 keys need no more cache than the keys themselves.
+ */
+#ifndef SLUICE_LIB_GHASH_H
+#define SLUICE_LIB_GHASH_H
+
+#include "lib/port.h"
+
+/*
+ * A running GHASH. Halves of 128-bit values are big-endian 64-bit values in
+ * host order; suffix r: the bits of a half reversed.
+ */
+struct sluice_ghash {
+	__u64 h1, h0, h2;	/* first half, last half, their sum */
+	__u64 h1r, h0r, h2r;
+	__u64 y1, y0;
+};
+
+static __always_inline __u64 sluice_reverse64(__u64 x)
+{
+	x = (x & 0x5555555555555555) << 1 | (x >> 1 & 0x5555555555555555);
+	x = (x & 0x3333333333333333) << 2 | (x >> 2 & 0x3333333333333333);
+	x = (x & 0x0f0f0f0f0f0f0f0f) << 4 | (x >> 4 & 0x0f0f0f0f0f0f0f0f);
+	return __builtin_bswap64(x);
+}
+
+/* Six of them inline at once would spill beyond BPF's stack. */
+#ifdef __bpf__
+#define SLUICE_CLMUL SLUICE_SUBPROG
+#else
+#define SLUICE_CLMUL static __always_inline
+#endif
+
+/*
+ * Low half of the carry-less product. Each operand is cut into four with
+ * three empty bits between any two bits, so that up to 16 ones can be added in
+ * a column without their carries reaching the next bit that counts (of 16 bits
+ * in a part the 16th sum could overflow only beyond bit 63).
+ */
+SLUICE_CLMUL __u64 sluice_clmul_low(__u64 x, __u64 y)
+{
+	const __u64 m0 = 0x1111111111111111, m1 = m0 << 1;
+	const __u64 m2 = m0 << 2, m3 = m0 << 3;
+	__u64 x0, x1, x2, x3, y0, y1, y2, y3, z0, z1, z2, z3;
+
+	x0 = x & m0, x1 = x & m1, x2 = x & m2, x3 = x & m3;
+	y0 = y & m0, y1 = y & m1, y2 = y & m2, y3 = y & m3;
+	z0 = (x0 * y0) ^ (x1 * y3) ^ (x2 * y2) ^ (x3 * y1);
+	z1 = (x0 * y1) ^ (x1 * y0) ^ (x2 * y3) ^ (x3 * y2);
+	z2 = (x0 * y2) ^ (x1 * y1) ^ (x2 * y0) ^ (x3 * y3);
+	z3 = (x0 * y3) ^ (x1 * y2) ^ (x2 * y1) ^ (x3 * y0);
+	return (z0 & m0) | (z1 & m1) | (z2 & m2) | (z3 & m3);
+}
+
+/* h: struct sluice_cipher_key's ghash_h. */
+static __always_inline void sluice_ghash_start(struct sluice_ghash *g,
+					       const __u64 *h)
+{
+	g->h1 = h[0];
+	g->h0 = h[1];
+	g->h2 = g->h0 ^ g->h1;
+	g->h1r = sluice_reverse64(g->h1);
+	g->h0r = sluice_reverse64(g->h0);
+	g->h2r = g->h0r ^ g->h1r;
+	g->y1 = 0;
+	g->y0 = 0;
+}
+
+/*
+ * y = (y ^ block) * H. Karatsuba over 64-bit halves; the high half of each
+ * product is the reversed low half of the reversed operands. GCM's bit order
+ * is reflected, so the 255-bit product moves up by one before the reduction by
+ * x^128 + x^7 + x^2 + x + 1.
+ */
+SLUICE_SUBPROG void sluice_ghash_block(struct sluice_ghash *g, __u64 first,
+				       __u64 last)
+{
+	__u64 y1 = g->y1 ^ first, y0 = g->y0 ^ last, y2 = y0 ^ y1;
+	__u64 y1r = sluice_reverse64(y1), y0r = sluice_reverse64(y0);
+	__u64 y2r = y0r ^ y1r;
+	__u64 z0 = sluice_clmul_low(y0, g->h0);
+	__u64 z1 = sluice_clmul_low(y1, g->h1);
+	__u64 z2 = sluice_clmul_low(y2, g->h2) ^ z0 ^ z1;
+	__u64 z0h = sluice_clmul_low(y0r, g->h0r);
+	__u64 z1h = sluice_clmul_low(y1r, g->h1r);
+	__u64 z2h = sluice_clmul_low(y2r, g->h2r) ^ z0h ^ z1h;
+	__u64 v0, v1, v2, v3;
+
+	z0h = sluice_reverse64(z0h) >> 1;
+	z1h = sluice_reverse64(z1h) >> 1;
+	z2h = sluice_reverse64(z2h) >> 1;
+
+	v0 = z0;
+	v1 = z0h ^ z2;
+	v2 = z1 ^ z2h;
+	v3 = z1h;
+
+	v3 = v3 << 1 | v2 >> 63;
+	v2 = v2 << 1 | v1 >> 63;
+	v1 = v1 << 1 | v0 >> 63;
+	v0 = v0 << 1;
+
+	v2 ^= v0 ^ v0 >> 1 ^ v0 >> 2 ^ v0 >> 7;
+	v1 ^= v0 << 63 ^ v0 << 62 ^ v0 << 57;
+	v3 ^= v1 ^ v1 >> 1 ^ v1 >> 2 ^ v1 >> 7;
+	v2 ^= v1 << 63 ^ v1 << 62 ^ v1 << 57;
+
+	g->y1 = v3;
+	g->y0 = v2;
+}
+
+#endif

@@ -1,0 +1,484 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The calls: their life, the state machine's actions, dispatch of what comes
+ * from the SIP stack and the media thread.
+ */
+#include "call/call.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "call/internal.h"
+#include "core/clock.h"
+#include "core/limits.h"
+#include "core/log.h"
+#include "core/random.h"
+
+#define MEDIA_CLOSE_WAIT_MS	5000	/* for MEDIA_CLOSED, then without it */
+
+int calls_create(const struct calls_settings *s, struct calls **ret)
+{
+	struct calls *cs = calloc(1, sizeof(*cs));
+
+	if (!cs)
+		return -ENOMEM;
+	cs->settings = *s;
+	*ret = cs;
+	return 0;
+}
+
+void calls_set_stack(struct calls *cs, struct sip_stack *stack)
+{
+	cs->stack = stack;
+}
+
+void calls_free(struct calls *cs)
+{
+	if (!cs)
+		return;
+	while (cs->list)
+		call_free(cs->list);
+	free(cs);
+}
+
+/* ---- one call -------------------------------------------------------- */
+
+static void leg_init(struct call *c, struct call_leg *leg, bool is_a)
+{
+	leg->call = c;
+	leg->is_a = is_a;
+	leg->sdp_session_id = random_u32();
+}
+
+struct call *call_create(struct calls *cs)
+{
+	struct call *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	c->calls = cs;
+	random_token(c->id, 8);
+	leg_init(c, &c->a, true);
+	leg_init(c, &c->b, false);
+	c->started_ms = clock_ms();
+	c->started_wall_ms = clock_wall_ms();
+	DL_PREPEND(cs->list, c);
+	cs->stats.live++;
+	return c;
+}
+
+static void leg_detach(struct call_leg *leg)
+{
+	if (leg->dialog_key)
+		HASH_DELETE(hh, leg->call->calls->legs, leg);
+	free(leg->dialog_key);
+	leg->dialog_key = NULL;
+	sip_dialog_free(leg->dialog);
+	leg->dialog = NULL;
+}
+
+int call_leg_attach(struct call_leg *leg, struct sip_dialog *dialog)
+{
+	struct calls *cs = leg->call->calls;
+
+	leg_detach(leg);
+	leg->dialog = dialog;
+	if (asprintf(&leg->dialog_key, "%s %s", dialog->call_id,
+		     dialog->local_tag) < 0) {
+		leg->dialog_key = NULL;
+		return -ENOMEM;
+	}
+	HASH_ADD_KEYPTR(hh, cs->legs, leg->dialog_key,
+			strlen(leg->dialog_key), leg);
+	return 0;
+}
+
+void call_free(struct call *c)
+{
+	struct calls *cs = c->calls;
+
+	registrar_wait_cancel(cs->settings.registrar, c);
+	loop_timer_cancel(c->timer);
+	call_reoffer_free(c);
+	call_relays_free(c);
+	sip_client_free(c->invite_client);
+	sip_msg_unref(c->b_ack);
+	call_set_exchange(c, true, NULL, NULL, NULL, NULL);
+	leg_detach(&c->a);
+	leg_detach(&c->b);
+	if (c->media_id)
+		HASH_DELETE(by_media, cs->by_media, c);
+	DL_DELETE(cs->list, c);
+	cs->stats.live--;
+	free(c);
+	if (cs->draining && !cs->list && cs->drained)
+		cs->drained(cs->drained_arg);
+}
+
+struct call_leg *call_other(struct call_leg *leg)
+{
+	return leg->is_a ? &leg->call->b : &leg->call->a;
+}
+
+struct call_leg *call_leg_of(struct calls *cs, const struct sip_msg *m)
+{
+	const char *tag = sip_msg_to_tag(m);
+	struct call_leg *leg = NULL;
+	char *key;
+
+	if (!tag || asprintf(&key, "%s %s", sip_msg_call_id(m), tag) < 0)
+		return NULL;
+	HASH_FIND(hh, cs->legs, key, strlen(key), leg);
+	free(key);
+	return leg && sip_dialog_matches(leg->dialog, m) ? leg : NULL;
+}
+
+bool call_leg_refresh_flow(struct call_leg *leg)
+{
+	struct registrar_flow flow;
+
+	if (!leg->is_web)
+		return true;
+	if (*leg->alias &&
+	    !registrar_find_alias(leg->call->calls->settings.registrar,
+				  leg->alias, &flow))
+		leg->dialog->peer.conn = flow.conn;
+	return leg->dialog->peer.conn != 0;
+}
+
+void call_set_cause(struct call *c, const char *by, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (c->ended_by)
+		return;		/* the first cause is the cause */
+	c->ended_by = by;
+	va_start(ap, fmt);
+	vsnprintf(c->cause, sizeof(c->cause), fmt, ap);
+	va_end(ap);
+}
+
+static void timed_out(void *arg)
+{
+	struct call *c = arg;
+
+	c->timer = NULL;
+	call_set_cause(c, "gateway", "timeout in state %s",
+		       call_state_name(c->state));
+	call_event(c, CALL_ABORTED, NULL);
+}
+
+void call_timer(struct call *c, uint32_t ms, void (*cb)(void *arg))
+{
+	loop_timer_cancel(c->timer);
+	c->timer = NULL;
+	if (ms && loop_timer_add(c->calls->settings.loop, ms,
+				 cb ? cb : timed_out, c, &c->timer))
+		log_call_err(c->id, "no timer: out of memory");
+}
+
+/* ---- the state machine's actions ------------------------------------- */
+
+static void finish(void *arg)
+{
+	struct call *c = arg;
+
+	c->timer = NULL;
+	call_log_end(c);
+	call_free(c);
+}
+
+static void close_call(struct call *c)
+{
+	c->ended_ms = clock_ms();
+	if (c->counted_up)
+		c->calls->stats.up--;
+	c->counted_up = false;
+	call_reoffer_free(c);
+	call_relays_free(c);
+	if (c->media_id)
+		media_close(c->calls->settings.media, c->media_id);
+	/* MEDIA_CLOSED comes earlier; a call without media goes at once. */
+	call_timer(c, c->media_id ? MEDIA_CLOSE_WAIT_MS : 1, finish);
+}
+
+static void cancel_b(struct call *c)
+{
+	registrar_wait_cancel(c->calls->settings.registrar, c);
+	if (c->invite_client) {
+		sip_client_cancel(c->invite_client, NULL);
+		/* 64*T1 and a little: RFC 3261 9.1 */
+		call_timer(c, 33000, NULL);
+	} else {
+		call_event(c, CALL_B_REFUSED, NULL);
+	}
+}
+
+static void do_invite_b(struct call *c)
+{
+	if (!call_invite_b(c))
+		return;
+	call_set_cause(c, "gateway", "INVITE to leg B failed");
+	call_event(c, CALL_ABORTED, NULL);
+}
+
+static void do_487_a(struct call *c)
+{
+	if (!c->invite)
+		return;
+	call_reply(c->invite, 487, NULL, c->a.dialog->local_tag, NULL);
+	c->invite = NULL;
+	c->a.bye_done = true;
+}
+
+static void perform(struct call *c, unsigned int todo, const struct sip_msg *m)
+{
+	if (todo & CALL_DO_PASS_PROVISIONAL)
+		call_pass_provisional(c, m);
+	if (todo & CALL_DO_ACK_B)
+		call_ack_b(c, m);
+	if (todo & CALL_DO_ANSWER_A)
+		call_answer_a(c, m);
+	if (todo & CALL_DO_REFUSE_A)
+		call_refuse_a(c, m);
+	if (todo & CALL_DO_INVITE_B)
+		do_invite_b(c);
+	if (todo & CALL_DO_487_A)
+		do_487_a(c);
+	if (todo & CALL_DO_CANCEL_B)
+		cancel_b(c);
+	if (todo & CALL_DO_BYE_A)
+		call_bye(&c->a, m);
+	if (todo & CALL_DO_BYE_B)
+		call_bye(&c->b, m);
+	if (todo & CALL_DO_CLOSE)
+		close_call(c);
+}
+
+/* Nothing in here frees the call: close_call() leaves that to the loop. */
+void call_event(struct call *c, enum call_event event, const struct sip_msg *m)
+{
+	struct call_step step = call_next(c->state, event);
+
+	if (step.next != c->state)
+		log_call_debug(c->id, "%s: %s -> %s", call_event_name(event),
+			       call_state_name(c->state),
+			       call_state_name(step.next));
+	c->state = step.next;
+	if (c->state == CALL_ANSWERED && !c->counted_up) {
+		call_timer(c, 0, NULL);
+		c->calls->stats.up++;
+		c->counted_up = true;
+	}
+	perform(c, step.actions, m);
+}
+
+/* ---- from the SIP stack ---------------------------------------------- */
+
+void calls_request(struct calls *cs, struct sip_server *st)
+{
+	const struct sip_msg *m = sip_server_request(st);
+	struct call_leg *leg = call_leg_of(cs, m);
+	struct rules_decision d;
+
+	if (leg) {
+		call_indialog(leg, st);
+		return;
+	}
+	if (sip_msg_method(m) == SIP_INVITE && !sip_msg_to_tag(m)) {
+		call_invite(cs, st);
+		return;
+	}
+	d = rules_decide(&(struct rules_input){
+		.source = sip_server_source(st)->is_ws ? RULES_REALM_WEB :
+							 RULES_REALM_SIP,
+		.method = sip_msg_method(m),
+		.max_forwards = sip_msg_max_forwards(m),
+		.has_to_tag = sip_msg_to_tag(m) != NULL,
+	});
+	call_reply(st, d.reply_status ? d.reply_status : 200, d.reply_phrase,
+		   NULL, d.reply_reason);
+}
+
+void calls_cancelled(struct calls *cs, struct sip_server *st)
+{
+	struct call *c = sip_server_data(st);
+
+	if (!c || c->invite != st)
+		return;
+	call_set_cause(c, c->a.is_web ? "web" : "sip", "cancelled");
+	call_event(c, CALL_A_CANCELLED, NULL);
+}
+
+void calls_ack(struct calls *cs, const struct sip_msg *ack,
+	       const struct sip_target *from)
+{
+	struct call_leg *leg = call_leg_of(cs, ack);
+
+	if (leg && leg->is_a)
+		call_event(leg->call, CALL_A_ACKED, NULL);
+}
+
+void calls_ack_missing(struct calls *cs, struct sip_server *st)
+{
+	struct call_leg *leg;
+
+	for (struct call *c = cs->list; c; c = c->next) {
+		leg = &c->a;
+		if (c->state != CALL_ANSWERED || !leg->dialog ||
+		    strcmp(leg->dialog->call_id,
+			   sip_msg_call_id(sip_server_request(st))))
+			continue;
+		call_set_cause(c, leg->is_web ? "web" : "sip",
+			       "no ACK for the 200");
+		call_event(c, CALL_ABORTED, NULL);
+		return;
+	}
+}
+
+void calls_conn_closed(struct calls *cs, uint64_t conn)
+{
+	struct call *c, *next;
+
+	/* Once answered, media decides whether the browser lives. */
+	DL_FOREACH_SAFE(cs->list, c, next) {
+		if (c->a.is_web && c->source_conn == conn &&
+		    (c->state == CALL_SETUP || c->state == CALL_RINGING ||
+		     c->state == CALL_CHALLENGED)) {
+			call_set_cause(c, "web", "connection lost in set-up");
+			call_event(c, CALL_A_CANCELLED, NULL);
+		}
+		if (c->a.is_web && c->a.dialog &&
+		    c->a.dialog->peer.conn == conn)
+			c->a.dialog->peer.conn = 0;
+		if (c->b.is_web && c->b.dialog &&
+		    c->b.dialog->peer.conn == conn)
+			c->b.dialog->peer.conn = 0;
+	}
+}
+
+/* ---- from the media thread ------------------------------------------- */
+
+static void media_event_received(struct call *c, uint32_t type,
+				 const struct media_event *e)
+{
+	char peer[ADDR_STRLEN];
+
+	addr_format(&e->peer, peer);
+	switch (type) {
+	case MEDIA_ICE_SELECTED:
+		log_call_info(c->id, "ICE selected %s", peer);
+		break;
+	case MEDIA_DTLS_DONE:
+		log_call_info(c->id, "DTLS done, %s", e->detail);
+		break;
+	case MEDIA_FIRST_PACKET:
+		log_call_info(c->id, "first packet from the %s side, %s",
+			      e->side == MEDIA_SIDE_WEB ? "web" : "SIP", peer);
+		break;
+	case MEDIA_FAILED:
+		call_set_cause(c, "gateway", "media: %s", e->detail);
+		call_event(c, CALL_ABORTED, NULL);
+		break;
+	case MEDIA_LOST:
+		call_set_cause(c, e->side == MEDIA_SIDE_WEB ? "web" : "sip",
+			       "media lost: %s",
+			       *e->detail ? e->detail : "silent");
+		call_event(c, CALL_ABORTED, NULL);
+		break;
+	}
+}
+
+void calls_media_message(struct calls *cs, const struct message *m)
+{
+	uint32_t id;
+	struct call *c;
+
+	memcpy(&id, m->data, sizeof(id));
+	HASH_FIND(by_media, cs->by_media, &id, sizeof(id), c);
+	if (!c)
+		return;
+	if (m->type == MEDIA_STATS || m->type == MEDIA_CLOSED) {
+		memcpy(&c->figures, m->data, sizeof(c->figures));
+		c->has_figures = true;
+	} else {
+		media_event_received(c, m->type, (const void *)m->data);
+		return;
+	}
+	if (m->type != MEDIA_CLOSED)
+		return;
+	HASH_DELETE(by_media, cs->by_media, c);
+	c->media_id = 0;
+	if (c->state == CALL_ENDED) {
+		loop_timer_cancel(c->timer);
+		finish(c);
+	}
+}
+
+/* ---- operator -------------------------------------------------------- */
+
+static bool is_named(const struct call *c, const char *id)
+{
+	struct sip_uri u;
+
+	if (!strncmp(c->id, id, strlen(id)))
+		return true;
+	if (c->a.dialog && !strcmp(c->a.dialog->call_id, id))
+		return true;
+	if (c->b.dialog && !strcmp(c->b.dialog->call_id, id))
+		return true;
+	if (!sip_uri_parse(c->a.uri, &u) && !strcmp(u.user, id))
+		return true;
+	return !sip_uri_parse(c->b.uri, &u) && !strcmp(u.user, id);
+}
+
+static void terminate(struct call *c, const char *cause)
+{
+	call_set_cause(c, "gateway", "%s", cause);
+	if (c->invite) {
+		call_reply(c->invite, 503, NULL, c->a.dialog->local_tag,
+			   cause);
+		c->invite = NULL;
+		c->a.bye_done = true;
+	}
+	call_event(c, CALL_ABORTED, NULL);
+}
+
+int calls_terminate(struct calls *cs, const char *id, const char *cause)
+{
+	struct call *found = NULL;
+
+	if (!*id)
+		return -ENOENT;
+	for (struct call *c = cs->list; c; c = c->next) {
+		if (c->state == CALL_ENDED || !is_named(c, id))
+			continue;
+		if (found)
+			return -EEXIST;
+		found = c;
+	}
+	if (!found)
+		return -ENOENT;
+	terminate(found, cause);
+	return 0;
+}
+
+void calls_terminate_all(struct calls *cs, const char *cause)
+{
+	for (struct call *c = cs->list; c; c = c->next)
+		if (c->state != CALL_ENDED)
+			terminate(c, cause);
+}
+
+void calls_drain(struct calls *cs, void (*cb)(void *arg), void *arg)
+{
+	cs->draining = true;
+	cs->drained = cb;
+	cs->drained_arg = arg;
+	if (!cs->list && cb)
+		cb(arg);
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From descriptions to media: what each leg's SDP says of the gateway, and
+ * what an exchange of four descriptions means for the media session.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "call/internal.h"
+#include "core/log.h"
+
+enum sdp_profile call_leg_profile(const struct call_leg *leg)
+{
+	return leg->is_web ? SDP_PROFILE_WEB : SDP_PROFILE_PLAIN;
+}
+
+static void parse_fingerprint(const char *text, struct sdp_fingerprint *ret)
+{
+	const char *p = strchr(text, ' ');
+	struct sdp_fingerprint f = { .len = 0 };
+	unsigned int byte;
+
+	if (!p)
+		return;
+	snprintf(f.hash, sizeof(f.hash), "%.*s", (int)(p - text), text);
+	while (f.len < sizeof(f.digest) && sscanf(p + 1, "%2x", &byte) == 1) {
+		f.digest[f.len++] = (uint8_t)byte;
+		p += 3;
+		if (*p != ':')
+			break;
+	}
+	*ret = f;
+}
+
+void call_sdp_local(const struct call *c, struct call_leg *leg,
+		    struct sdp_local *ret)
+{
+	const struct media_local *m = &c->local;
+
+	memset(ret, 0, sizeof(*ret));
+	ret->web = m->web;
+	snprintf(ret->ufrag, sizeof(ret->ufrag), "%s", m->ufrag);
+	snprintf(ret->password, sizeof(ret->password), "%s", m->password);
+	parse_fingerprint(m->fingerprint, &ret->fingerprint);
+	snprintf(ret->cname, sizeof(ret->cname), "%s", m->cname);
+	for (unsigned int i = 0; i < MEDIA_STREAMS; i++) {
+		ret->web_ssrc[i] = m->web_ssrc[i];
+		ret->sip[i] = m->sip[i];
+	}
+	ret->session_id = leg->sdp_session_id;
+	ret->session_version = ++leg->sdp_version;
+}
+
+int call_parse_sdp(const struct call *c, const struct sip_msg *m,
+		   struct sdp **ret)
+{
+	const char *type = sip_msg_content_type(m);
+	char reason[128] = "";
+	const void *body;
+	size_t len;
+	int err;
+
+	body = sip_msg_body(m, &len);
+	if (!body || !len || !type)
+		return -ENODATA;
+	if (strncasecmp(type, "application/sdp", 15))
+		return -ENOTSUP;
+	err = sdp_parse(body, len, ret, reason);
+	if (err)
+		log_call_info(c ? c->id : NULL, "SDP refused: %s", reason);
+	return err;
+}
+
+void call_set_exchange(struct call *c, bool offerer_is_a, struct sdp *a_offer,
+		       struct sdp *b_offer, struct sdp *b_answer,
+		       struct sdp *a_answer)
+{
+	sdp_free(c->a_offer);
+	sdp_free(c->a_answer);
+	sdp_free(c->b_offer);
+	sdp_free(c->b_answer);
+	c->offerer_is_a = offerer_is_a;
+	c->a_offer = a_offer;
+	c->b_offer = b_offer;
+	c->b_answer = b_answer;
+	c->a_answer = a_answer;
+}
+
+static void web_side(const struct sdp *s, struct media_config *cfg)
+{
+	const struct sdp_media *m = NULL;
+
+	for (unsigned int i = 0; i < s->media_count && !m; i++)
+		if (s->media[i].ice_ufrag[0])
+			m = &s->media[i];
+	if (!m)
+		return;
+	cfg->has_web = true;
+	cfg->role = m->setup == SDP_SETUP_PASSIVE ? MEDIA_DTLS_CLIENT :
+						    MEDIA_DTLS_SERVER;
+	snprintf(cfg->remote_ufrag, sizeof(cfg->remote_ufrag), "%s",
+		 m->ice_ufrag);
+	snprintf(cfg->remote_password, sizeof(cfg->remote_password), "%s",
+		 m->ice_pwd);
+	snprintf(cfg->fingerprint_hash, sizeof(cfg->fingerprint_hash), "%s",
+		 m->fingerprint.hash);
+	memcpy(cfg->fingerprint, m->fingerprint.digest, m->fingerprint.len);
+	cfg->fingerprint_len = m->fingerprint.len;
+}
+
+static void payload_side(const struct sdp_payload_map *p, bool web_is_a,
+			 struct media_payload *ret)
+{
+	ret->web_rx = web_is_a ? p->a_rx : p->b_rx;
+	ret->web_tx = web_is_a ? p->a_tx : p->b_tx;
+	ret->sip_rx = web_is_a ? p->b_rx : p->a_rx;
+	ret->sip_tx = web_is_a ? p->b_tx : p->a_tx;
+	ret->clock_hz = p->clock_hz;
+	snprintf(ret->name, sizeof(ret->name), "%s", p->name);
+}
+
+int call_configure_media(struct call *c)
+{
+	bool web_is_a = (c->offerer_is_a ? &c->a : &c->b)->is_web;
+	const struct sdp *web = web_is_a ? c->a_offer : c->b_answer;
+	const struct sdp *sip = web_is_a ? c->b_answer : c->a_offer;
+	struct sdp_stream_map map[LIMIT_SDP_MEDIA];
+	struct media_config *cfg;
+	uint32_t count;
+	int err;
+
+	if (!c->a_offer || !c->a_answer || !c->b_offer || !c->b_answer)
+		return -EINVAL;
+	err = sdp_map_streams(c->a_offer, c->a_answer, c->b_offer, c->b_answer,
+			      map, &count);
+	if (err)
+		return err;
+	cfg = calloc(1, sizeof(*cfg));
+	if (!cfg)
+		return -ENOMEM;
+	web_side(web, cfg);
+	cfg->stream_count = count > MEDIA_STREAMS ? MEDIA_STREAMS : count;
+	for (unsigned int i = 0; i < cfg->stream_count; i++) {
+		struct media_stream_config *s = &cfg->stream[i];
+
+		s->enabled = map[i].enabled;
+		snprintf(s->kind, sizeof(s->kind), "%.11s", web->media[i].kind);
+		if (!s->enabled || i >= sip->media_count)
+			continue;
+		s->web_to_sip = web_is_a ? map[i].a_to_b : map[i].b_to_a;
+		s->sip_to_web = web_is_a ? map[i].b_to_a : map[i].a_to_b;
+		s->sip_rtcp_mux = sip->media[i].rtcp_mux;
+		s->sip_remote = sip->media[i].addr;
+		s->sip_remote_rtcp = sip->media[i].rtcp;
+		for (unsigned int p = 0; p < map[i].payload_count &&
+		     s->payload_count < MEDIA_PAYLOADS; p++)
+			payload_side(&map[i].payload[p], web_is_a,
+				     &s->payload[s->payload_count++]);
+	}
+	err = media_configure(c->calls->settings.media, c->media_id, cfg);
+	free(cfg);
+	return err;
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Shared by the files of call/ only. */
+#ifndef CALL_INTERNAL_H
+#define CALL_INTERNAL_H
+
+#include <uthash.h>
+
+#include "call/call.h"
+#include "call/call_fsm.h"
+#include "registrar/registrar.h"
+#include "rules/rules.h"
+#include "sip/dialog.h"
+
+struct call;
+
+struct call_leg {
+	struct call *call;
+	bool is_web;
+	bool is_a;
+	struct sip_dialog *dialog;
+	char alias[64];		/* web: follows the newest flow of this alias */
+	char uri[256];		/* the party */
+	uint64_t sdp_session_id, sdp_version;
+	bool bye_done;		/* no BYE is due on this leg any more */
+	char *dialog_key;	/* "call-id local-tag" */
+	UT_hash_handle hh;	/* in calls.legs */
+};
+
+/* A re-INVITE or UPDATE on its way from one leg to the other. */
+struct call_reoffer {
+	struct call_leg *from, *to;
+	struct sip_server *server;
+	struct sip_client *client;
+	struct sdp *from_offer, *to_offer;
+};
+
+/* Any other request in a dialog, passed on. */
+struct call_relay {
+	struct call_relay *next;
+	struct call_leg *to;
+	struct sip_server *server;
+	struct sip_client *client;
+};
+
+struct call {
+	struct calls *calls;
+	char id[MEDIA_CALL_ID_LEN];
+	enum call_state state;
+	struct call_leg a, b;
+	struct sip_server *invite;	/* A's, until answered */
+	struct sip_client *invite_client; /* ours to B */
+	struct sip_target b_target;
+	char b_ruri[256], b_contact[320];
+	struct sip_msg *b_ack;		/* ACK of B's 2xx, for repeats */
+	uint64_t source_conn;		/* A's flow, 0: SIP side */
+
+	uint32_t media_id;
+	struct media_local local;
+	/* The exchange in force; A is who offered it. */
+	struct sdp *a_offer, *a_answer, *b_offer, *b_answer;
+	bool offerer_is_a;
+	bool has_early_answer;		/* a_answer went out in a 183 */
+	bool b_failed_locally;		/* nobody answered B's INVITE */
+	struct media_figures figures;
+	bool has_figures;
+
+	struct call_reoffer *reoffer;
+	struct call_relay *relays;
+	struct loop_timer *timer;
+
+	uint64_t started_ms, started_wall_ms, answered_ms, ended_ms;
+	char cause[96];			/* of the end, for the log line */
+	const char *ended_by;		/* "web", "sip", "gateway" */
+	bool counted_up;
+
+	struct call *next, *prev;
+	UT_hash_handle by_media;
+};
+
+struct calls {
+	struct calls_settings settings;
+	struct sip_stack *stack;
+	struct call *list;		/* utlist, newest first */
+	struct call *by_media;
+	struct call_leg *legs;
+	struct calls_stats stats;
+	bool draining;
+	void (*drained)(void *arg);
+	void *drained_arg;
+};
+
+/* call.c */
+struct call *call_create(struct calls *cs);
+void call_free(struct call *c);
+/* Runs the state machine and does what the step says; c may be gone after. */
+void call_event(struct call *c, enum call_event event,
+		const struct sip_msg *m);
+void call_set_cause(struct call *c, const char *by, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+int call_leg_attach(struct call_leg *leg, struct sip_dialog *dialog);
+struct call_leg *call_leg_of(struct calls *cs, const struct sip_msg *m);
+struct call_leg *call_other(struct call_leg *leg);
+/* Aims the dialog at the newest flow of the browser; false: none is there. */
+bool call_leg_refresh_flow(struct call_leg *leg);
+void call_timer(struct call *c, uint32_t ms, void (*cb)(void *arg));
+void call_log_end(const struct call *c);
+
+/* setup.c */
+void call_invite(struct calls *cs, struct sip_server *st);
+/* Sends B's INVITE for the state machine; 0 or -errno. */
+int call_invite_b(struct call *c);
+void call_pass_provisional(struct call *c, const struct sip_msg *m);
+void call_ack_b(struct call *c, const struct sip_msg *m);
+void call_answer_a(struct call *c, const struct sip_msg *m);
+/* m: B's final response, or NULL for one of the gateway's own. */
+void call_refuse_a(struct call *c, const struct sip_msg *m);
+
+/* indialog.c */
+void call_indialog(struct call_leg *leg, struct sip_server *st);
+void call_bye(struct call_leg *leg, const struct sip_msg *src);
+/* For requests whose outcome changes nothing: frees the client at its end. */
+void call_forget_response(void *arg, struct sip_client *ct,
+			  const struct sip_msg *m);
+void call_reoffer_free(struct call *c);
+void call_relays_free(struct call *c);
+
+/* describe.c: descriptions and what the media thread is told */
+void call_sdp_local(const struct call *c, struct call_leg *leg,
+		    struct sdp_local *ret);
+int call_parse_sdp(const struct call *c, const struct sip_msg *m,
+		   struct sdp **ret);
+enum sdp_profile call_leg_profile(const struct call_leg *leg);
+/* Tells media what the exchange in force means. */
+int call_configure_media(struct call *c);
+/* Makes these four the exchange in force; takes them. */
+void call_set_exchange(struct call *c, bool offerer_is_a, struct sdp *a_offer,
+		       struct sdp *b_offer, struct sdp *b_answer,
+		       struct sdp *a_answer);
+
+/* A response of the gateway's own; reason: text of a Reason header, or NULL.
+ * to_tag NULL: one is made if the request has none.
+ */
+void call_reply(struct sip_server *st, int status, const char *phrase,
+		const char *to_tag, const char *reason);
+
+#endif

@@ -1,0 +1,613 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From INVITE to its final response: leg A's INVITE in, leg B's out, answers
+ * back (RFC 3261 13, 14; RFC 3264).
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "call/internal.h"
+#include "core/clock.h"
+#include "core/limits.h"
+#include "core/log.h"
+#include "core/random.h"
+
+#define ALIAS_WAIT_MS		15000	/* a flow lost less than this ago */
+#define CHALLENGE_WAIT_MS	32000	/* for the retry with credentials */
+
+static const char *const sdp_type = "application/sdp";
+
+void call_reply(struct sip_server *st, int status, const char *phrase,
+		const char *to_tag, const char *reason)
+{
+	char header[256], tag[17];
+	struct sip_reply r = { .status = status, .phrase = phrase };
+
+	if (!to_tag && !sip_msg_to_tag(sip_server_request(st))) {
+		random_token(tag, 16);
+		to_tag = tag;
+	}
+	r.to_tag = to_tag;
+	if (reason) {
+		snprintf(header, sizeof(header),
+			 "Reason: SIP;cause=%d;text=\"%.150s\"\r\n", status,
+			 reason);
+		r.extra_headers = header;
+	}
+	sip_server_reply(st, &r, NULL);
+}
+
+/* ---- leg B's INVITE -------------------------------------------------- */
+
+static void b_response(void *arg, struct sip_client *ct,
+		       const struct sip_msg *m)
+{
+	struct call *c = arg;
+	int status = sip_msg_status(m);
+
+	if (status == 100)
+		return;
+	if (status < 200) {
+		if (c->b.dialog)
+			sip_dialog_response(c->b.dialog, m);
+		call_event(c, CALL_B_PROVISIONAL, m);
+		return;
+	}
+	if (status < 300) {
+		if (c->b_ack && strcmp(c->b.dialog->remote_tag,
+				       sip_msg_to_tag(m) ?
+				       sip_msg_to_tag(m) : ""))
+			calls_stray_2xx(c->calls, m, &c->b_target);
+		else
+			call_event(c, CALL_B_ANSWERED, m);
+		return;
+	}
+	c->b_failed_locally = sip_client_is_local(ct);
+	c->invite_client = NULL;
+	if ((status == 401 || status == 407) && c->a.is_web) {
+		call_event(c, CALL_B_CHALLENGED, m);
+		sip_client_free(ct);
+		return;
+	}
+	if (c->state != CALL_CANCELLING)
+		call_set_cause(c, c->b.is_web ? "web" : "sip", "%d %s", status,
+			       sip_msg_phrase(m));
+	call_event(c, CALL_B_REFUSED, m);
+	sip_client_free(ct);
+}
+
+/* The first INVITE makes leg B's dialog; a retry goes on in it (CSeq + 1). */
+static int send_invite_b(struct call *c, const char *body)
+{
+	const struct sip_msg *src = sip_server_request(c->invite);
+	char call_id[25], tag[17];
+	struct sip_dialog *d = c->b.dialog;
+	struct sip_request q = {
+		.method = "INVITE",
+		.ruri = c->b_ruri,
+		.from = sip_msg_from_value(src),
+		.to = sip_msg_to_value(src),
+		.contact = c->b_contact,
+		.max_forwards = sip_msg_max_forwards(src) - 1,
+		.content_type = sdp_type,
+		.body = body,
+		.body_len = strlen(body),
+		.end_to_end_digest = true,
+	};
+	struct sip_msg *m;
+	int err;
+
+	random_token(call_id, 24);
+	random_token(tag, 16);
+	q.call_id = d ? d->call_id : call_id;
+	q.from_tag = d ? d->local_tag : tag;
+	q.cseq = d ? d->local_cseq + 1 : 1;
+	err = sip_msg_make_request(&q, src, &m);
+	if (err)
+		return err;
+	if (!d) {
+		err = sip_dialog_uac(m, &c->b_target, c->b_contact, &d);
+		if (!err)
+			err = call_leg_attach(&c->b, d);
+	} else {
+		d->local_cseq = d->invite_cseq = q.cseq;
+	}
+	if (!err)
+		err = sip_client_send(c->calls->stack, &c->b_target, m,
+				      b_response, c, &c->invite_client);
+	sip_msg_unref(m);
+	return err;
+}
+
+int call_invite_b(struct call *c)
+{
+	struct sdp_local local;
+	struct sdp *offer;
+	char *body;
+	int err;
+
+	call_sdp_local(c, &c->b, &local);
+	err = sdp_make_offer(c->a_offer, call_leg_profile(&c->b), &local,
+			     &offer);
+	if (err)
+		return err;
+	sdp_free(c->b_offer);
+	c->b_offer = offer;
+	body = sdp_print(offer);
+	if (!body)
+		return -ENOMEM;
+	err = send_invite_b(c, body);
+	free(body);
+	return err;
+}
+
+/* ---- responses of leg B, passed to leg A ----------------------------- */
+
+/*
+ * The first answer of B becomes the answer to A and stays it: a browser
+ * cannot take a second one, so later ones only move B's side of the media.
+ */
+static int take_answer(struct call *c, const struct sip_msg *m)
+{
+	struct sdp *answer, *to_a = NULL;
+	struct sdp_local local;
+	char reason[128] = "";
+	int err;
+
+	err = call_parse_sdp(c, m, &answer);
+	if (err == -ENODATA && c->a_answer)
+		return 0;
+	if (err)
+		return err;
+	call_sdp_local(c, &c->a, &local);
+	err = sdp_make_answer(c->a_offer, c->b_offer, answer,
+			      call_leg_profile(&c->a), &local, &to_a, reason);
+	if (err) {
+		log_call_warn(c->id, "answer of leg B refused: %s", reason);
+		sdp_free(answer);
+		return err;
+	}
+	sdp_free(c->b_answer);
+	c->b_answer = answer;
+	if (c->a_answer)
+		sdp_free(to_a);
+	else
+		c->a_answer = to_a;
+	return call_configure_media(c);
+}
+
+static void reply_from_b(struct call *c, const struct sip_msg *m, int status,
+			 bool with_sdp)
+{
+	char *body = with_sdp && c->a_answer ? sdp_print(c->a_answer) : NULL;
+	struct sip_reply r = {
+		.status = status,
+		.phrase = m && sip_msg_status(m) == status ?
+			sip_msg_phrase(m) : NULL,
+		.to_tag = c->a.dialog->local_tag,
+		.contact = status < 300 ? c->a.dialog->contact : NULL,
+		.content_type = body ? sdp_type : NULL,
+		.body = body,
+		.body_len = body ? strlen(body) : 0,
+	};
+
+	sip_server_reply(c->invite, &r, m);
+	free(body);
+}
+
+void call_pass_provisional(struct call *c, const struct sip_msg *m)
+{
+	size_t len;
+
+	if (sip_msg_body(m, &len) && len && !take_answer(c, m))
+		c->has_early_answer = true;
+	reply_from_b(c, m, sip_msg_status(m), c->has_early_answer);
+}
+
+void call_ack_b(struct call *c, const struct sip_msg *m)
+{
+	struct sip_request q = { .method = "ACK", .max_forwards = 70 };
+
+	if (!c->b_ack) {
+		sip_dialog_response(c->b.dialog, m);
+		if (sip_dialog_request(c->b.dialog, &q, NULL, &c->b_ack))
+			return;
+	}
+	sip_ack(c->calls->stack, &c->b.dialog->peer, c->b_ack);
+}
+
+void call_answer_a(struct call *c, const struct sip_msg *m)
+{
+	int err = take_answer(c, m);
+
+	if (err) {
+		call_set_cause(c, "gateway", "answer of leg B unusable");
+		reply_from_b(c, NULL, err == -ENOTSUP ? 488 : 502, false);
+		c->invite = NULL;
+		c->a.bye_done = true;
+		call_event(c, CALL_ABORTED, NULL);
+		return;
+	}
+	c->answered_ms = clock_ms();
+	c->calls->stats.answered++;
+	reply_from_b(c, m, 200, true);
+	c->a.dialog->confirmed = true;
+	c->invite = NULL;
+}
+
+void call_refuse_a(struct call *c, const struct sip_msg *m)
+{
+	int status = m ? sip_msg_status(m) : 0;
+
+	if (!c->invite)
+		return;
+	if (m && c->b_failed_locally) {
+		/* Nobody answered: the stack made this response up. */
+		if (c->b.is_web)
+			call_reply(c->invite, 480, NULL,
+				   c->a.dialog->local_tag, c->cause);
+		else
+			call_reply(c->invite, status == 408 ? 408 : 503,
+				   "PBX Unreachable", c->a.dialog->local_tag,
+				   c->cause);
+	} else if (m) {
+		reply_from_b(c, m, status, false);
+	} else {
+		c->calls->stats.failed_by_us++;
+		call_reply(c->invite, 500, NULL, c->a.dialog->local_tag,
+			   c->cause);
+	}
+	c->invite = NULL;
+	c->a.bye_done = true;
+	if (c->state == CALL_CHALLENGED) {
+		c->a.bye_done = false;
+		call_timer(c, CHALLENGE_WAIT_MS, NULL);
+	}
+}
+
+/* ---- leg A's INVITE -------------------------------------------------- */
+
+static void web_contact(const struct call *c, char *ret, size_t size)
+{
+	char ip[ADDR_STRLEN];
+
+	addr_format_ip(&c->local.web, ip);
+	snprintf(ret, size, addr_is_v4(&c->local.web) ?
+		 "<sip:%s@%s;transport=ws>" : "<sip:%s@[%s];transport=ws>",
+		 c->id, ip);
+}
+
+static void alias_of_contact(const char *contact, char *ret, size_t size)
+{
+	char uri[256];
+	struct sip_uri u;
+
+	snprintf(uri, sizeof(uri), "%s", contact + 1);
+	uri[strcspn(uri, ">")] = '\0';
+	if (!sip_uri_parse(uri, &u))
+		snprintf(ret, size, "%.63s", u.user);
+}
+
+static void sip_contact(const struct call *c, uint64_t conn, const char *aor,
+			char *ret, size_t size)
+{
+	if (registrar_contact(c->calls->settings.registrar, conn, aor, ret,
+			      size))
+		snprintf(ret, size, "<sip:%s@%s>", c->id,
+			 sip_stack_host(c->calls->stack));
+}
+
+/* Legs' addresses and targets. 0, or the SIP status to refuse with. */
+static int lay_legs(struct call *c, const struct sip_msg *m,
+		    const struct sip_target *source)
+{
+	struct calls *cs = c->calls;
+	char a_contact[320], aor[256] = "";
+	struct registrar_flow flow;
+	struct sip_dialog *d;
+	struct sip_uri ruri;
+
+	c->a.is_web = source->is_ws;
+	c->b.is_web = !source->is_ws;
+	c->source_conn = source->is_ws ? source->conn : 0;
+	snprintf(c->a.uri, sizeof(c->a.uri), "%s", sip_msg_from_uri(m));
+	if (c->a.is_web) {
+		sip_uri_aor(sip_msg_from_uri(m), aor, sizeof(aor));
+		web_contact(c, a_contact, sizeof(a_contact));
+		sip_contact(c, source->conn, aor, c->b_contact,
+			    sizeof(c->b_contact));
+		alias_of_contact(c->b_contact, c->a.alias, sizeof(c->a.alias));
+		snprintf(c->b_ruri, sizeof(c->b_ruri), "%s", sip_msg_ruri(m));
+		snprintf(c->b.uri, sizeof(c->b.uri), "%s", sip_msg_ruri(m));
+		snprintf(c->b_target.uri, sizeof(c->b_target.uri), "%s",
+			 cs->settings.pbx);
+	} else {
+		if (sip_uri_parse(sip_msg_ruri(m), &ruri))
+			return 400;
+		if (registrar_find_alias(cs->settings.registrar, ruri.user,
+					 &flow))
+			return 404;
+		snprintf(a_contact, sizeof(a_contact), "<sip:%s@%s>",
+			 ruri.user, sip_stack_host(cs->stack));
+		web_contact(c, c->b_contact, sizeof(c->b_contact));
+		snprintf(c->b.alias, sizeof(c->b.alias), "%.63s", ruri.user);
+		snprintf(c->b_ruri, sizeof(c->b_ruri), "%s", flow.contact);
+		snprintf(c->b.uri, sizeof(c->b.uri), "%s", flow.aor);
+		c->b_target.is_ws = true;
+		c->b_target.conn = flow.conn;
+	}
+	if (sip_dialog_uas(m, source, a_contact, &d) ||
+	    call_leg_attach(&c->a, d))
+		return 500;
+	return 0;
+}
+
+static void alias_is_back(void *arg, bool found)
+{
+	struct call *c = arg;
+	struct registrar_flow flow;
+
+	if (!found || registrar_find_alias(c->calls->settings.registrar,
+					   c->b.alias, &flow) || !flow.conn) {
+		call_set_cause(c, "gateway", "browser did not come back");
+		call_reply(c->invite, 480, NULL, c->a.dialog->local_tag,
+			   c->cause);
+		c->invite = NULL;
+		c->a.bye_done = true;
+		call_event(c, CALL_B_REFUSED, NULL);
+		return;
+	}
+	c->b_target.conn = flow.conn;
+	snprintf(c->b_ruri, sizeof(c->b_ruri), "%s", flow.contact);
+	if (call_invite_b(c)) {
+		call_set_cause(c, "gateway", "INVITE to the browser failed");
+		call_event(c, CALL_ABORTED, NULL);
+	}
+}
+
+/* The browser's flow is down: wait for it if it was there a moment ago. */
+static int wait_for_flow(struct call *c)
+{
+	struct registrar *r = c->calls->settings.registrar;
+	struct registrar_flow flow;
+
+	if (registrar_find_alias(r, c->b.alias, &flow) ||
+	    flow.lost_ms >= ALIAS_WAIT_MS)
+		return -ENOTCONN;
+	log_call_info(c->id, "waits for %s to reconnect", flow.aor);
+	return registrar_wait(r, c->b.alias,
+			      (uint32_t)(ALIAS_WAIT_MS - flow.lost_ms),
+			      alias_is_back, c);
+}
+
+/* An early end of call_invite(): answer A and let the call go. */
+static void refuse(struct call *c, int status, const char *by, const char *why)
+{
+	call_set_cause(c, by, "%s", why);
+	call_reply(c->invite, status, NULL,
+		   c->a.dialog ? c->a.dialog->local_tag : NULL, why);
+	c->invite = NULL;
+	c->a.bye_done = true;
+	if (status >= 500)
+		c->calls->stats.failed_by_us++;
+	call_event(c, CALL_B_REFUSED, NULL);
+}
+
+static struct call *find_challenged(struct calls *cs, const struct sip_msg *m,
+				    uint64_t conn)
+{
+	for (struct call *c = cs->list; c; c = c->next)
+		if (c->state == CALL_CHALLENGED && c->source_conn == conn &&
+		    !strcmp(c->a.dialog->call_id, sip_msg_call_id(m)) &&
+		    !strcmp(c->a.dialog->remote_tag, sip_msg_from_tag(m) ?
+			    sip_msg_from_tag(m) : ""))
+			return c;
+	return NULL;
+}
+
+/* A's INVITE with credentials: same call, same media, leg B's CSeq + 1. */
+static void retry(struct call *c, struct sip_server *st, struct sdp *offer)
+{
+	const struct sip_msg *m = sip_server_request(st);
+	struct sip_dialog *d;
+
+	c->invite = st;
+	sip_server_set_data(st, c);
+	sdp_free(c->a_offer);
+	c->a_offer = offer;
+	if (sip_dialog_uas(m, sip_server_source(st), c->a.dialog->contact,
+			   &d) || call_leg_attach(&c->a, d)) {
+		refuse(c, 500, "gateway", "out of memory");
+		return;
+	}
+	snprintf(c->b_ruri, sizeof(c->b_ruri), "%s", sip_msg_ruri(m));
+	call_event(c, CALL_A_RETRIED, NULL);
+}
+
+static bool is_refused_by_rules(struct calls *cs, struct sip_server *st)
+{
+	const struct sip_target *source = sip_server_source(st);
+	const struct sip_msg *m = sip_server_request(st);
+	struct sip_trunk_status trunk;
+	struct registrar_flow flow;
+	struct rules_decision d;
+	char aor[256] = "";
+	struct sip_uri ruri = { 0 };
+
+	sip_trunk_status(cs->stack, &trunk);
+	sip_uri_aor(sip_msg_from_uri(m), aor, sizeof(aor));
+	d = rules_decide(&(struct rules_input){
+		.source = source->is_ws ? RULES_REALM_WEB : RULES_REALM_SIP,
+		.method = SIP_INVITE,
+		.max_forwards = sip_msg_max_forwards(m),
+		.has_to_tag = sip_msg_to_tag(m) != NULL,
+		.check_from = cs->settings.check_from,
+		.from_registered = source->is_ws &&
+			registrar_is_registered(cs->settings.registrar,
+						source->conn, aor),
+		.alias_known = !source->is_ws &&
+			!sip_uri_parse(sip_msg_ruri(m), &ruri) &&
+			!registrar_find_alias(cs->settings.registrar,
+					      ruri.user, &flow),
+		.trunk_down = trunk.known && !trunk.up,
+		.draining = cs->draining,
+	});
+	if (!d.reply_status)
+		return false;
+	if (d.reply_status == 503)
+		cs->stats.failed_by_us++;
+	log_info("INVITE %s -> %s refused: %d %s", sip_msg_from_uri(m),
+		 sip_msg_ruri(m), d.reply_status,
+		 d.reply_phrase ? d.reply_phrase : "");
+	call_reply(st, d.reply_status, d.reply_phrase, NULL, d.reply_reason);
+	return true;
+}
+
+static bool has_room(struct calls *cs, const struct sip_target *source)
+{
+	unsigned int of_client = 0;
+
+	if (cs->stats.live >= LIMIT_CALLS)
+		return false;
+	if (!source->is_ws)
+		return true;
+	for (struct call *c = cs->list; c; c = c->next)
+		if (c->source_conn == source->conn && c->state != CALL_ENDED)
+			of_client++;
+	return of_client < LIMIT_CALLS_PER_CLIENT;
+}
+
+static void no_answer(void *arg)
+{
+	struct call *c = arg;
+
+	c->timer = NULL;
+	call_set_cause(c, "gateway", "no answer");
+	if (c->invite) {
+		call_reply(c->invite, 408, NULL, c->a.dialog->local_tag,
+			   "no answer");
+		c->invite = NULL;
+		c->a.bye_done = true;
+	}
+	call_event(c, CALL_ABORTED, NULL);
+}
+
+static void begin(struct call *c, uint32_t streams)
+{
+	struct calls *cs = c->calls;
+	struct media_open open = { .stream_count = streams,
+				   .rtcp_ports = true };
+	int err, status;
+
+	snprintf(open.call, sizeof(open.call), "%s", c->id);
+	if (streams > MEDIA_STREAMS)
+		open.stream_count = MEDIA_STREAMS;
+	err = media_open(cs->settings.media, &open, &c->local);
+	if (err) {
+		refuse(c, 503, "gateway", err == -EMFILE ?
+		       "no free RTP port" : "no media session left");
+		return;
+	}
+	c->media_id = c->local.id;
+	HASH_ADD(by_media, cs->by_media, media_id, sizeof(c->media_id), c);
+	status = lay_legs(c, sip_server_request(c->invite),
+			  sip_server_source(c->invite));
+	if (status) {
+		refuse(c, status, "gateway", "cannot route");
+		return;
+	}
+	log_call_info(c->id, "INVITE %s -> %s", c->a.uri, c->b.uri);
+	call_reply(c->invite, 100, NULL, NULL, NULL);
+	call_timer(c, cs->settings.no_answer_ms, no_answer);
+	if (c->b_target.is_ws && !c->b_target.conn) {
+		if (wait_for_flow(c))
+			refuse(c, 480, "gateway", "browser is offline");
+		return;
+	}
+	err = call_invite_b(c);
+	if (err)
+		refuse(c, err == -ENOTSUP ? 488 : 500, "gateway",
+		       err == -ENOTSUP ? "nothing in the offer can be carried" :
+		       "INVITE to leg B failed");
+}
+
+void call_invite(struct calls *cs, struct sip_server *st)
+{
+	const struct sip_target *source = sip_server_source(st);
+	const struct sip_msg *m = sip_server_request(st);
+	struct sdp *offer;
+	struct call *c;
+	int err;
+
+	if (is_refused_by_rules(cs, st))
+		return;
+	err = call_parse_sdp(NULL, m, &offer);
+	if (err) {
+		call_reply(st, err == -ENOTSUP ? 415 : 488, NULL, NULL,
+			   err == -ENODATA ? "an offer is needed" :
+			   "the offer does not parse");
+		return;
+	}
+	c = find_challenged(cs, m, source->is_ws ? source->conn : 0);
+	if (c) {
+		retry(c, st, offer);
+		return;
+	}
+	cs->stats.attempts++;
+	c = has_room(cs, source) ? call_create(cs) : NULL;
+	if (!c) {
+		cs->stats.failed_by_us++;
+		sdp_free(offer);
+		call_reply(st, 503, NULL, NULL, "call limit reached");
+		return;
+	}
+	c->invite = st;
+	sip_server_set_data(st, c);
+	c->a_offer = offer;
+	c->offerer_is_a = true;
+	begin(c, offer->media_count);
+}
+
+/*
+ * A 2xx that belongs to no live dialog of ours: a fork's second answer or a
+ * repetition after the call's end. It is acknowledged and hung up, or its
+ * sender would repeat it for 32 s (RFC 3261 13.2.2.4).
+ */
+void calls_stray_2xx(struct calls *cs, const struct sip_msg *m,
+		     const struct sip_target *from)
+{
+	const char *routes[LIMIT_SIP_ROUTES + 1] = { NULL };
+	unsigned int n = 0;
+	struct sip_request q = {
+		.method = "ACK",
+		.ruri = sip_msg_contact(m, 0),
+		.from = sip_msg_from_value(m),
+		.from_tag = sip_msg_from_tag(m),
+		.to = sip_msg_to_value(m),
+		.to_tag = sip_msg_to_tag(m),
+		.call_id = sip_msg_call_id(m),
+		.cseq = sip_msg_cseq(m),
+		.routes = routes,
+		.max_forwards = 70,
+	};
+	struct sip_client *ct;
+	struct sip_msg *out;
+
+	while (n < LIMIT_SIP_ROUTES && sip_msg_record_route(m, n))
+		n++;
+	for (unsigned int i = 0; i < n; i++)
+		routes[i] = sip_msg_record_route(m, n - 1 - i);
+	if (!q.ruri || sip_msg_make_request(&q, NULL, &out))
+		return;
+	sip_ack(cs->stack, from, out);
+	sip_msg_unref(out);
+	q.method = "BYE";
+	q.cseq++;
+	if (sip_msg_make_request(&q, NULL, &out))
+		return;
+	sip_client_send(cs->stack, from, out, call_forget_response, NULL, &ct);
+	sip_msg_unref(out);
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an operator sees of the calls: rows, and the line at a call's end. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "call/internal.h"
+#include "core/clock.h"
+#include "core/log.h"
+
+static const char *direction(const struct call *c)
+{
+	return c->a.is_web ? "web-to-sip" : "sip-to-web";
+}
+
+static const char *state_of(const struct call *c)
+{
+	switch (c->state) {
+	case CALL_RINGING:
+		return "ringing";
+	case CALL_ANSWERED:
+	case CALL_UP:
+		return "up";
+	case CALL_CANCELLING:
+	case CALL_ENDED:
+		return "ending";
+	default:
+		return "setup";
+	}
+}
+
+static uint64_t answer_to_audio_ms(const struct call *c)
+{
+	const struct media_figures *f = &c->figures;
+	uint64_t first;
+
+	if (!c->has_figures || !c->answered_ms || !f->first_web_ms ||
+	    !f->first_sip_ms)
+		return 0;
+	first = f->first_web_ms > f->first_sip_ms ? f->first_web_ms :
+						    f->first_sip_ms;
+	/* Audio that was there before the answer: no delay at all. */
+	return first > c->answered_ms ? first - c->answered_ms : 1;
+}
+
+static void leg_info(const struct call_leg *leg, struct call_leg_info *ret)
+{
+	const struct sip_dialog *d = leg->dialog;
+
+	ret->is_web = leg->is_web;
+	snprintf(ret->uri, sizeof(ret->uri), "%s", leg->uri);
+	if (!d) {
+		ret->state = "none";
+		return;
+	}
+	snprintf(ret->call_id, sizeof(ret->call_id), "%s", d->call_id);
+	if (addr_is_set(&d->peer.peer))
+		addr_format(&d->peer.peer, ret->peer);
+	else
+		snprintf(ret->peer, sizeof(ret->peer), "%.63s",
+			 leg->is_web ? "" : d->peer.uri);
+	if (leg->bye_done)
+		ret->state = "ended";
+	else
+		ret->state = d->confirmed ? "confirmed" : "early";
+}
+
+void calls_each(struct calls *cs, bool (*each)(void *arg,
+		const struct call_info *info), void *arg)
+{
+	uint64_t now = clock_ms();
+
+	for (struct call *c = cs->list; c; c = c->next) {
+		struct call_info info = {
+			.state = state_of(c),
+			.direction = direction(c),
+			.started_wall_ms = c->started_wall_ms,
+			.age_ms = now - c->started_ms,
+			.setup_ms = c->answered_ms ?
+				c->answered_ms - c->started_ms : 0,
+			.answer_to_audio_ms = answer_to_audio_ms(c),
+			.has_media = c->has_figures,
+		};
+
+		snprintf(info.id, sizeof(info.id), "%s", c->id);
+		leg_info(&c->a, &info.a);
+		leg_info(&c->b, &info.b);
+		if (c->has_figures)
+			info.media = c->figures;
+		if (!each(arg, &info))
+			return;
+	}
+}
+
+void calls_stats(const struct calls *cs, struct calls_stats *ret)
+{
+	*ret = cs->stats;
+}
+
+static double loss_percent(uint64_t received, uint64_t lost)
+{
+	return received + lost ?
+		100.0 * (double)lost / (double)(received + lost) : 0.0;
+}
+
+/* One record a call: parties, times, who ended it and why, what was carried. */
+void call_log_end(const struct call *c)
+{
+	const struct media_figures *f = &c->figures;
+	uint64_t sent[2] = { 0 }, received[2] = { 0 }, lost[2] = { 0 };
+	const char *codec = "-";
+
+	for (unsigned int i = 0; c->has_figures && i < f->stream_count; i++) {
+		const struct media_stream_figures *s = &f->stream[i];
+
+		if (i == 0 && *s->codec)
+			codec = s->codec;
+		sent[0] += s->web_to_sip.packets;
+		sent[1] += s->sip_to_web.packets;
+		received[0] += s->web_to_sip.received;
+		received[1] += s->sip_to_web.received;
+		lost[0] += s->web_to_sip.lost;
+		lost[1] += s->sip_to_web.lost;
+	}
+	log_call_info(c->id, "call ended direction=%s from=\"%s\" to=\"%s\" "
+		"setup_ms=%" PRIu64 " talk_ms=%" PRIu64 " answer_to_audio_ms=%"
+		PRIu64 " ended_by=%s cause=\"%s\" codec=%s profile=%s path=%s "
+		"web_to_sip=%" PRIu64 " sip_to_web=%" PRIu64
+		" loss_web=%.2f%% loss_sip=%.2f%%",
+		direction(c), c->a.uri, c->b.uri,
+		c->answered_ms ? c->answered_ms - c->started_ms : 0,
+		c->answered_ms ? c->ended_ms - c->answered_ms : 0,
+		answer_to_audio_ms(c), c->ended_by ? c->ended_by : "-",
+		c->cause, codec, *f->profile ? f->profile : "-",
+		f->backend == DATAPATH_XDP ? "kernel" : "user", sent[0],
+		sent[1], loss_percent(received[0], lost[0]),
+		loss_percent(received[1], lost[1]));
+}

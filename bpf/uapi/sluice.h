@@ -239,6 +239,15 @@ struct sluice_ssrc {
 	__u64 reserved[4];
 };
 
+/*
+ * Keys of a stream's live sources (struct sluice_ssrc_key as
+ * ssrc << 32 | transport; 0: free slot), so that a stream is counted, frozen
+ * and removed without a walk over all sources.
+ */
+struct sluice_sources {
+	__u64 keys[SLUICE_SSRCS_PER_STREAM];
+};
+
 /* ---- drop reasons ---------------------------------------------------- */
 
 /* Append-only; names are in SLUICE_DROP_NAMES in the same order. */
@@ -329,7 +338,9 @@ struct sluice_event {
 #define SLUICE_MAP_STREAMS	"sl_streams"	/* array */
 #define SLUICE_MAP_OUT		"sl_out"	/* array, by stream id */
 #define SLUICE_MAP_SSRCS	"sl_ssrcs"	/* hash */
+#define SLUICE_MAP_SOURCES	"sl_sources"	/* array, by stream id */
 #define SLUICE_MAP_NEXT_HOPS	"sl_next_hops"	/* array */
+#define SLUICE_MAP_DEVICES	"sl_devices"	/* devmap hash, by ifindex */
 #define SLUICE_MAP_DROPS	"sl_drops"	/* per-CPU array, by reason */
 #define SLUICE_MAP_COUNTERS	"sl_counters"	/* per-CPU array */
 #define SLUICE_MAP_EVENTS	"sl_events"	/* ring buffer */
@@ -344,5 +355,6 @@ _Static_assert(sizeof(struct sluice_transport) == 412, "sluice_transport");
 _Static_assert(sizeof(struct sluice_stream) == 64, "sluice_stream");
 _Static_assert(sizeof(struct sluice_out_state) == 64, "sluice_out_state");
 _Static_assert(sizeof(struct sluice_ssrc) == 128, "sluice_ssrc");
+_Static_assert(sizeof(struct sluice_sources) == 128, "sluice_sources");
 
 #endif

@@ -11,3 +11,15 @@ $(O)/unit/%: $(O)/selftests/unit/%.o $(O)/libsluiced.a
 
 .PHONY: unit
 unit: $(UNIT_BIN)
+
+# Tests of BPF objects by BPF_PROG_TEST_RUN; they need root and skip without.
+BPF_TEST_SRC := $(sort $(wildcard selftests/bpf/test_*.c))
+BPF_TEST_BIN := $(BPF_TEST_SRC:selftests/bpf/%.c=$(O)/bpf/%)
+
+$(O)/bpf/%: $(O)/selftests/bpf/%.o $(O)/libsluiced.a | bpf
+	$(Q)mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+.PHONY: bpftest
+bpftest: $(BPF_TEST_BIN)

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The maps of the contract and the program's own scratch. */
+#ifndef SLUICE_MAPS_H
+#define SLUICE_MAPS_H
+
+#include <linux/bpf.h>
+#include <stddef.h>
+#include <bpf/bpf_helpers.h>
+
+#include "uapi/sluice.h"
+#include "lib/rtp.h"
+#include "lib/srtp.h"
+
+/*
+ * The two structures with a lock, as the kernel's BTF has to see them. The
+ * rest is taken through the contract's own types.
+ */
+struct sluice_out_value {
+	struct bpf_spin_lock lock;
+	__u32 sources;
+	__u64 rest[7];
+};
+
+struct sluice_ssrc_value {
+	struct bpf_spin_lock lock;
+	__u32 stream;
+	__u64 rest[15];
+};
+
+_Static_assert(sizeof(struct sluice_out_value) ==
+	       sizeof(struct sluice_out_state), "sluice_out_value");
+_Static_assert(sizeof(struct sluice_ssrc_value) ==
+	       sizeof(struct sluice_ssrc), "sluice_ssrc_value");
+_Static_assert(offsetof(struct sluice_out_value, sources) ==
+	       offsetof(struct sluice_out_state, sources), "sources");
+_Static_assert(offsetof(struct sluice_ssrc_value, stream) ==
+	       offsetof(struct sluice_ssrc, stream), "stream");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sluice_control);
+} sl_control SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, SLUICE_MAX_FLOWS);
+	__type(key, struct sluice_flow_key);
+	__type(value, struct sluice_flow);
+} sl_flows SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, SLUICE_MAX_PORTS);
+	__type(key, struct sluice_port_key);
+	__type(value, struct sluice_port);
+} sl_ports SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, SLUICE_MAX_UFRAGS);
+	__type(key, struct sluice_ufrag_key);
+	__type(value, struct sluice_ufrag);
+} sl_ufrags SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SLUICE_MAX_KEYS);
+	__type(key, __u32);
+	__type(value, struct sluice_key);
+} sl_keys SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SLUICE_MAX_TRANSPORTS);
+	__type(key, __u32);
+	__type(value, struct sluice_transport);
+} sl_transports SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SLUICE_MAX_STREAMS);
+	__type(key, __u32);
+	__type(value, struct sluice_stream);
+} sl_streams SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SLUICE_MAX_STREAMS);
+	__type(key, __u32);
+	__type(value, struct sluice_out_value);
+} sl_out SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, SLUICE_MAX_SSRCS);
+	__type(key, struct sluice_ssrc_key);
+	__type(value, struct sluice_ssrc_value);
+} sl_ssrcs SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SLUICE_MAX_STREAMS);
+	__type(key, __u32);
+	__type(value, struct sluice_sources);
+} sl_sources SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SLUICE_MAX_NEXT_HOPS);
+	__type(key, __u32);
+	__type(value, struct sluice_next_hop);
+} sl_next_hops SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_DEVMAP_HASH);
+	__uint(max_entries, 64);
+	__type(key, __u32);
+	__type(value, __u32);
+} sl_devices SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, SLUICE_DROP_MAX);
+	__type(key, __u32);
+	__type(value, __u64);
+} sl_drops SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, SLUICE_COUNT_MAX);
+	__type(key, __u32);
+	__type(value, __u64);
+} sl_counters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 256 * 1024);
+} sl_events SEC(".maps");
+
+#define SLUICE_HEAD_MAX	72	/* Ethernet, VLAN tag, IPv6, UDP: 66 */
+
+/*
+ * What the stages of one packet hand on. In memory rather than on the stack:
+ * the verifier then forgets how a value came about, and the states of the
+ * branches before merge.
+ */
+struct sluice_work {
+	__u64 now_ns;
+	__u64 index;		/* arriving */
+	__u64 out_index;
+	__u32 out_timestamp;
+	__u32 udp_off;		/* UDP payload in the frame */
+	__u32 len;		/* of the RTP packet in packet[] */
+	__u32 transport;	/* of arrival */
+	__u32 stream;
+	__u32 out_pt;
+	struct sluice_ssrc_key source_key;
+	struct sluice_rtp rtp;
+	/* the source as it was at commit; zero lock word */
+	struct sluice_ssrc source;
+	__u8 head[SLUICE_HEAD_MAX];
+	__u8 packet[SLUICE_SCRATCH];
+	__u8 tail[SLUICE_PACKET_MAX];	/* room the verifier wants */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sluice_work);
+} sl_work SEC(".maps");
+
+/*
+ * A global function: the verifier looks at it alone, whoever calls it. Weak,
+ * or clang would leave out arguments that the body happens not to use.
+ */
+#define SLUICE_STEP __weak __noinline
+
+static __always_inline struct sluice_work *sluice_work(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&sl_work, &zero);
+}
+
+static __always_inline void sluice_count_drop(__u32 reason)
+{
+	__u64 *count = bpf_map_lookup_elem(&sl_drops, &reason);
+
+	if (count)
+		(*count)++;
+}
+
+static __always_inline void sluice_count(__u32 counter)
+{
+	__u64 *count = bpf_map_lookup_elem(&sl_counters, &counter);
+
+	if (count)
+		(*count)++;
+}
+
+#endif

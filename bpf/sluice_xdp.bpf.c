@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The kernel datapath: entry point and order of stages. Whatever is not
+ * addressed to a port of the gateway passes untouched.
+ */
+#include <linux/bpf.h>
+#include <stdbool.h>
+#include <bpf/bpf_helpers.h>
+
+#include "maps.h"
+#include "stage/parse.h"
+#include "stage/lookup.h"
+#include "stage/relay.h"
+#include "stage/watch.h"
+
+/* A step of its own, so that its stack is free again during the crypto. */
+SLUICE_STEP int sluice_admit(struct xdp_md *ctx)
+{
+	struct sluice_packet p = {};
+	struct sluice_work *w = sluice_work();
+	__u32 transport = 0;
+	int verdict;
+
+	if (!w)
+		return -SLUICE_DROP_INTERNAL;
+	verdict = sluice_parse(ctx, &p);
+	if (verdict)
+		return verdict;
+	verdict = sluice_lookup(ctx, &p, &transport);
+	if (verdict)
+		return verdict;
+	w->now_ns = bpf_ktime_get_ns();
+	w->udp_off = p.off;
+	w->len = p.len;
+	w->transport = transport;
+	return 0;
+}
+
+SEC("xdp")
+int sluice_xdp(struct xdp_md *ctx)
+{
+	int verdict;
+
+	verdict = sluice_admit(ctx);
+	if (!verdict)
+		verdict = sluice_relay(ctx);
+	if (verdict > 0)
+		return verdict;
+	sluice_count_drop(verdict ? -verdict : SLUICE_DROP_INTERNAL);
+	return XDP_DROP;
+}
+
+char _license[] SEC("license") = "GPL";

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * From the 5-tuple to a decision: not ours, refused, the daemon's, or a flow
+ * that is relayed here.
+ */
+#ifndef SLUICE_STAGE_LOOKUP_H
+#define SLUICE_STAGE_LOOKUP_H
+
+#include "lib/classify.h"
+#include "maps.h"
+#include "stage/parse.h"
+#include "stage/stun.h"
+
+/* Up to the socket; while nobody reads it, silence (and no ICMP). */
+static __always_inline int sluice_to_daemon(__u32 counter)
+{
+	__u32 zero = 0;
+	struct sluice_control *c = bpf_map_lookup_elem(&sl_control, &zero);
+	__u64 now = bpf_ktime_get_ns();
+
+	if (!c || (now > c->heartbeat_ns &&
+		   now - c->heartbeat_ns > SLUICE_HEARTBEAT_MAX_NS))
+		return -SLUICE_DROP_DAEMON_GONE;
+	sluice_count(counter);
+	return XDP_PASS;
+}
+
+/* The SIP side: the port may be new to us, the address may not. */
+static __always_inline int sluice_lookup_learn(struct sluice_packet *p,
+					       __u32 class)
+{
+	struct sluice_flow *flow;
+	__be16 port = p->key.remote_port;
+
+	p->key.remote_port = 0;
+	flow = bpf_map_lookup_elem(&sl_flows, &p->key);
+	p->key.remote_port = port;
+	if (!flow || !(flow->flags & SLUICE_FLOW_LEARN))
+		return -SLUICE_DROP_WRONG_SOURCE;
+	if (class == SLUICE_CLASS_RTP)
+		return sluice_to_daemon(SLUICE_COUNT_PASSED_RTP);
+	if (class == SLUICE_CLASS_RTCP)
+		return sluice_to_daemon(SLUICE_COUNT_PASSED_RTCP);
+	return -SLUICE_DROP_WRONG_SOURCE;
+}
+
+static __always_inline int sluice_lookup_stranger(struct xdp_md *ctx,
+						  struct sluice_packet *p,
+						  __u32 kind, __u32 class)
+{
+	int err;
+
+	if (kind == SLUICE_PORT_SIP || kind == SLUICE_PORT_SIP_RTCP)
+		return sluice_lookup_learn(p, class);
+	if (kind != SLUICE_PORT_WEB)
+		return -SLUICE_DROP_NO_FLOW;
+	if (class == SLUICE_CLASS_DTLS)
+		return -SLUICE_DROP_DTLS_UNVERIFIED;
+	if (class != SLUICE_CLASS_STUN)
+		return -SLUICE_DROP_NO_FLOW;
+	err = sluice_stun_stranger(ctx, p->off, p->len);
+	return err ? err : sluice_to_daemon(SLUICE_COUNT_PASSED_STUN);
+}
+
+/* 0: an RTP packet of the flow's transport, to be relayed. */
+static __always_inline int sluice_lookup(struct xdp_md *ctx,
+					 struct sluice_packet *p,
+					 __u32 *ret_transport)
+{
+	struct sluice_port_key door = { .local = p->key.local,
+					.port = p->key.local_port };
+	struct sluice_port *port;
+	struct sluice_flow *flow;
+	__u32 class;
+
+	port = bpf_map_lookup_elem(&sl_ports, &door);
+	if (!port)
+		return XDP_PASS;
+	if (p->fault)
+		return -(int)p->fault;
+	class = sluice_classify(p->byte0, p->byte1);
+	flow = bpf_map_lookup_elem(&sl_flows, &p->key);
+	if (!flow)
+		return sluice_lookup_stranger(ctx, p, port->kind, class);
+
+	switch (class) {
+	case SLUICE_CLASS_STUN:
+		return sluice_to_daemon(SLUICE_COUNT_PASSED_STUN);
+	case SLUICE_CLASS_DTLS:
+		if (!(flow->flags & SLUICE_FLOW_VERIFIED))
+			return -SLUICE_DROP_DTLS_UNVERIFIED;
+		return sluice_to_daemon(SLUICE_COUNT_PASSED_DTLS);
+	case SLUICE_CLASS_RTCP:
+		return sluice_to_daemon(SLUICE_COUNT_PASSED_RTCP);
+	case SLUICE_CLASS_RTP:
+		if (flow->flags & SLUICE_FLOW_RTCP)
+			return -SLUICE_DROP_RTCP;
+		if (flow->flags & SLUICE_FLOW_USER)
+			return sluice_to_daemon(SLUICE_COUNT_PASSED_RTP);
+		*ret_transport = flow->transport;
+		return 0;
+	default:
+		return -SLUICE_DROP_NOT_RTP;
+	}
+}
+
+#endif

@@ -32,6 +32,7 @@ include mk/flags.mk
 USER_DIRS := core conf wss sip registrar rules call sdp media datapath ctl
 USER_SRC := $(sort $(foreach d,$(USER_DIRS),$(wildcard userspace/$(d)/*.c)))
 USER_OBJ := $(USER_SRC:%.c=$(O)/%.o)
+MAIN_OBJ := $(patsubst %.c,$(O)/%.o,$(sort $(wildcard userspace/*.c)))
 CLI_SRC := $(sort $(wildcard tools/*.c))
 CLI_OBJ := $(CLI_SRC:%.c=$(O)/%.o)
 BPF_SRC := $(sort $(wildcard bpf/*.bpf.c selftests/bpf/*.bpf.c))
@@ -48,7 +49,7 @@ $(O)/libsluiced.a: $(USER_OBJ)
 	$(say) AR $@
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-$(O)/sluiced: $(O)/userspace/main.o $(O)/libsluiced.a
+$(O)/sluiced: $(MAIN_OBJ) $(O)/libsluiced.a
 	$(say) LD $@
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 

@@ -1,0 +1,512 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "call/call.h"
+#include "core/clock.h"
+#include "core/limits.h"
+#include "core/log.h"
+#include "core/loop.h"
+#include "core/queue.h"
+#include "ctl/ctl.h"
+#include "ctl/show.h"
+#include "media/media.h"
+#include "registrar/registrar.h"
+#include "sip/transaction.h"
+#include "wss/wss.h"
+
+#define NO_ANSWER_MS	180000	/* INVITE without a final response */
+#define LEAVE_MS	3000	/* for BYEs and their answers at the end */
+
+struct daemon {
+	struct conf *conf;
+	struct loop *loop;
+	struct queue *events;		/* from web workers and media */
+	struct loop_fd *events_watch;
+	struct loop_fd *signal_watch;
+	int signal_fd;
+	struct loop_timer *leave;
+	bool is_leaving;
+	struct media *media;
+	struct wss *wss;
+	struct sip_stack *stack;
+	struct registrar *registrar;
+	struct calls *calls;
+	struct ctl *ctl;
+	struct ctl_context context;
+	/* files */
+	char object[PATH_MAX];		/* sluice_xdp.bpf.o */
+	char phone_dir[PATH_MAX];
+	char certificate[PATH_MAX];	/* the state folder's own */
+	char private_key[PATH_MAX];
+};
+
+/* ---- files ----------------------------------------------------------- */
+
+/* Beside the binary in a build tree, else where `make install` puts them. */
+static void find_files(struct daemon *d)
+{
+	char exe[PATH_MAX] = "", dir[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+
+	if (n > 0) {
+		exe[n] = '\0';
+		snprintf(dir, sizeof(dir), "%s", dirname(exe));
+		snprintf(d->object, sizeof(d->object),
+			 "%.*s/sluice_xdp.bpf.o", PATH_MAX - 64, dir);
+		snprintf(d->phone_dir, sizeof(d->phone_dir), "%.*s/phone",
+			 PATH_MAX - 64, dir);
+		if (!access(d->object, R_OK))
+			return;
+	}
+	snprintf(d->object, sizeof(d->object),
+		 SLUICE_PREFIX "/lib/sluice/sluice_xdp.bpf.o");
+	snprintf(d->phone_dir, sizeof(d->phone_dir),
+		 SLUICE_PREFIX "/share/sluice/phone");
+}
+
+static int make_state(struct daemon *d)
+{
+	const char *state = d->conf->state;
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s", state);
+	for (char *p = path + 1; *p; p++) {
+		if (*p != '/')
+			continue;
+		*p = '\0';
+		if (mkdir(path, 0755) && errno != EEXIST)
+			break;
+		*p = '/';
+	}
+	if (mkdir(state, 0700) && errno != EEXIST) {
+		log_err("state folder %s: %s; make it, or set gateway.state",
+			state, strerror(errno));
+		return -errno;
+	}
+	snprintf(d->certificate, sizeof(d->certificate), "%.*s/gateway.crt",
+		 PATH_MAX - 64, state);
+	snprintf(d->private_key, sizeof(d->private_key), "%.*s/gateway.key",
+		 PATH_MAX - 64, state);
+	return 0;
+}
+
+/* ---- between the threads and the signalling modules ------------------ */
+
+static void web_event(struct daemon *d, const struct message *m)
+{
+	const struct wss_event *e = (const void *)m->data;
+
+	switch (m->type) {
+	case WSS_OPENED:
+		registrar_conn_opened(d->registrar, e->conn, &e->peer,
+				      e->data);
+		break;
+	case WSS_RECEIVED:
+		sip_stack_ws_received(d->stack, e->conn, &e->peer, e->data,
+				      e->len_bytes);
+		break;
+	case WSS_CLOSED:
+		/* Bindings first: calls ask where the browser is now. */
+		registrar_conn_closed(d->registrar, e->conn);
+		calls_conn_closed(d->calls, e->conn);
+		sip_stack_ws_closed(d->stack, e->conn);
+		break;
+	}
+}
+
+static void events_ready(void *arg)
+{
+	struct daemon *d = arg;
+	struct message *m, *next;
+
+	for (m = queue_take(d->events); m; m = next) {
+		next = m->next;
+		if (m->type >= WSS_OPENED)
+			web_event(d, m);
+		else
+			calls_media_message(d->calls, m);
+		message_free(m);
+	}
+}
+
+static void on_request(void *arg, struct sip_server *st)
+{
+	struct daemon *d = arg;
+
+	if (sip_msg_method(sip_server_request(st)) == SIP_REGISTER &&
+	    sip_server_source(st)->is_ws &&
+	    sip_msg_max_forwards(sip_server_request(st)) > 0)
+		registrar_request(d->registrar, st);
+	else
+		calls_request(d->calls, st);
+}
+
+static void on_cancelled(void *arg, struct sip_server *st)
+{
+	calls_cancelled(((struct daemon *)arg)->calls, st);
+}
+
+static void on_ack(void *arg, const struct sip_msg *ack,
+		   const struct sip_target *from)
+{
+	calls_ack(((struct daemon *)arg)->calls, ack, from);
+}
+
+static void on_ack_missing(void *arg, struct sip_server *st)
+{
+	calls_ack_missing(((struct daemon *)arg)->calls, st);
+}
+
+static void on_stray_2xx(void *arg, const struct sip_msg *response,
+			 const struct sip_target *from)
+{
+	calls_stray_2xx(((struct daemon *)arg)->calls, response, from);
+}
+
+static int ws_send(void *arg, uint64_t conn, const void *data, size_t len)
+{
+	return wss_send(((struct daemon *)arg)->wss, conn, data, len);
+}
+
+static void on_trace(void *arg, bool sent, const struct sip_target *peer,
+		     const char *text, size_t len)
+{
+	struct daemon *d = arg;
+
+	show_trace(&d->context, d->ctl, sent, peer, text, len);
+}
+
+/* ---- leaving --------------------------------------------------------- */
+
+static void leave_now(void *arg)
+{
+	struct daemon *d = arg;
+
+	d->leave = NULL;
+	loop_stop(d->loop);
+}
+
+/* Calls are gone; their last BYEs may still wait for an answer. */
+static void drained(void *arg)
+{
+	struct daemon *d = arg;
+	struct sip_stack_stats stats;
+
+	sip_stack_stats(d->stack, &stats);
+	loop_timer_cancel(d->leave);
+	d->leave = NULL;
+	if (loop_timer_add(d->loop, stats.client_live ? 500 : 1, leave_now, d,
+			   &d->leave))
+		loop_stop(d->loop);
+}
+
+static void signal_ready(void *arg)
+{
+	struct daemon *d = arg;
+	struct signalfd_siginfo info;
+
+	if (read(d->signal_fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (info.ssi_signo == SIGHUP) {
+		show_reload(&d->context);
+		return;
+	}
+	if (d->is_leaving) {
+		loop_stop(d->loop);
+		return;
+	}
+	d->is_leaving = true;
+	log_info("stopping: every call gets BYE");
+	if (loop_timer_add(d->loop, LEAVE_MS, leave_now, d, &d->leave))
+		loop_stop(d->loop);
+	calls_terminate_all(d->calls, "the gateway stops");
+	calls_drain(d->calls, drained, d);
+}
+
+/* Before any thread starts, so that all of them inherit the mask. */
+static int block_signals(struct daemon *d)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	if (pthread_sigmask(SIG_BLOCK, &set, NULL))
+		return -errno;
+	d->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return d->signal_fd < 0 ? -errno : 0;
+}
+
+/* ---- start ----------------------------------------------------------- */
+
+static int start_media(struct daemon *d)
+{
+	const struct conf *c = d->conf;
+	struct media_settings s = {
+		.web = c->web,
+		.web_public = c->web_public,
+		.sip = c->sip,
+		.rtp_port_min = c->rtp_port_min,
+		.rtp_port_max = c->rtp_port_max,
+		.datapath = {
+			.web = c->web,
+			.sip = c->sip,
+			.pin_dir = c->pins,
+			.object = d->object,
+		},
+		.certificate = d->certificate,
+		.private_key = d->private_key,
+		.web_timeout_ms = c->web_timeout_s * 1000,
+		.sip_timeout_ms = c->sip_timeout_s * 1000,
+	};
+
+	switch (c->datapath) {
+	case CONF_DATAPATH_AUTO:
+		s.datapath.want = DATAPATH_WANT_AUTO;
+		break;
+	case CONF_DATAPATH_XDP:
+		s.datapath.want = DATAPATH_WANT_XDP;
+		break;
+	case CONF_DATAPATH_USER:
+		s.datapath.want = DATAPATH_WANT_USER;
+		break;
+	}
+	s.web.port = c->media_port;
+	s.web_public.port = c->media_port;
+	s.datapath.web.port = c->media_port;
+	s.datapath.sip.port = 0;
+	for (unsigned int i = 0; i < 4 && c->srtp_profiles[i]; i++)
+		s.srtp_profiles[i] =
+			(uint16_t)media_profile_by_name(c->srtp_profiles[i]);
+	return media_start(&s, d->events, &d->media);
+}
+
+/* {"domain":..., "ice_servers":[...]} for the phone; conf has checked both. */
+static char *phone_config(const struct conf *c)
+{
+	struct sip_uri pbx = { 0 };
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	if (!f)
+		return NULL;
+	sip_uri_parse(c->pbx, &pbx);
+	fprintf(f, "{\"domain\":\"%s\",\"ice_servers\":[", pbx.host);
+	for (char **s = c->ice_servers; s && *s; s++)
+		fprintf(f, "%s{\"urls\":\"%s\"}",
+			s == c->ice_servers ? "" : ",", *s);
+	fputs("]}\n", f);
+	fclose(f);
+	return text;
+}
+
+static int start_wss(struct daemon *d)
+{
+	const struct conf *c = d->conf;
+	char *config = phone_config(c);
+	struct wss_settings s = {
+		.listen = c->web,
+		.certificate = c->certificate ? c->certificate :
+						d->certificate,
+		.private_key = c->private_key ? c->private_key :
+						d->private_key,
+		.workers = c->workers,
+		.phone_dir = c->phone ? d->phone_dir : NULL,
+		.phone_config = c->phone ? config : NULL,
+		.origins = (const char *const *)c->origins,
+	};
+	int err = wss_start(&s, d->events, &d->wss);
+
+	free(config);
+	return err;
+}
+
+static int start_sip(struct daemon *d)
+{
+	const struct conf *c = d->conf;
+	struct sip_settings sip = {
+		.listen = c->sip,
+		.pbx = c->pbx,
+		.allow = c->allow,
+		.allow_count = c->allow_count,
+		.user_agent = "sluice/" SLUICE_VERSION,
+		.ws_send = ws_send,
+		.ws_arg = d,
+		.trace = on_trace,
+		.trace_arg = d,
+	};
+	struct sip_user user = {
+		.arg = d,
+		.request = on_request,
+		.cancelled = on_cancelled,
+		.ack = on_ack,
+		.ack_missing = on_ack_missing,
+		.stray_2xx = on_stray_2xx,
+	};
+	struct registrar_settings reg = {
+		.loop = d->loop,
+		.pbx = c->pbx,
+		.expires_min_s = c->register_min_s,
+		.expires_max_s = c->register_max_s,
+	};
+	struct calls_settings calls = {
+		.loop = d->loop,
+		.media = d->media,
+		.pbx = c->pbx,
+		.check_from = c->check_from,
+		.no_answer_ms = NO_ANSWER_MS,
+	};
+	int err;
+
+	err = registrar_create(&reg, &d->registrar);
+	if (err)
+		return err;
+	calls.registrar = d->registrar;
+	err = calls_create(&calls, &d->calls);
+	if (err)
+		return err;
+	err = sip_stack_create(d->loop, &sip, &user, &d->stack);
+	if (err)
+		return err;
+	registrar_set_stack(d->registrar, d->stack);
+	calls_set_stack(d->calls, d->stack);
+	return 0;
+}
+
+static int start_ctl(struct daemon *d)
+{
+	int err = ctl_create(d->loop, d->conf->control, &d->ctl);
+
+	if (err)
+		return err;
+	d->context = (struct ctl_context){
+		.calls = d->calls,
+		.registrar = d->registrar,
+		.media = d->media,
+		.wss = d->wss,
+		.stack = d->stack,
+		.conf = d->conf,
+		.start_wall_ms = clock_wall_ms(),
+		.start_ms = clock_ms(),
+		.version = SLUICE_VERSION,
+	};
+	return show_register(d->ctl, &d->context);
+}
+
+/* The order matters: each part is ready before one that feeds it starts. */
+static int start_all(struct daemon *d)
+{
+	int err;
+
+	find_files(d);
+	err = block_signals(d);
+	if (err)
+		return err;
+	err = make_state(d);
+	if (err)
+		return err;
+	err = loop_create(&d->loop);
+	if (err)
+		return err;
+	err = queue_create(LIMIT_QUEUE_TO_SIGNALLING, &d->events);
+	if (err)
+		return err;
+	err = start_media(d);
+	if (err)
+		return err;
+	err = start_sip(d);
+	if (err)
+		return err;
+	err = start_wss(d);
+	if (err)
+		return err;
+	err = start_ctl(d);
+	if (err)
+		return err;
+	err = loop_fd_add(d->loop, queue_fd(d->events), events_ready, d,
+			  &d->events_watch);
+	if (err)
+		return err;
+	return loop_fd_add(d->loop, d->signal_fd, signal_ready, d,
+			   &d->signal_watch);
+}
+
+static void set_log_level(const char *name)
+{
+	if (!name)
+		return;
+	if (!strcasecmp(name, "debug"))
+		log_set_level(LOG_LEVEL_DEBUG);
+	else if (!strcasecmp(name, "warning") || !strcasecmp(name, "warn"))
+		log_set_level(LOG_LEVEL_WARN);
+	else if (!strcasecmp(name, "error") || !strcasecmp(name, "err"))
+		log_set_level(LOG_LEVEL_ERR);
+	else
+		log_set_level(LOG_LEVEL_INFO);
+}
+
+int daemon_start(struct conf *conf, struct daemon **ret)
+{
+	struct daemon *d = calloc(1, sizeof(*d));
+	char web[ADDR_STRLEN], sip[ADDR_STRLEN];
+	int err;
+
+	if (!d) {
+		conf_free(conf);
+		return -ENOMEM;
+	}
+	d->conf = conf;
+	d->signal_fd = -1;
+	set_log_level(conf->log_level);
+	err = start_all(d);
+	if (err) {
+		log_err("not started: %s", strerror(-err));
+		daemon_free(d);
+		return err;
+	}
+	log_info("sluiced " SLUICE_VERSION " serves wss %s, sip %s, pbx %s",
+		 addr_format(&conf->web, web), addr_format(&conf->sip, sip),
+		 conf->pbx);
+	*ret = d;
+	return 0;
+}
+
+void daemon_run(struct daemon *d)
+{
+	loop_run(d->loop);
+}
+
+void daemon_free(struct daemon *d)
+{
+	if (!d)
+		return;
+	ctl_free(d->ctl);
+	wss_stop(d->wss);
+	loop_timer_cancel(d->leave);
+	loop_fd_remove(d->events_watch);
+	loop_fd_remove(d->signal_watch);
+	calls_free(d->calls);
+	registrar_free(d->registrar);
+	sip_stack_free(d->stack);
+	media_stop(d->media);
+	queue_free(d->events);
+	loop_free(d->loop);
+	if (d->signal_fd >= 0)
+		close(d->signal_fd);
+	conf_free(d->conf);
+	free(d);
+}

@@ -133,10 +133,13 @@ static void events_ready(void *arg)
 
 	for (m = queue_take(d->events); m; m = next) {
 		next = m->next;
-		if (m->type >= WSS_OPENED)
+		if (m->type >= WSS_OPENED) {
 			web_event(d, m);
-		else
+			show_wss_event(&d->context, m);
+		} else {
+			show_media_event(&d->context, m);
 			calls_media_message(d->calls, m);
+		}
 		message_free(m);
 	}
 }
@@ -180,14 +183,6 @@ static int ws_send(void *arg, uint64_t conn, const void *data, size_t len)
 	return wss_send(((struct daemon *)arg)->wss, conn, data, len);
 }
 
-static void on_trace(void *arg, bool sent, const struct sip_target *peer,
-		     const char *text, size_t len)
-{
-	struct daemon *d = arg;
-
-	show_trace(&d->context, d->ctl, sent, peer, text, len);
-}
-
 /* ---- leaving --------------------------------------------------------- */
 
 static void leave_now(void *arg)
@@ -219,10 +214,6 @@ static void signal_ready(void *arg)
 
 	if (read(d->signal_fd, &info, sizeof(info)) != sizeof(info))
 		return;
-	if (info.ssi_signo == SIGHUP) {
-		show_reload(&d->context);
-		return;
-	}
 	if (d->is_leaving) {
 		loop_stop(d->loop);
 		return;
@@ -243,7 +234,6 @@ static int block_signals(struct daemon *d)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
 	if (pthread_sigmask(SIG_BLOCK, &set, NULL))
 		return -errno;
 	d->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -346,8 +336,8 @@ static int start_sip(struct daemon *d)
 		.user_agent = "sluice/" SLUICE_VERSION,
 		.ws_send = ws_send,
 		.ws_arg = d,
-		.trace = on_trace,
-		.trace_arg = d,
+		.trace = show_trace,
+		.trace_arg = &d->context,
 	};
 	struct sip_user user = {
 		.arg = d,
@@ -400,8 +390,7 @@ static int start_ctl(struct daemon *d)
 		.wss = d->wss,
 		.stack = d->stack,
 		.conf = d->conf,
-		.start_wall_ms = clock_wall_ms(),
-		.start_ms = clock_ms(),
+		.started_wall_ms = clock_wall_ms(),
 		.version = SLUICE_VERSION,
 	};
 	return show_register(d->ctl, &d->context);

@@ -35,9 +35,18 @@ static void parse_fingerprint(const char *text, struct sdp_fingerprint *ret)
 	*ret = f;
 }
 
+/* What the browser last sent, whoever offered; NULL: nothing yet. */
+static const struct sdp *web_description(const struct call *c)
+{
+	const struct call_leg *offerer = c->offerer_is_a ? &c->a : &c->b;
+
+	return offerer->is_web ? c->a_offer : c->b_answer;
+}
+
 void call_sdp_local(const struct call *c, struct call_leg *leg,
 		    struct sdp_local *ret)
 {
+	const struct sdp *web = web_description(c);
 	const struct media_local *m = &c->local;
 
 	memset(ret, 0, sizeof(*ret));
@@ -50,6 +59,9 @@ void call_sdp_local(const struct call *c, struct call_leg *leg,
 		ret->web_ssrc[i] = m->web_ssrc[i];
 		ret->sip[i] = m->sip[i];
 	}
+	for (unsigned int i = 0; web && i < web->media_count; i++)
+		snprintf(ret->web_mid[i], sizeof(ret->web_mid[i]), "%s",
+			 web->media[i].mid);
 	ret->session_id = leg->sdp_session_id;
 	ret->session_version = ++leg->sdp_version;
 }
@@ -125,7 +137,7 @@ static void payload_side(const struct sdp_payload_map *p, bool web_is_a,
 int call_configure_media(struct call *c)
 {
 	bool web_is_a = (c->offerer_is_a ? &c->a : &c->b)->is_web;
-	const struct sdp *web = web_is_a ? c->a_offer : c->b_answer;
+	const struct sdp *web = web_description(c);
 	const struct sdp *sip = web_is_a ? c->b_answer : c->a_offer;
 	struct sdp_stream_map map[LIMIT_SDP_MEDIA];
 	struct media_config *cfg;

@@ -17,6 +17,10 @@
 #define LIMIT_WSS_IDLE_MS		60000	/* silence before a close */
 #define LIMIT_WSS_MESSAGES_PER_S	200	/* from one client */
 #define LIMIT_HTTP_HEADER_BYTES		8192
+#define LIMIT_HTTP_HEADERS		64
+#define LIMIT_HTTP_REQUESTS		64	/* of one connection */
+#define LIMIT_PHONE_FILES		256
+#define LIMIT_PHONE_BYTES		33554432	/* all files */
 #define LIMIT_QUEUE_TO_SIGNALLING	65536	/* messages */
 #define LIMIT_QUEUE_TO_WORKER		65536
 #define LIMIT_QUEUE_TO_MEDIA		65536
@@ -48,9 +52,11 @@
 #define LIMIT_ICE_REMOTE_TUPLES		16	/* verified pairs of a session */
 #define LIMIT_DTLS_MTU			1200	/* bytes of a DTLS datagram */
 #define LIMIT_DTLS_HANDSHAKE_MS		30000
+#define LIMIT_RTCP_SOURCES		64	/* SRTCP senders of a browser */
 
 /* Control */
 #define LIMIT_CTL_CLIENTS		32
 #define LIMIT_CTL_LINE_BYTES		65536
+#define LIMIT_CTL_STREAM_BYTES		1048576	/* queued for one listener */
 
 #endif

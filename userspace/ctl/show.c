@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ctl/show.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "ctl/show_parts.h"
+
+void show_refuse(struct ctl_reply *ret, const char *code, const char *fmt, ...)
+{
+	va_list ap;
+
+	ret->code = code;
+	va_start(ap, fmt);
+	vsnprintf(ret->error, sizeof(ret->error), fmt, ap);
+	va_end(ap);
+}
+
+const char *show_id(const json_t *args, struct ctl_reply *ret)
+{
+	const char *id = json_string_value(json_object_get(args, "id"));
+
+	if (id && *id)
+		return id;
+	show_refuse(ret, "usage", "an id is needed: {\"args\":{\"id\":...}}");
+	return NULL;
+}
+
+json_t *show_addr(const struct addr *a)
+{
+	char text[ADDR_STRLEN];
+
+	return addr_is_set(a) ? json_string(addr_format(a, text)) : json_null();
+}
+
+json_t *show_percent(uint64_t part, uint64_t whole)
+{
+	return json_real(whole ? (double)(part * 10000 / whole) / 100 : 0);
+}
+
+static json_t *trunk(const struct ctl_context *x,
+		     struct sip_trunk_status *status)
+{
+	const char *state;
+
+	sip_trunk_status(x->stack, status);
+	state = !status->known ? "unknown" : status->up ? "up" : "down";
+	return json_pack("{s:o, s:s, s:o, s:o}", "uri", ctl_text(x->conf->pbx),
+			 "state", state, "rtt_ms",
+			 status->up ? json_integer(status->rtt_ms) :
+				      json_null(),
+			 "reason", ctl_text(status->reason));
+}
+
+static json_t *sip_numbers(const struct ctl_context *x)
+{
+	static const char *const sides[] = { "sip", "web" };
+	struct sip_stack_stats s;
+	json_t *o, *side;
+
+	sip_stack_stats(x->stack, &s);
+	o = json_pack("{s:I, s:I, s:I, s:I}", "dropped_source",
+		      (json_int_t)s.dropped_source, "timeouts",
+		      (json_int_t)s.timeouts, "server_transactions",
+		      (json_int_t)s.server_live, "client_transactions",
+		      (json_int_t)s.client_live);
+	for (int i = 0; i < 2; i++) {
+		side = json_pack("{s:I, s:I, s:I, s:I, s:I}", "requests_in",
+				 (json_int_t)s.requests_in[i], "requests_out",
+				 (json_int_t)s.requests_out[i], "responses_in",
+				 (json_int_t)s.responses_in[i],
+				 "responses_out",
+				 (json_int_t)s.responses_out[i],
+				 "dropped_parse",
+				 (json_int_t)s.dropped_parse[i]);
+		json_object_set_new(o, sides[i], side);
+	}
+	return o;
+}
+
+static json_t *call_numbers(const struct ctl_context *x)
+{
+	struct calls_stats s;
+
+	calls_stats(x->calls, &s);
+	return json_pack("{s:I, s:I, s:I, s:I, s:I}", "live",
+			 (json_int_t)s.live, "up", (json_int_t)s.up,
+			 "attempts_total", (json_int_t)s.attempts,
+			 "answered_total", (json_int_t)s.answered,
+			 "failed_by_us_total", (json_int_t)s.failed_by_us);
+}
+
+static bool warn_one_way(void *arg, const struct call_info *info)
+{
+	json_t *warnings = arg;
+	char text[96];
+
+	if (show_is_one_way(info)) {
+		snprintf(text, sizeof(text), "one-way audio: call %.16s",
+			 info->id);
+		json_array_append_new(warnings, ctl_text(text));
+	}
+	return json_array_size(warnings) < 10;
+}
+
+void show_status(void *arg, const json_t *args, struct ctl_reply *ret)
+{
+	const struct ctl_context *x = arg;
+	const struct datapath *dp = media_datapath(x->media);
+	struct sip_trunk_status pbx;
+	struct addr media = x->conf->web;
+	json_t *warnings = json_array(), *one = trunk(x, &pbx);
+	char text[160];
+
+	media.port = x->conf->media_port;
+	if (pbx.known && !pbx.up) {
+		ret->code = "degraded";
+		snprintf(text, sizeof(text), "pbx is down: %s", pbx.reason);
+		json_array_append_new(warnings, ctl_text(text));
+	}
+	calls_each(x->calls, warn_one_way, warnings);
+	ret->body = json_pack(
+		"{s:s, s:o, s:I, s:o, s:{s:s, s:o, s:o}, s:{s:o, s:o, s:I}, "
+		"s:{s:o, s:o}, s:o, s:o, s:I, s:o}",
+		"version", x->version,
+		"started", ctl_time(x->started_wall_ms),
+		"uptime_s", (json_int_t)((clock_wall_ms() -
+					  x->started_wall_ms) / 1000),
+		"config", ctl_text(x->conf->file),
+		"datapath",
+			"preferred", show_backend_name(datapath_preferred(dp)),
+			"reason", ctl_text(datapath_reason(dp)),
+			"interfaces", show_interface_list(x),
+		"web",
+			"wss", show_addr(&x->conf->web),
+			"media", show_addr(&media),
+			"clients", (json_int_t)wss_clients(x->wss),
+		"sip",
+			"address", show_addr(&x->conf->sip),
+			"messages", sip_numbers(x),
+		"trunk", one,
+		"calls", call_numbers(x),
+		"registrations", (json_int_t)registrar_count(x->registrar),
+		"warnings", warnings);
+}
+
+void show_trunks(void *arg, const json_t *args, struct ctl_reply *ret)
+{
+	struct sip_trunk_status status;
+
+	ret->body = json_pack("{s:[o]}", "trunks", trunk(arg, &status));
+}
+
+static bool add_registration(void *arg, const struct registration_info *info)
+{
+	json_t *o = json_pack(
+		"{s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:I, s:I}",
+		"aor", ctl_text(info->aor), "alias", ctl_text(info->alias),
+		"contact", ctl_text(info->contact),
+		"instance", ctl_text(info->instance),
+		"user_agent", ctl_text(info->user_agent),
+		"peer", ctl_text(info->peer), "online", info->online,
+		"age_ms", (json_int_t)info->age_ms,
+		"expires_in_s", (json_int_t)info->expires_in_s);
+
+	json_array_append_new(arg, o);
+	return true;
+}
+
+void show_registrations(void *arg, const json_t *args, struct ctl_reply *ret)
+{
+	const struct ctl_context *x = arg;
+	json_t *list = json_array();
+
+	registrar_each(x->registrar, add_registration, list);
+	ret->body = json_pack("{s:o}", "registrations", list);
+}
+
+/* Words of a string as an array. */
+static json_t *words(char *text)
+{
+	json_t *list = json_array();
+	char *rest = text, *word;
+
+	while ((word = strsep(&rest, " ")))
+		if (*word)
+			json_array_append_new(list, ctl_text(word));
+	return list;
+}
+
+static enum log_level level_of(const char *name)
+{
+	if (!strcmp(name, "error"))
+		return LOG_LEVEL_ERR;
+	if (!strcmp(name, "warning"))
+		return LOG_LEVEL_WARN;
+	return !strcmp(name, "debug") ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
+}
+
+/*
+ * The log level is applied; all else is only compared, because sockets and
+ * calls stand on it.
+ */
+void show_reload(void *arg, const json_t *args, struct ctl_reply *ret)
+{
+	const struct ctl_context *x = arg;
+	struct conf *next = NULL;
+	char *lines = NULL, *names = NULL;
+	size_t size;
+	FILE *errors = open_memstream(&lines, &size);
+	json_t *list = json_array();
+	char *rest, *line;
+	int err;
+
+	if (!errors) {
+		json_decref(list);
+		show_refuse(ret, "refused", "out of memory");
+		return;
+	}
+	err = conf_load(x->conf->file, errors, &next);
+	fclose(errors);
+	rest = lines;
+	while ((line = strsep(&rest, "\n")))
+		if (*line)
+			json_array_append_new(list, ctl_text(line));
+	free(lines);
+	ret->body = json_pack("{s:o, s:o}", "file", ctl_text(x->conf->file),
+			      "messages", list);
+	if (!err)
+		err = conf_diff(x->conf, next, &names);
+	if (err) {
+		conf_free(next);
+		show_refuse(ret, "refused", "the configuration is not "
+			    "reloaded, the old one stays");
+		return;
+	}
+	log_set_level(level_of(next->log_level));
+	log_info("configuration %s read again, log level %s%s%s", next->file,
+		 next->log_level, *names ? ", restart needed for: " : "",
+		 names);
+	json_object_set_new(ret->body, "restart_needed", words(names));
+	free(names);
+	conf_free(next);
+}
+
+int show_register(struct ctl *c, struct ctl_context *context)
+{
+	static const struct {
+		const char *name;
+		ctl_handler *handler;
+	} all[] = {
+		{ "status", show_status },
+		{ "show calls", show_calls },
+		{ "show call", show_call },
+		{ "show streams", show_streams },
+		{ "show registrations", show_registrations },
+		{ "show trunks", show_trunks },
+		{ "show drops", show_drops },
+		{ "show datapath", show_datapath },
+		{ "show interfaces", show_interfaces },
+		{ "terminate call", show_terminate },
+		{ "reload", show_reload },
+	};
+	int err = 0;
+
+	for (size_t i = 0; !err && i < sizeof(all) / sizeof(*all); i++)
+		err = ctl_command(c, all[i].name, all[i].handler, context);
+	if (!err)
+		err = ctl_stream(c, "trace");
+	if (!err)
+		err = ctl_stream(c, "events");
+	if (!err)
+		context->ctl = c;
+	return err;
+}

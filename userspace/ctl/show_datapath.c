@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the datapath and the entrances count. */
+#include "ctl/show_parts.h"
+
+#define INTERFACES_MAX	16
+
+const char *show_backend_name(uint32_t backend)
+{
+	return backend == DATAPATH_XDP ? "kernel" : "user";
+}
+
+json_t *show_interface_list(const struct ctl_context *x)
+{
+	struct datapath_interface all[INTERFACES_MAX];
+	int n = datapath_interfaces(media_datapath(x->media), all,
+				    INTERFACES_MAX);
+	json_t *list = json_array();
+
+	for (int i = 0; i < n; i++)
+		json_array_append_new(list, json_pack(
+			"{s:o, s:o, s:o, s:I}", "name", ctl_text(all[i].name),
+			"mode", ctl_text(all[i].mode), "attach",
+			ctl_text(all[i].attach), "program_id",
+			(json_int_t)all[i].program_id));
+	return list;
+}
+
+void show_interfaces(void *arg, const json_t *args, struct ctl_reply *ret)
+{
+	ret->body = json_pack("{s:o}", "interfaces", show_interface_list(arg));
+}
+
+static void add_drop(json_t *list, const char *side, const char *reason,
+		     uint64_t kernel, uint64_t user)
+{
+	if (!kernel && !user)
+		return;
+	json_array_append_new(list, json_pack(
+		"{s:s, s:s, s:I, s:I, s:I}", "side", side, "reason", reason,
+		"kernel", (json_int_t)kernel, "user", (json_int_t)user,
+		"total", (json_int_t)(kernel + user)));
+}
+
+/* Only what was seen: a reason that is not listed counted nothing. */
+void show_drops(void *arg, const json_t *args, struct ctl_reply *ret)
+{
+	static const char *const media[] = SLUICE_DROP_NAMES;
+	static const char *const web[] = WSS_COUNTER_NAMES;
+	const struct ctl_context *x = arg;
+	struct datapath_totals totals[DATAPATH_BACKENDS];
+	uint64_t counters[WSS_COUNTER_MAX];
+	struct sip_stack_stats sip;
+	json_t *list = json_array();
+
+	media_totals(x->media, totals);
+	for (int i = SLUICE_DROP_NONE + 1; i < SLUICE_DROP_MAX; i++)
+		add_drop(list, "media", media[i], totals[DATAPATH_XDP].drops[i],
+			 totals[DATAPATH_USER].drops[i]);
+	wss_counters(x->wss, counters);
+	for (int i = WSS_REFUSED_SUBPROTOCOL; i < WSS_COUNTER_MAX; i++)
+		add_drop(list, "web", web[i], 0, counters[i]);
+	sip_stack_stats(x->stack, &sip);
+	add_drop(list, "sip", "source", 0, sip.dropped_source);
+	add_drop(list, "sip", "parse", 0, sip.dropped_parse[0]);
+	add_drop(list, "web", "parse", 0, sip.dropped_parse[1]);
+	ret->body = json_pack("{s:o}", "drops", list);
+}
+
+static json_t *backend(const struct datapath_totals *t, uint32_t which)
+{
+	json_int_t drops = 0;
+
+	for (int i = SLUICE_DROP_NONE + 1; i < SLUICE_DROP_MAX; i++)
+		drops += (json_int_t)t->drops[i];
+	return json_pack(
+		"{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+		"backend", show_backend_name(which), "web_to_sip_packets",
+		(json_int_t)t->counters[SLUICE_COUNT_RELAYED_WEB],
+		"sip_to_web_packets",
+		(json_int_t)t->counters[SLUICE_COUNT_RELAYED_SIP],
+		"passed_stun_packets",
+		(json_int_t)t->counters[SLUICE_COUNT_PASSED_STUN],
+		"passed_dtls_packets",
+		(json_int_t)t->counters[SLUICE_COUNT_PASSED_DTLS],
+		"passed_rtcp_packets",
+		(json_int_t)t->counters[SLUICE_COUNT_PASSED_RTCP],
+		"passed_rtp_packets",
+		(json_int_t)t->counters[SLUICE_COUNT_PASSED_RTP],
+		"dropped_packets", drops);
+}
+
+void show_datapath(void *arg, const json_t *args, struct ctl_reply *ret)
+{
+	const struct ctl_context *x = arg;
+	const struct datapath *dp = media_datapath(x->media);
+	struct datapath_totals totals[DATAPATH_BACKENDS];
+
+	media_totals(x->media, totals);
+	ret->body = json_pack(
+		"{s:s, s:o, s:i, s:o, s:[o, o]}",
+		"preferred", show_backend_name(datapath_preferred(dp)),
+		"reason", ctl_text(datapath_reason(dp)),
+		"contract", SLUICE_CONTRACT_VERSION,
+		"interfaces", show_interface_list(x),
+		"backends", backend(&totals[DATAPATH_XDP], DATAPATH_XDP),
+		backend(&totals[DATAPATH_USER], DATAPATH_USER));
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The two streams: SIP messages of both legs, and events. */
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "ctl/show_parts.h"
+
+struct lookup {
+	const char *call_id;	/* NULL: by session */
+	uint32_t session;
+	char id[MEDIA_CALL_ID_LEN + 1];
+};
+
+static bool look(void *arg, const struct call_info *info)
+{
+	struct lookup *l = arg;
+
+	if (l->call_id ? strcmp(info->a.call_id, l->call_id) &&
+				 strcmp(info->b.call_id, l->call_id) :
+			 !info->has_media || info->media.id != l->session)
+		return true;
+	snprintf(l->id, sizeof(l->id), "%.*s", MEDIA_CALL_ID_LEN, info->id);
+	return false;
+}
+
+/* Value of Call-ID or i (RFC 3261 7.3.3) into ret; "" if there is none. */
+static void find_call_id(const char *text, size_t len, char *ret, size_t size)
+{
+	const char *end = text + len, *p = text;
+	size_t n;
+
+	*ret = '\0';
+	while ((p = memchr(p, '\n', (size_t)(end - p)))) {
+		p++;
+		n = 0;
+		if (end - p > 8 && !strncasecmp(p, "Call-ID", 7))
+			n = 7;
+		else if (end - p > 2 && tolower((unsigned char)*p) == 'i' &&
+			 (p[1] == ':' || p[1] == ' '))
+			n = 1;
+		if (!n)
+			continue;
+		p += n;
+		while (p < end && (*p == ' ' || *p == ':'))
+			p++;
+		for (n = 0; p + n < end && (unsigned char)p[n] > ' '; n++)
+			;
+		snprintf(ret, size, "%.*s", (int)n, p);
+		return;
+	}
+}
+
+static json_t *target(const struct sip_target *t)
+{
+	char text[sizeof(t->uri) + ADDR_STRLEN], peer[ADDR_STRLEN];
+
+	addr_format(&t->peer, peer);
+	if (t->is_ws)
+		snprintf(text, sizeof(text), "wss:%" PRIu64 "%s%s", t->conn,
+			 addr_is_set(&t->peer) ? " " : "",
+			 addr_is_set(&t->peer) ? peer : "");
+	else
+		snprintf(text, sizeof(text), "%s",
+			 addr_is_set(&t->peer) ? peer : t->uri);
+	return ctl_text(text);
+}
+
+void show_trace(void *arg, bool sent, const struct sip_target *peer,
+		const char *text, size_t len)
+{
+	const struct ctl_context *x = arg;
+	char call_id[256];
+	struct lookup l = { .call_id = call_id };
+
+	if (!x->ctl || !ctl_has_listeners(x->ctl, "trace"))
+		return;
+	find_call_id(text, len, call_id, sizeof(call_id));
+	if (*call_id)
+		calls_each(x->calls, look, &l);
+	ctl_publish(x->ctl, "trace", json_pack(
+		"{s:o, s:o, s:s, s:s, s:o, s:o}",
+		"time", ctl_time(clock_wall_ms()),
+		"call", *l.id ? ctl_text(l.id) : json_null(),
+		"direction", sent ? "sent" : "received",
+		"side", peer->is_ws ? "web" : "sip",
+		"peer", target(peer), "text", ctl_text_len(text, len)));
+}
+
+static void publish(const struct ctl_context *x, const char *event,
+		    const char *call, const char *side, const struct addr *peer,
+		    json_t *detail)
+{
+	ctl_publish(x->ctl, "events", json_pack(
+		"{s:o, s:s, s:o, s:s, s:o, s:o}",
+		"time", ctl_time(clock_wall_ms()), "event", event,
+		"call", *call ? ctl_text(call) : json_null(), "side", side,
+		"peer", show_addr(peer), "detail", detail));
+}
+
+void show_media_event(const struct ctl_context *x, const struct message *m)
+{
+	static const char *const names[] = {
+		[MEDIA_ICE_SELECTED] = "ice-selected",
+		[MEDIA_DTLS_DONE] = "dtls-done",
+		[MEDIA_FIRST_PACKET] = "first-packet",
+		[MEDIA_FAILED] = "media-failed",
+		[MEDIA_LOST] = "media-lost",
+	};
+	const struct media_event *e = (const void *)m->data;
+	struct lookup l = { 0 };
+
+	if (!x->ctl || !ctl_has_listeners(x->ctl, "events") ||
+	    m->type >= sizeof(names) / sizeof(*names) || !names[m->type] ||
+	    m->len_bytes < sizeof(*e))
+		return;
+	l.session = e->id;
+	calls_each(x->calls, look, &l);
+	publish(x, names[m->type], l.id,
+		e->side == MEDIA_SIDE_WEB ? "web" : "sip", &e->peer,
+		ctl_text(e->detail));
+}
+
+void show_wss_event(const struct ctl_context *x, const struct message *m)
+{
+	const struct wss_event *e = (const void *)m->data;
+	const char *name = m->type == WSS_OPENED ? "web-connected" :
+						   "web-closed";
+
+	if (!x->ctl || !ctl_has_listeners(x->ctl, "events") ||
+	    (m->type != WSS_OPENED && m->type != WSS_CLOSED))
+		return;
+	publish(x, name, "", "web", &e->peer,
+		ctl_text_len(e->data, e->len_bytes));
+}

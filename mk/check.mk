@@ -23,3 +23,25 @@ $(O)/bpf/%: $(O)/selftests/bpf/%.o $(O)/libsluiced.a | bpf
 
 .PHONY: bpftest
 bpftest: $(BPF_TEST_BIN)
+
+# What `make check` runs, in this order; each part also by itself. The net and
+# browser tests need root: they lay out network namespaces of their own.
+RUN = O=$(abspath $(O)) V=$(V) selftests/run
+UNIT_SAN := $(UNIT_SRC:selftests/unit/%.c=$(O)/san/unit/%)
+NET_TESTS := $(sort $(wildcard selftests/net/*.sh))
+BROWSER_TESTS := $(sort $(wildcard selftests/browser/*.sh))
+
+.PHONY: check check-unit check-bpf check-net check-browser unit-san
+unit-san:
+	$(Q)$(MAKE) SAN=1 unit
+
+check: all bpftest unit-san
+	$(Q)$(RUN) $(UNIT_SAN) $(BPF_TEST_BIN) $(NET_TESTS) $(BROWSER_TESTS)
+check-unit: unit-san
+	$(Q)$(RUN) $(UNIT_SAN)
+check-bpf: bpftest
+	$(Q)$(RUN) $(BPF_TEST_BIN)
+check-net: all
+	$(Q)$(RUN) $(NET_TESTS)
+check-browser: all
+	$(Q)$(RUN) $(BROWSER_TESTS)

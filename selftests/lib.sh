@@ -198,9 +198,12 @@ lab_up()
 
 # ---- namespaces --------------------------------------------------------------
 
+# A helper script that joins this run finds LAB and LAB_ID in its environment.
+LAB_ID=${LAB_ID:-$$}
+
 ns_name()
 {
-	echo "sluice-$$-$1"
+	echo "sluice-$LAB_ID-$1"
 }
 
 # in_ns NS COMMAND...

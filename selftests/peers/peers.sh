@@ -102,14 +102,30 @@ heard()
 	[ -n "$file" ] && node "$SELFTESTS/tools/tone.js" "$file" "$2"
 }
 
-# sipp_start NAME SCENARIO PORT [ARGUMENT...]: SIPp on the trunk's address.
-sipp_start()
+# sipp_run SCENARIO PORT [ARGUMENT...]: one SIPp call on the trunk's address,
+# in the foreground; the exit code is SIPp's. Its messages: SCENARIO.messages.
+sipp_run()
 {
-	local name=$1 scenario=$2 port=$3
-	shift 3
-	need_command sipp
-	start "$name" sip env TERM=dumb sipp -sf \
-		"$SELFTESTS/peers/$scenario.xml" -i "$SIP_PHONE" -p "$port" \
-		-mi "$SIP_PHONE" -nostdin -timeout 60 -trace_err \
-		-error_file "$LAB/$name.errors" "$@"
+	local scenario=$1 port=$2
+	shift 2
+	in_ns sip env TERM=dumb sipp -sf "$SELFTESTS/peers/$scenario.xml" \
+		-i "$SIP_PHONE" -p "$port" -mi "$SIP_PHONE" -nostdin -m 1 \
+		-timeout 60 -timeout_error \
+		-trace_msg -message_file "$LAB/sipp-$scenario.messages" \
+		-trace_err -error_file "$LAB/sipp-$scenario.errors" "$@"
+}
+
+# peer_shell: prints the path of a script that runs a function of these
+# libraries in this run's topology; for drivers not written in shell.
+peer_shell()
+{
+	cat >"$LAB/peer" <<-EOF
+		#!/bin/bash
+		export LAB=$LAB LAB_ID=$LAB_ID O=$O
+		. "$SELFTESTS/lib.sh"
+		. "$SELFTESTS/peers/peers.sh"
+		"\$@"
+	EOF
+	chmod +x "$LAB/peer"
+	echo "$LAB/peer"
 }

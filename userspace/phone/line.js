@@ -36,6 +36,7 @@ export class Line {
 		this.state = 'off';
 		this.error = '';
 		this.domain = '';
+		this.address = '';
 		this.call = null;
 		this.last_call = null;
 	}
@@ -45,6 +46,7 @@ export class Line {
 		this.unregister();
 		this.error = '';
 		this.domain = domain;
+		this.address = `${user}@${domain}`;
 		const socket = new JsSIP.WebSocketInterface(websocket);
 		const ua = new JsSIP.UA({
 			sockets: [socket],

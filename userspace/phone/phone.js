@@ -92,19 +92,21 @@ function show_call(call)
 	$('mute').setAttribute('aria-pressed', String(call.muted));
 	$('hold').setAttribute('aria-pressed', String(call.held));
 	$('mute').disabled = $('hold').disabled = call.state !== 'up';
-	$('path').textContent = live ? path_of(call.ice, call.dtls) : '';
+	$('path').hidden = call.state !== 'up';
+	$('path').textContent = path_of(call.ice, call.dtls);
 }
 
 function show()
 {
 	const call = line.call || line.last_call;
 	const signed_in = ['registered', 'connected', 'connecting'].includes(
-		line.state) && line.state !== 'off';
+		line.state);
 
 	$('line').textContent = LINE_WORDS[line.state];
 	$('line').dataset.state = line.state;
 	$('account').hidden = signed_in;
 	$('signed-in').hidden = !signed_in;
+	$('address').textContent = line.address;
 	$('dialer').hidden = !signed_in && !line.call;
 	$('error').hidden = !line.error;
 	$('error').textContent = line.error;

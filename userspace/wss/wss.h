@@ -17,6 +17,17 @@
 
 struct wss;
 
+/* What LIMIT_WSS_* of core/limits.h set; a field of 0 takes that value. */
+struct wss_limits {
+	uint32_t clients;
+	uint32_t clients_per_ip;
+	uint32_t output_bytes;
+	uint32_t handshake_ms;
+	uint32_t ping_ms;
+	uint32_t idle_ms;
+	uint32_t messages_per_s;
+};
+
 struct wss_settings {
 	struct addr listen;
 	const char *certificate;	/* PEM files */
@@ -27,6 +38,7 @@ struct wss_settings {
 	const char *phone_config;
 	const char *const *origins;	/* allowed Origin values, NULL-terminated;
 					 * NULL: any (also none) */
+	const struct wss_limits *limits;	/* NULL: the defaults */
 };
 
 /* ---- messages to the signalling thread ------------------------------- */
@@ -41,13 +53,23 @@ struct wss_event {
 	uint64_t conn;		/* never reused while the daemon lives */
 	struct addr peer;
 	uint32_t len_bytes;
-	char data[];
+	char data[];		/* a NUL follows, not counted */
 };
 
 /* Binds, loads the certificate, starts the workers. Errors are logged. */
 int wss_start(const struct wss_settings *settings, struct queue *events,
 	      struct wss **ret);
+/* Events may still come until it returns; events must outlive it. */
 void wss_stop(struct wss *w);
+/* The port bound, for a listen port of 0. */
+uint16_t wss_port(const struct wss *w);
+
+/*
+ * For connections to come, without a restart. -EINVAL, and nothing changes,
+ * unless both files are good and fit together; logged.
+ */
+int wss_reload_certificate(struct wss *w, const char *certificate,
+			   const char *private_key);
 
 /*
  * Any thread. Queued to the connection's worker; dropped silently if the

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The front: opens the backends, hands out ids, passes calls on. */
+#include "datapath/datapath.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/log.h"
+#include "datapath/backends.h"
+
+_Static_assert(sizeof((struct addr){ 0 }.ip) == sizeof(struct sluice_addr),
+	       "struct addr and struct sluice_addr differ");
+
+/*
+ * Ids in use; the search begins behind the last one given, so that an id
+ * rests as long as possible before it means something else.
+ */
+struct id_pool {
+	uint8_t *used;
+	uint32_t size;
+	uint32_t last;
+};
+
+struct datapath {
+	const struct datapath_ops *ops[DATAPATH_BACKENDS];
+	void *backend[DATAPATH_BACKENDS];	/* NULL: not open */
+	enum datapath_backend preferred;
+	char reason[256];
+	struct id_pool keys;
+	struct id_pool transports;
+	struct id_pool streams;
+};
+
+static int id_pool_init(struct id_pool *p, uint32_t size)
+{
+	p->used = calloc(size, 1);
+	p->size = size;
+	return p->used ? 0 : -ENOMEM;
+}
+
+static uint32_t id_alloc(struct id_pool *p)
+{
+	uint32_t i, id = p->last;
+
+	for (i = 1; i < p->size; i++) {
+		id = id + 1 < p->size ? id + 1 : 1;
+		if (!p->used[id]) {
+			p->used[id] = 1;
+			p->last = id;
+			return id;
+		}
+	}
+	return 0;
+}
+
+static void id_release(struct id_pool *p, uint32_t id)
+{
+	if (id < p->size)
+		p->used[id] = 0;
+}
+
+/* XDP, unless it is not wanted. With "auto" a failure is survived. */
+static int open_xdp(struct datapath *dp, const struct datapath_config *config)
+{
+	char reason[200] = "";
+	int err;
+
+	if (config->want == DATAPATH_WANT_USER) {
+		snprintf(dp->reason, sizeof(dp->reason),
+			 "user: as configured");
+		return 0;
+	}
+	err = datapath_xdp_open(config, &dp->backend[DATAPATH_XDP], reason,
+				sizeof(reason));
+	if (!err) {
+		dp->preferred = DATAPATH_XDP;
+		snprintf(dp->reason, sizeof(dp->reason), "xdp: %s", reason);
+		return 0;
+	}
+	dp->backend[DATAPATH_XDP] = NULL;
+	if (!reason[0])
+		snprintf(reason, sizeof(reason), "%s", strerror(-err));
+	if (config->want == DATAPATH_WANT_XDP) {
+		log_err("datapath: xdp is wanted but fails: %s", reason);
+		return err;
+	}
+	snprintf(dp->reason, sizeof(dp->reason), "user: no xdp: %s", reason);
+	log_warn("datapath: no xdp: %s, ignoring", reason);
+	return 0;
+}
+
+int datapath_open(const struct datapath_config *config, struct datapath **ret)
+{
+	struct datapath *dp = calloc(1, sizeof(*dp));
+	int err;
+
+	if (!dp)
+		return -ENOMEM;
+	dp->ops[DATAPATH_USER] = &datapath_user_ops;
+	dp->ops[DATAPATH_XDP] = &datapath_xdp_ops;
+	dp->preferred = DATAPATH_USER;
+
+	err = id_pool_init(&dp->keys, SLUICE_MAX_KEYS);
+	if (!err)
+		err = id_pool_init(&dp->transports, SLUICE_MAX_TRANSPORTS);
+	if (!err)
+		err = id_pool_init(&dp->streams, SLUICE_MAX_STREAMS);
+	if (!err)
+		err = datapath_user_open(config, &dp->backend[DATAPATH_USER]);
+	if (!err)
+		err = open_xdp(dp, config);
+	if (err) {
+		datapath_close(dp);
+		return err;
+	}
+	log_info("datapath: %s", dp->reason);
+	*ret = dp;
+	return 0;
+}
+
+void datapath_close(struct datapath *dp)
+{
+	int b;
+
+	if (!dp)
+		return;
+	for (b = 0; b < DATAPATH_BACKENDS; b++)
+		if (dp->backend[b])
+			dp->ops[b]->close(dp->backend[b]);
+	free(dp->keys.used);
+	free(dp->transports.used);
+	free(dp->streams.used);
+	free(dp);
+}
+
+enum datapath_backend datapath_preferred(const struct datapath *dp)
+{
+	return dp->preferred;
+}
+
+const char *datapath_reason(const struct datapath *dp)
+{
+	return dp->reason;
+}
+
+int datapath_interfaces(const struct datapath *dp,
+			struct datapath_interface *ret, size_t max)
+{
+	if (!dp->backend[DATAPATH_XDP])
+		return 0;
+	return datapath_xdp_interfaces(dp->backend[DATAPATH_XDP], ret, max);
+}
+
+uint32_t datapath_key_alloc(struct datapath *dp)
+{
+	return id_alloc(&dp->keys);
+}
+
+uint32_t datapath_transport_alloc(struct datapath *dp)
+{
+	return id_alloc(&dp->transports);
+}
+
+uint32_t datapath_stream_alloc(struct datapath *dp)
+{
+	return id_alloc(&dp->streams);
+}
+
+void datapath_key_release(struct datapath *dp, uint32_t slot)
+{
+	id_release(&dp->keys, slot);
+}
+
+void datapath_transport_release(struct datapath *dp, uint32_t id)
+{
+	id_release(&dp->transports, id);
+}
+
+void datapath_stream_release(struct datapath *dp, uint32_t id)
+{
+	id_release(&dp->streams, id);
+}
+
+int datapath_port_set(struct datapath *dp, const struct sluice_port_key *key,
+		      const struct sluice_port *port)
+{
+	int b, err, ret = 0;
+
+	for (b = 0; b < DATAPATH_BACKENDS; b++) {
+		if (!dp->backend[b])
+			continue;
+		err = dp->ops[b]->port_set(dp->backend[b], key, port);
+		ret = ret ? ret : err;
+	}
+	return ret;
+}
+
+int datapath_ufrag_set(struct datapath *dp, const struct sluice_ufrag_key *key,
+		       const struct sluice_ufrag *ufrag)
+{
+	int b, err, ret = 0;
+
+	for (b = 0; b < DATAPATH_BACKENDS; b++) {
+		if (!dp->backend[b])
+			continue;
+		err = dp->ops[b]->ufrag_set(dp->backend[b], key, ufrag);
+		ret = ret ? ret : err;
+	}
+	return ret;
+}
+
+int datapath_flow_set(struct datapath *dp, enum datapath_backend owner,
+		      const struct sluice_flow_key *key,
+		      const struct sluice_flow *flow)
+{
+	struct sluice_flow other;
+	const struct sluice_flow *value;
+	int b, err, ret = 0;
+
+	if (flow) {
+		other = *flow;
+		other.flags |= SLUICE_FLOW_USER;
+	}
+	for (b = 0; b < DATAPATH_BACKENDS; b++) {
+		if (!dp->backend[b])
+			continue;
+		value = !flow || b == (int)owner ? flow : &other;
+		err = dp->ops[b]->flow_set(dp->backend[b], key, value);
+		ret = ret ? ret : err;
+	}
+	return ret;
+}
+
+static void *backend_of(struct datapath *dp, enum datapath_backend b)
+{
+	return (unsigned int)b < DATAPATH_BACKENDS ? dp->backend[b] : NULL;
+}
+
+int datapath_key_set(struct datapath *dp, enum datapath_backend b,
+		     uint32_t slot, const struct sluice_key *key)
+{
+	void *backend = backend_of(dp, b);
+
+	return backend ? dp->ops[b]->key_set(backend, slot, key) : -EOPNOTSUPP;
+}
+
+int datapath_transport_set(struct datapath *dp, enum datapath_backend b,
+			   uint32_t id, const struct sluice_transport *t)
+{
+	void *backend = backend_of(dp, b);
+
+	return backend ? dp->ops[b]->transport_set(backend, id, t) :
+			 -EOPNOTSUPP;
+}
+
+int datapath_stream_set(struct datapath *dp, enum datapath_backend b,
+			uint32_t id, const struct sluice_stream *stream,
+			const struct datapath_stream_state *state)
+{
+	void *backend = backend_of(dp, b);
+
+	return backend ? dp->ops[b]->stream_set(backend, id, stream, state) :
+			 -EOPNOTSUPP;
+}
+
+int datapath_stream_freeze(struct datapath *dp, enum datapath_backend b,
+			   uint32_t id, struct datapath_stream_state *ret)
+{
+	void *backend = backend_of(dp, b);
+
+	return backend ? dp->ops[b]->stream_freeze(backend, id, ret) :
+			 -EOPNOTSUPP;
+}
+
+int datapath_stream_stats(struct datapath *dp, enum datapath_backend b,
+			  uint32_t id, struct datapath_stream_stats *ret)
+{
+	void *backend = backend_of(dp, b);
+
+	return backend ? dp->ops[b]->stream_stats(backend, id, ret) :
+			 -EOPNOTSUPP;
+}
+
+int datapath_user_input(struct datapath *dp, const struct addr *local,
+			const struct addr *remote, uint8_t *data, size_t len,
+			size_t capacity)
+{
+	return datapath_user_relay(dp->backend[DATAPATH_USER], local, remote,
+				   data, len, capacity);
+}
+
+void datapath_count_drop(struct datapath *dp, enum sluice_drop reason)
+{
+	datapath_user_count_drop(dp->backend[DATAPATH_USER], reason);
+}
+
+void datapath_count(struct datapath *dp, enum sluice_counter counter)
+{
+	datapath_user_count(dp->backend[DATAPATH_USER], counter);
+}
+
+int datapath_totals(struct datapath *dp, struct datapath_totals *ret)
+{
+	struct datapath_totals sum = { 0 }, one;
+	int b, i, err;
+
+	for (b = 0; b < DATAPATH_BACKENDS; b++) {
+		if (!dp->backend[b])
+			continue;
+		err = dp->ops[b]->totals(dp->backend[b], &one);
+		if (err)
+			return err;
+		for (i = 0; i < SLUICE_DROP_MAX; i++)
+			sum.drops[i] += one.drops[i];
+		for (i = 0; i < SLUICE_COUNT_MAX; i++)
+			sum.counters[i] += one.counters[i];
+	}
+	*ret = sum;
+	return 0;
+}
+
+void datapath_tick(struct datapath *dp)
+{
+	int b;
+
+	for (b = 0; b < DATAPATH_BACKENDS; b++)
+		if (dp->backend[b] && dp->ops[b]->tick)
+			dp->ops[b]->tick(dp->backend[b]);
+}
+
+struct sluice_addr datapath_addr(const struct addr *a)
+{
+	struct sluice_addr ret;
+
+	memcpy(ret.b, a->ip, sizeof(ret.b));
+	return ret;
+}
+
+struct sluice_flow_key datapath_flow_key(const struct addr *local,
+					 const struct addr *remote)
+{
+	struct sluice_flow_key key = {
+		.local = datapath_addr(local),
+		.remote = datapath_addr(remote),
+		.local_port = htons(local->port),
+		.remote_port = htons(remote->port),
+	};
+
+	return key;
+}

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The user backend: tables, state hand-over, statistics. */
+#include <errno.h>
+#include <openssl/crypto.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "datapath/user.h"
+#include "lib/index.h"
+
+static void free_zeroed(void *p, size_t size)
+{
+	if (!p)
+		return;
+	OPENSSL_cleanse(p, size);
+	free(p);
+}
+
+struct user_flow *user_flow_find(struct user *u,
+				 const struct sluice_flow_key *key)
+{
+	struct user_flow *f;
+
+	HASH_FIND(hh, u->flows, key, sizeof(*key), f);
+	return f;
+}
+
+struct user_port *user_port_find(struct user *u,
+				 const struct sluice_port_key *key)
+{
+	struct user_port *p;
+
+	HASH_FIND(hh, u->ports, key, sizeof(*key), p);
+	return p;
+}
+
+struct user_source *user_source_find(struct user_stream *s, uint32_t ssrc)
+{
+	uint32_t i;
+
+	for (i = 0; i < s->out.sources; i++)
+		if (s->sources[i].ssrc == ssrc)
+			return &s->sources[i];
+	return NULL;
+}
+
+static int user_port_set(void *backend, const struct sluice_port_key *key,
+			 const struct sluice_port *port)
+{
+	struct user *u = backend;
+	struct user_port *p = user_port_find(u, key);
+
+	if (!port) {
+		if (p) {
+			HASH_DEL(u->ports, p);
+			free(p);
+		}
+		return 0;
+	}
+	if (!p) {
+		if (HASH_COUNT(u->ports) >= SLUICE_MAX_PORTS)
+			return -ENOSPC;
+		p = calloc(1, sizeof(*p));
+		if (!p)
+			return -ENOMEM;
+		p->key = *key;
+		HASH_ADD(hh, u->ports, key, sizeof(p->key), p);
+	}
+	p->port = *port;
+	return 0;
+}
+
+/* Checks from unknown tuples are the media thread's own business. */
+static int user_ufrag_set(void *backend, const struct sluice_ufrag_key *key,
+			  const struct sluice_ufrag *ufrag)
+{
+	return 0;
+}
+
+static int user_flow_set(void *backend, const struct sluice_flow_key *key,
+			 const struct sluice_flow *flow)
+{
+	struct user *u = backend;
+	struct user_flow *f = user_flow_find(u, key);
+
+	if (!flow) {
+		if (f) {
+			HASH_DEL(u->flows, f);
+			free(f);
+		}
+		return 0;
+	}
+	if (!f) {
+		if (HASH_COUNT(u->flows) >= SLUICE_MAX_FLOWS)
+			return -ENOSPC;
+		f = calloc(1, sizeof(*f));
+		if (!f)
+			return -ENOMEM;
+		f->key = *key;
+		HASH_ADD(hh, u->flows, key, sizeof(f->key), f);
+	}
+	f->flow = *flow;
+	return 0;
+}
+
+static int user_key_set(void *backend, uint32_t slot,
+			const struct sluice_key *key)
+{
+	struct user *u = backend;
+	struct user_crypt *c = NULL;
+	int err;
+
+	if (slot == 0 || slot >= SLUICE_MAX_KEYS)
+		return -EINVAL;
+	if (key) {
+		err = user_crypt_create(key, &c);
+		if (err)
+			return err == -EINVAL ? -EOPNOTSUPP : err;
+	}
+	user_crypt_free(u->keys[slot]);
+	u->keys[slot] = c;
+	return 0;
+}
+
+static int user_transport_set(void *backend, uint32_t id,
+			      const struct sluice_transport *transport)
+{
+	struct user *u = backend;
+
+	if (id == 0 || id >= SLUICE_MAX_TRANSPORTS)
+		return -EINVAL;
+	if (!transport) {
+		free(u->transports[id]);
+		u->transports[id] = NULL;
+		return 0;
+	}
+	if (!u->transports[id])
+		u->transports[id] = malloc(sizeof(*transport));
+	if (!u->transports[id])
+		return -ENOMEM;
+	*u->transports[id] = *transport;
+	return 0;
+}
+
+static void stream_remove(struct user *u, uint32_t id)
+{
+	free_zeroed(u->streams[id], sizeof(*u->streams[id]));
+	u->streams[id] = NULL;
+}
+
+static void stream_restore(struct user_stream *s,
+			   const struct datapath_stream_state *state)
+{
+	uint32_t i, n = state->source_count;
+
+	if (n > SLUICE_SSRCS_PER_STREAM)
+		n = SLUICE_SSRCS_PER_STREAM;
+	s->out = state->out;
+	s->out.lock = 0;
+	s->out.sources = n;
+	for (i = 0; i < n; i++) {
+		s->sources[i].ssrc = state->source_keys[i].ssrc;
+		s->sources[i].state = state->sources[i];
+		s->sources[i].state.lock = 0;
+	}
+}
+
+static int user_stream_set(void *backend, uint32_t id,
+			   const struct sluice_stream *stream,
+			   const struct datapath_stream_state *state)
+{
+	struct user *u = backend;
+
+	if (id == 0 || id >= SLUICE_MAX_STREAMS)
+		return -EINVAL;
+	if (!stream) {
+		stream_remove(u, id);
+		return 0;
+	}
+	/* An index space is taken over once, never overwritten. */
+	if (!stream->out_ssrc || (u->streams[id] && state))
+		return -EINVAL;
+	if (!u->streams[id]) {
+		u->streams[id] = calloc(1, sizeof(*u->streams[id]));
+		if (!u->streams[id])
+			return -ENOMEM;
+		if (state)
+			stream_restore(u->streams[id], state);
+	}
+	u->streams[id]->stream = *stream;
+	return 0;
+}
+
+static int user_stream_freeze(void *backend, uint32_t id,
+			      struct datapath_stream_state *ret)
+{
+	struct user *u = backend;
+	struct user_stream *s;
+	uint32_t i;
+
+	s = id < SLUICE_MAX_STREAMS ? u->streams[id] : NULL;
+	if (!s)
+		return -ENOENT;
+	memset(ret, 0, sizeof(*ret));
+	ret->out = s->out;
+	ret->source_count = s->out.sources;
+	for (i = 0; i < s->out.sources; i++) {
+		ret->source_keys[i].transport = s->stream.from;
+		ret->source_keys[i].ssrc = s->sources[i].ssrc;
+		ret->sources[i] = s->sources[i].state;
+		ret->sources[i].stream = id;
+	}
+	stream_remove(u, id);
+	return 0;
+}
+
+static int user_stream_stats(void *backend, uint32_t id,
+			     struct datapath_stream_stats *ret)
+{
+	struct user *u = backend;
+	struct datapath_stream_stats st = { 0 };
+	const struct sluice_ssrc *source;
+	struct user_stream *s;
+	uint64_t expected;
+	uint32_t i;
+
+	s = id < SLUICE_MAX_STREAMS ? u->streams[id] : NULL;
+	if (!s)
+		return -ENOENT;
+	st.packets = s->out.packets;
+	st.bytes = s->out.bytes;
+	st.out_ssrc = s->stream.out_ssrc;
+	for (i = 0; i < s->out.sources; i++) {
+		source = &s->sources[i].state;
+		st.received += source->packets;
+		st.late += source->late;
+		expected = source->highest - source->first_index + 1;
+		if (expected > source->packets)
+			st.lost += expected - source->packets;
+		if (source->last_seen_ns < st.last_seen_ns)
+			continue;
+		st.last_seen_ns = source->last_seen_ns;
+		st.in_ssrc = s->sources[i].ssrc;
+		if (s->stream.clock_hz)
+			st.jitter_us = (uint32_t)(source->jitter_q4 *
+				(1000000ULL / 16) / s->stream.clock_hz);
+	}
+	*ret = st;
+	return 0;
+}
+
+static int user_totals(void *backend, struct datapath_totals *ret)
+{
+	struct user *u = backend;
+
+	*ret = u->totals;
+	return 0;
+}
+
+static void user_close(void *backend)
+{
+	struct user *u = backend;
+	struct user_flow *f, *next_flow;
+	struct user_port *p, *next_port;
+	uint32_t i;
+
+	if (!u)
+		return;
+	HASH_ITER(hh, u->flows, f, next_flow) {
+		HASH_DEL(u->flows, f);
+		free(f);
+	}
+	HASH_ITER(hh, u->ports, p, next_port) {
+		HASH_DEL(u->ports, p);
+		free(p);
+	}
+	for (i = 0; i < SLUICE_MAX_KEYS; i++)
+		user_crypt_free(u->keys[i]);
+	for (i = 0; i < SLUICE_MAX_TRANSPORTS; i++)
+		free(u->transports[i]);
+	for (i = 0; i < SLUICE_MAX_STREAMS; i++)
+		stream_remove(u, i);
+	free(u);
+}
+
+int datapath_user_open(const struct datapath_config *config, void **ret)
+{
+	struct user *u = calloc(1, sizeof(*u));
+
+	if (!u)
+		return -ENOMEM;
+	u->sockets = config->sockets;
+	*ret = u;
+	return 0;
+}
+
+void datapath_user_count_drop(void *backend, enum sluice_drop reason)
+{
+	struct user *u = backend;
+
+	if (reason > SLUICE_DROP_NONE && reason < SLUICE_DROP_MAX)
+		u->totals.drops[reason]++;
+}
+
+void datapath_user_count(void *backend, enum sluice_counter counter)
+{
+	struct user *u = backend;
+
+	if (counter < SLUICE_COUNT_MAX)
+		u->totals.counters[counter]++;
+}
+
+const struct datapath_ops datapath_user_ops = {
+	.name = "user",
+	.close = user_close,
+	.port_set = user_port_set,
+	.ufrag_set = user_ufrag_set,
+	.flow_set = user_flow_set,
+	.key_set = user_key_set,
+	.transport_set = user_transport_set,
+	.stream_set = user_stream_set,
+	.stream_freeze = user_stream_freeze,
+	.stream_stats = user_stream_stats,
+	.totals = user_totals,
+};

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside of the user backend. Media thread only. */
+#ifndef DATAPATH_USER_H
+#define DATAPATH_USER_H
+
+#include <uthash.h>
+
+#include "datapath/backends.h"
+
+struct user_crypt;	/* a key slot's ciphers */
+
+struct user_flow {
+	struct sluice_flow_key key;
+	struct sluice_flow flow;
+	UT_hash_handle hh;
+};
+
+struct user_port {
+	struct sluice_port_key key;
+	struct sluice_port port;
+	UT_hash_handle hh;
+};
+
+struct user_source {
+	uint32_t ssrc;
+	struct sluice_ssrc state;
+};
+
+struct user_stream {
+	struct sluice_stream stream;
+	struct sluice_out_state out;	/* .sources: entries of sources[] */
+	struct user_source sources[SLUICE_SSRCS_PER_STREAM];
+};
+
+/* Everything pointed to is owned; NULL: the id is free. */
+struct user {
+	struct datapath_socket_ops sockets;
+	struct user_flow *flows;
+	struct user_port *ports;
+	struct user_crypt *keys[SLUICE_MAX_KEYS];
+	struct sluice_transport *transports[SLUICE_MAX_TRANSPORTS];
+	struct user_stream *streams[SLUICE_MAX_STREAMS];
+	struct datapath_totals totals;
+};
+
+struct user_flow *user_flow_find(struct user *u,
+				 const struct sluice_flow_key *key);
+struct user_port *user_port_find(struct user *u,
+				 const struct sluice_port_key *key);
+struct user_source *user_source_find(struct user_stream *s, uint32_t ssrc);
+
+/* user_crypt.c. -EINVAL: unknown profile; -ENOMEM. */
+int user_crypt_create(const struct sluice_key *key, struct user_crypt **ret);
+void user_crypt_free(struct user_crypt *c);	/* zeroises; accepts NULL */
+uint32_t user_crypt_tag_len(const struct user_crypt *c);
+
+/*
+ * As sluice_srtp_protect() and sluice_srtp_unprotect(), over a buffer with
+ * room for the tag behind len: the new length or -SLUICE_DROP_x.
+ */
+int user_crypt_protect(struct user_crypt *c, uint64_t index, uint32_t ssrc,
+		       uint8_t *packet, uint32_t header_len, uint32_t len);
+int user_crypt_unprotect(struct user_crypt *c, uint64_t index, uint32_t ssrc,
+			 uint8_t *packet, uint32_t header_len, uint32_t len);
+
+#endif

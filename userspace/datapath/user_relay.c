@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The user backend's packet path; the same steps as the XDP program, on the
+ * same structures, so that a stream behaves alike wherever it runs.
+ */
+#include <string.h>
+
+#include "core/clock.h"
+#include "datapath/user.h"
+#include "lib/index.h"
+#include "lib/rtp.h"
+#include "lib/srtp.h"
+
+/* One packet on its way. */
+struct relay {
+	struct user *u;
+	uint8_t *data;
+	uint32_t len;
+	uint32_t capacity;
+	uint64_t now_ns;
+	struct sluice_rtp rtp;
+	struct sluice_transport *from;
+	struct sluice_transport *to;
+	struct user_stream *stream;
+	struct user_crypt *rx;		/* NULL: plain */
+	struct user_crypt *tx;
+	uint32_t transport_id;		/* of from */
+	__u64 index;
+	uint8_t out_pt;
+};
+
+static struct sluice_transport *transport_of(struct user *u, uint32_t id)
+{
+	return id < SLUICE_MAX_TRANSPORTS ? u->transports[id] : NULL;
+}
+
+static struct user_stream *stream_of(struct user *u, uint32_t id)
+{
+	return id < SLUICE_MAX_STREAMS ? u->streams[id] : NULL;
+}
+
+/* slot 0: plain, which a browser's side never is. */
+static int key_of(struct user *u, const struct sluice_transport *t,
+		  uint32_t slot, struct user_crypt **ret)
+{
+	if (!(t->flags & SLUICE_TRANSPORT_READY))
+		return -SLUICE_DROP_NOT_READY;
+	*ret = NULL;
+	if (!slot)
+		return t->flags & SLUICE_TRANSPORT_WEB ?
+			-SLUICE_DROP_NOT_READY : 0;
+	if (slot >= SLUICE_MAX_KEYS || !u->keys[slot])
+		return -SLUICE_DROP_NOT_READY;
+	*ret = u->keys[slot];
+	return 0;
+}
+
+/*
+ * The SIP side's source port is learned by the media thread, which sets the
+ * exact flow before it comes here: what meets only the learning entry, or
+ * nothing, on such a port is a stranger.
+ */
+static int relay_lookup(struct relay *r, const struct addr *local,
+			const struct addr *remote)
+{
+	struct sluice_flow_key key = datapath_flow_key(local, remote);
+	struct sluice_port_key door = { .local = key.local,
+					.port = key.local_port };
+	struct user_flow *f = user_flow_find(r->u, &key);
+	struct user_port *p;
+
+	if (!f) {
+		p = user_port_find(r->u, &door);
+		if (p && p->port.kind != SLUICE_PORT_WEB)
+			return -SLUICE_DROP_WRONG_SOURCE;
+		key.remote_port = 0;
+		return user_flow_find(r->u, &key) ? -SLUICE_DROP_WRONG_SOURCE :
+						    -SLUICE_DROP_NO_FLOW;
+	}
+	if (f->flow.flags & SLUICE_FLOW_RTCP)
+		return -SLUICE_DROP_RTCP;
+	r->transport_id = f->flow.transport;
+	r->from = transport_of(r->u, r->transport_id);
+	if (!r->from)
+		return -SLUICE_DROP_NOT_READY;
+	return key_of(r->u, r->from, r->from->rx_key, &r->rx);
+}
+
+static int relay_read(struct relay *r)
+{
+	const struct sluice_payload *payload;
+	int err;
+
+	if (r->len > SLUICE_PACKET_MAX)
+		return -SLUICE_DROP_TOO_BIG;
+	err = sluice_rtp_parse(r->data, r->len, &r->rtp);
+	if (err)
+		return err;
+	payload = &r->from->payload[r->rtp.pt];
+	if (payload->stream >= SLUICE_STREAMS_PER_TRANSPORT)
+		return -SLUICE_DROP_PAYLOAD_TYPE;
+	r->out_pt = payload->out_pt & 0x7f;
+	r->stream = stream_of(r->u, r->from->streams[payload->stream]);
+	if (!r->stream || r->stream->stream.from != r->transport_id)
+		return -SLUICE_DROP_PAYLOAD_TYPE;
+	return 0;
+}
+
+/* One SSRC belongs to one m-line (RFC 3550 8.1). */
+static bool is_elsewhere(const struct relay *r)
+{
+	struct user_stream *s;
+	int i;
+
+	for (i = 0; i < SLUICE_STREAMS_PER_TRANSPORT; i++) {
+		s = stream_of(r->u, r->from->streams[i]);
+		if (s && s != r->stream && user_source_find(s, r->rtp.ssrc))
+			return true;
+	}
+	return false;
+}
+
+static int relay_open(struct relay *r, const struct user_source *source)
+{
+	bool fresh = !source->state.packets;
+	int err, len;
+
+	err = sluice_index_estimate(&source->state, r->rtp.seq, fresh,
+				    &r->index);
+	if (!err)
+		err = sluice_index_check(&source->state, r->index);
+	if (err)
+		return err;
+	len = user_crypt_unprotect(r->rx, r->index, r->rtp.ssrc, r->data,
+				   r->rtp.payload_off, r->len);
+	if (len < 0)
+		return len;
+	r->len = (uint32_t)len;
+	r->rtp.payload_len = r->len - r->rtp.payload_off;
+	return 0;
+}
+
+/*
+ * Authenticates, then commits. A new source is kept only once its packet is
+ * authentic. While a stream is held index and window go on all the same, or
+ * ROC would be lost.
+ */
+static int relay_accept(struct relay *r, struct user_source **ret)
+{
+	struct user_stream *s = r->stream;
+	struct user_source *source = user_source_find(s, r->rtp.ssrc);
+	struct user_source fresh = { .ssrc = r->rtp.ssrc };
+	bool is_held = !(s->stream.flags & SLUICE_STREAM_ACTIVE);
+	int err;
+
+	if (!source) {
+		if (s->out.sources >= SLUICE_SSRCS_PER_STREAM)
+			return -SLUICE_DROP_SSRC_LIMIT;
+		if (is_elsewhere(r))
+			return -SLUICE_DROP_PAYLOAD_TYPE;
+		fresh.state.bad_seq = SLUICE_BAD_SEQ_NONE;
+		fresh.state.index_delta = SLUICE_DELTA_RESYNC;
+		source = &fresh;
+	}
+	if (r->rx) {
+		err = relay_open(r, source);
+	} else {
+		err = sluice_index_plain(&source->state, r->rtp.seq,
+					 &r->index);
+		if (!err)
+			err = sluice_index_check(&source->state, r->index);
+	}
+	if (err)
+		return err;
+	if (source == &fresh) {
+		s->sources[s->out.sources] = fresh;
+		source = &s->sources[s->out.sources++];
+	}
+	sluice_index_commit(&source->state, r->index, &r->rtp,
+			    s->stream.clock_hz, r->now_ns);
+	if (is_held) {
+		source->state.index_delta = SLUICE_DELTA_RESYNC;
+		return -SLUICE_DROP_HELD;
+	}
+	*ret = source;
+	return 0;
+}
+
+/* Header without extension; CSRCs stay where they are. */
+static int relay_map(struct relay *r, struct user_source *source,
+		     __u64 *ret_index)
+{
+	struct user_stream *s = r->stream;
+	uint32_t header = SLUICE_RTP_HEADER_LEN + 4U * r->rtp.csrc_count;
+	uint32_t tag_len, timestamp, len = header + r->rtp.payload_len;
+	__u64 index;
+	int err;
+
+	r->to = transport_of(r->u, s->stream.to);
+	if (!r->to)
+		return -SLUICE_DROP_NOT_READY;
+	err = key_of(r->u, r->to, r->to->tx_key, &r->tx);
+	if (err)
+		return err;
+	tag_len = r->tx ? user_crypt_tag_len(r->tx) : 0;
+	if (len + tag_len > SLUICE_PACKET_MAX || len + tag_len > r->capacity)
+		return -SLUICE_DROP_TOO_BIG;
+
+	err = sluice_out_assign(&s->out, &source->state, r->index,
+				r->rtp.timestamp, r->rtp.ssrc,
+				s->stream.clock_hz, r->now_ns, &index,
+				&timestamp);
+	if (err)
+		return err;
+	s->out.packets++;
+	s->out.bytes += r->rtp.payload_len;
+
+	memmove(r->data + header, r->data + r->rtp.payload_off,
+		r->rtp.payload_len);
+	r->data[0] = (uint8_t)(0x80 | r->rtp.padding << 5 | r->rtp.csrc_count);
+	r->data[1] = (uint8_t)(r->rtp.marker << 7 | r->out_pt);
+	sluice_put16(r->data + 2, (uint16_t)index);
+	sluice_put32(r->data + 4, timestamp);
+	sluice_put32(r->data + 8, s->stream.out_ssrc);
+	r->rtp.payload_off = (uint16_t)header;
+	r->len = len;
+	*ret_index = index;
+	return 0;
+}
+
+static int relay_send(struct relay *r, uint64_t index)
+{
+	struct datapath_socket_ops *sockets = &r->u->sockets;
+	struct addr local, remote;
+	int len;
+
+	if (r->tx) {
+		len = user_crypt_protect(r->tx, index,
+					 r->stream->stream.out_ssrc, r->data,
+					 r->rtp.payload_off, r->len);
+		if (len < 0)
+			return len;
+		r->len = (uint32_t)len;
+	}
+	memcpy(local.ip, r->to->local.b, sizeof(local.ip));
+	memcpy(remote.ip, r->to->remote.b, sizeof(remote.ip));
+	local.port = ntohs(r->to->local_port);
+	remote.port = ntohs(r->to->remote_port);
+	if (!remote.port)
+		return -SLUICE_DROP_NOT_READY;
+	if (sockets->send(sockets->arg, &local, &remote, r->data, r->len))
+		return -SLUICE_DROP_SEND;
+	return 0;
+}
+
+static int relay(struct relay *r, const struct addr *local,
+		 const struct addr *remote)
+{
+	struct user_source *source;
+	__u64 index;
+	int err;
+
+	err = relay_lookup(r, local, remote);
+	if (err)
+		return err;
+	err = relay_read(r);
+	if (err)
+		return err;
+	err = relay_accept(r, &source);
+	if (err)
+		return err;
+	err = relay_map(r, source, &index);
+	if (err)
+		return err;
+	return relay_send(r, index);
+}
+
+int datapath_user_relay(void *backend, const struct addr *local,
+			const struct addr *remote, uint8_t *data, size_t len,
+			size_t capacity)
+{
+	struct user *u = backend;
+	struct relay r = { .u = u, .data = data, .now_ns = clock_ns() };
+	int reason;
+
+	/* Beyond the contract's limit only the fact matters. */
+	r.len = len > SLUICE_PACKET_MAX ? SLUICE_PACKET_MAX + 1 : (uint32_t)len;
+	r.capacity = capacity > SLUICE_PACKET_MAX ? SLUICE_PACKET_MAX :
+						    (uint32_t)capacity;
+	reason = -relay(&r, local, remote);
+	if (reason)
+		u->totals.drops[reason]++;
+	else
+		u->totals.counters[r.from->flags & SLUICE_TRANSPORT_WEB ?
+				   SLUICE_COUNT_RELAYED_WEB :
+				   SLUICE_COUNT_RELAYED_SIP]++;
+	return reason;
+}

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The signalling thread's view: ids, ports and credentials; orders by queue. */
+#include "media/media.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/log.h"
+#include "core/random.h"
+#include "media/session.h"
+
+#define PASSWORD_LEN	32	/* RFC 8839 5.4: at least 22; 192 bits */
+#define CNAME_LEN	16	/* RFC 7022 4.2 */
+
+struct media {
+	struct media_settings settings;	/* strings are not valid here */
+	struct identity identity;
+	struct dtls_context *dtls;
+	struct ports *ports;
+	struct tickets *tickets;
+	struct worker *worker;
+};
+
+static void media_free(struct media *m)
+{
+	worker_free(m->worker);
+	tickets_free(m->tickets);
+	ports_free(m->ports);
+	dtls_context_free(m->dtls);
+	identity_clear(&m->identity);
+	free(m);
+}
+
+static int setup(struct media *m, const struct media_settings *s,
+		 struct queue *events)
+{
+	int err;
+
+	err = identity_load(s->certificate, s->private_key, &s->web_public,
+			    &m->identity);
+	if (err)
+		return err;
+	err = dtls_context_create(&m->identity, s->srtp_profiles, &m->dtls);
+	if (err) {
+		log_err("%s: cannot be used for DTLS: %s", s->certificate,
+			strerror(-err));
+		return err;
+	}
+	err = ports_create(&s->sip, s->rtp_port_min, s->rtp_port_max,
+			   &m->ports);
+	if (err) {
+		log_err("RTP ports %u-%u: %s", s->rtp_port_min,
+			s->rtp_port_max, strerror(-err));
+		return err;
+	}
+	err = tickets_create(&m->tickets);
+	if (err)
+		return err;
+	err = worker_create(s, m->ports, m->tickets, m->dtls, events,
+			    &m->worker);
+	return err ? err : worker_start(m->worker);
+}
+
+int media_start(const struct media_settings *settings, struct queue *events,
+		struct media **ret)
+{
+	struct media *m = calloc(1, sizeof(*m));
+	int err;
+
+	if (!m)
+		return -ENOMEM;
+	m->settings = *settings;
+	err = setup(m, settings, events);
+	if (err) {
+		media_free(m);
+		return err;
+	}
+	*ret = m;
+	return 0;
+}
+
+void media_stop(struct media *m)
+{
+	if (m)
+		media_free(m);
+}
+
+/* ---- orders ------------------------------------------------------------ */
+
+static int post(struct media *m, uint32_t type, const void *data, size_t len)
+{
+	struct message *msg = message_new(type, len);
+	int err;
+
+	if (!msg)
+		return -ENOMEM;
+	memcpy(msg->data, data, len);
+	err = queue_push(m->worker->commands, msg);
+	if (err)
+		message_free(msg);
+	return err;
+}
+
+/* Never 0, and different from the others of this session (RFC 3550 8.1). */
+static uint32_t fresh_ssrc(const struct media_local *l, uint32_t count)
+{
+	for (;;) {
+		uint32_t ssrc = random_u32();
+		bool is_used = !ssrc;
+
+		for (uint32_t i = 0; i <= count && i < MEDIA_STREAMS; i++)
+			if (l->web_ssrc[i] == ssrc || l->sip_ssrc[i] == ssrc)
+				is_used = true;
+		if (!is_used)
+			return ssrc;
+	}
+}
+
+static void give_ports(struct media *m, struct worker_open *o, uint32_t end)
+{
+	for (uint32_t i = o->first_stream; i < end; i++)
+		ports_give(m->ports, &o->ports[i]);
+}
+
+/* Ports and SSRCs of the m-lines first_stream..stream_count-1. */
+static int take_streams(struct media *m, struct worker_open *o,
+			bool rtcp_ports)
+{
+	for (uint32_t i = o->first_stream; i < o->stream_count; i++) {
+		int err = ports_take(m->ports, rtcp_ports, &o->ports[i]);
+
+		if (err) {
+			give_ports(m, o, i);
+			return err;
+		}
+		o->local.sip[i] = m->settings.sip;
+		o->local.sip[i].port = o->ports[i].rtp;
+		o->local.web_ssrc[i] = fresh_ssrc(&o->local, i);
+		o->local.sip_ssrc[i] = fresh_ssrc(&o->local, i);
+	}
+	return 0;
+}
+
+static void local_fill(struct media *m, struct media_local *l)
+{
+	l->web = m->settings.web_public;
+	if (!addr_is_set(&l->web))
+		l->web = m->settings.web;
+	random_ice_chars(l->ufrag, SLUICE_UFRAG_LEN);
+	random_ice_chars(l->password, PASSWORD_LEN);
+	random_token(l->cname, CNAME_LEN);
+	memcpy(l->fingerprint, m->identity.fingerprint,
+	       sizeof(l->fingerprint));
+}
+
+int media_open(struct media *m, const struct media_open *open,
+	       struct media_local *ret)
+{
+	struct worker_open o = { .stream_count = open->stream_count };
+	struct ticket ticket = { .rtcp_ports = open->rtcp_ports,
+				 .stream_count = open->stream_count };
+	int err;
+
+	if (!open->stream_count || open->stream_count > MEDIA_STREAMS)
+		return -EINVAL;
+	memcpy(o.call, open->call, sizeof(o.call));
+	local_fill(m, &o.local);
+	err = take_streams(m, &o, open->rtcp_ports);
+	if (err)
+		return err;
+	ticket.local = o.local;
+	err = tickets_take(m->tickets, &ticket);
+	if (!err) {
+		o.local.id = ticket.local.id;
+		err = post(m, WORKER_OPEN, &o, sizeof(o));
+		if (err)
+			tickets_release(m->tickets, o.local.id);
+	}
+	if (err)
+		give_ports(m, &o, o.stream_count);
+	else
+		*ret = o.local;
+	explicit_bzero(&o, sizeof(o));
+	explicit_bzero(&ticket, sizeof(ticket));
+	return err;
+}
+
+int media_extend(struct media *m, uint32_t id, uint32_t stream_count,
+		 struct media_local *ret)
+{
+	struct worker_open o = { .stream_count = stream_count };
+	struct ticket ticket;
+	int err;
+
+	if (!stream_count || stream_count > MEDIA_STREAMS)
+		return -EINVAL;
+	err = tickets_get(m->tickets, id, &ticket);
+	if (err)
+		return err;
+	o.local = ticket.local;
+	o.first_stream = ticket.stream_count;
+	if (stream_count > ticket.stream_count) {
+		err = take_streams(m, &o, ticket.rtcp_ports);
+		if (err)
+			return err;
+		err = post(m, WORKER_EXTEND, &o, sizeof(o));
+		if (err) {
+			give_ports(m, &o, stream_count);
+			return err;
+		}
+		ticket.local = o.local;
+		ticket.stream_count = stream_count;
+		tickets_update(m->tickets, &ticket);
+	}
+	*ret = o.local;
+	explicit_bzero(&o, sizeof(o));
+	explicit_bzero(&ticket, sizeof(ticket));
+	return 0;
+}
+
+static bool is_terminated(const char *text, size_t size)
+{
+	return memchr(text, '\0', size) != NULL;
+}
+
+static bool is_sane(const struct media_config *c)
+{
+	if (c->stream_count > MEDIA_STREAMS ||
+	    c->fingerprint_len > sizeof(c->fingerprint) ||
+	    !is_terminated(c->remote_ufrag, sizeof(c->remote_ufrag)) ||
+	    !is_terminated(c->fingerprint_hash, sizeof(c->fingerprint_hash)))
+		return false;
+	for (uint32_t i = 0; i < c->stream_count; i++)
+		if (c->stream[i].payload_count > MEDIA_PAYLOADS)
+			return false;
+	return true;
+}
+
+int media_configure(struct media *m, uint32_t id,
+		    const struct media_config *config)
+{
+	struct worker_configure c = { .id = id, .config = *config };
+	struct ticket ticket;
+	int err = tickets_get(m->tickets, id, &ticket);
+
+	explicit_bzero(&ticket, sizeof(ticket));
+	if (!err)
+		err = is_sane(config) ? 0 : -EINVAL;
+	if (!err)
+		err = post(m, WORKER_CONFIGURE, &c, sizeof(c));
+	explicit_bzero(&c, sizeof(c));
+	return err;
+}
+
+void media_close(struct media *m, uint32_t id)
+{
+	struct worker_close c = { .id = id };
+	struct message *msg;
+
+	if (tickets_close(m->tickets, id))
+		return;
+	msg = message_new(WORKER_CLOSE, sizeof(c));
+	if (!msg) {
+		log_err("media: out of memory, session %u stays open", id);
+		return;
+	}
+	memcpy(msg->data, &c, sizeof(c));
+	queue_push_always(m->worker->commands, msg);
+}
+
+/* ---- readers ----------------------------------------------------------- */
+
+void media_totals(struct media *m, struct datapath_totals ret[DATAPATH_BACKENDS])
+{
+	pthread_mutex_lock(&m->worker->totals_lock);
+	memcpy(ret, m->worker->totals, sizeof(m->worker->totals));
+	pthread_mutex_unlock(&m->worker->totals_lock);
+}
+
+const struct datapath *media_datapath(const struct media *m)
+{
+	return m->worker->dp;
+}

@@ -1,0 +1,473 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A session as keys, transports, streams and flows of the datapath. The
+ * preferred backend is tried first; what it does not support moves the whole
+ * session, with its stream states, to the user backend.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "media/session.h"
+
+#define DSCP_EF		46
+#define TTL		64
+
+static void no_payloads(struct sluice_transport *t)
+{
+	for (int i = 0; i < 128; i++)
+		t->payload[i].stream = SLUICE_NO_STREAM;
+}
+
+static const struct media_stream_config *config_of(const struct session *s,
+						   uint32_t i)
+{
+	static const struct media_stream_config none;
+
+	return s->is_configured && i < s->config.stream_count ?
+	       &s->config.stream[i] : &none;
+}
+
+static void egress(struct session *s, struct sluice_transport *t,
+		   const struct addr *local, const struct addr *remote)
+{
+	t->generation = s->generation;
+	t->local = datapath_addr(local);
+	t->local_port = htons(local->port);
+	t->dscp = DSCP_EF;
+	t->ttl = TTL;
+	if (!remote || !addr_is_set(remote) || !remote->port)
+		return;
+	t->remote = datapath_addr(remote);
+	t->remote_port = htons(remote->port);
+	t->flags |= SLUICE_TRANSPORT_READY;
+}
+
+static void build_web(struct session *s, struct sluice_transport *t)
+{
+	memset(t, 0, sizeof(*t));
+	t->flags = SLUICE_TRANSPORT_WEB | SLUICE_TRANSPORT_RTCP_MUX;
+	egress(s, t, &s->w->settings.web,
+	       s->rx_key && s->selected ? &s->selected->remote : NULL);
+	t->rx_key = s->rx_key;
+	t->tx_key = s->tx_key;
+	no_payloads(t);
+	for (uint32_t i = 0; i < s->stream_count; i++) {
+		const struct media_stream_config *c = config_of(s, i);
+
+		t->streams[i] = s->stream[i].stream[TO_SIP];
+		for (uint32_t n = 0; c->enabled && n < c->payload_count; n++) {
+			const struct media_payload *p = &c->payload[n];
+
+			t->payload[p->web_rx & 0x7f].stream = (uint8_t)i;
+			t->payload[p->web_rx & 0x7f].out_pt = p->sip_tx;
+		}
+	}
+}
+
+static void build_sip(struct session *s, uint32_t i,
+		      struct sluice_transport *t)
+{
+	const struct media_stream_config *c = config_of(s, i);
+	const struct session_stream *st = &s->stream[i];
+
+	memset(t, 0, sizeof(*t));
+	if (c->sip_rtcp_mux)
+		t->flags |= SLUICE_TRANSPORT_RTCP_MUX;
+	egress(s, t, &st->local, c->enabled ? &st->remote : NULL);
+	no_payloads(t);
+	t->streams[0] = st->stream[TO_WEB];
+	for (uint32_t n = 0; c->enabled && n < c->payload_count; n++) {
+		const struct media_payload *p = &c->payload[n];
+
+		t->payload[p->sip_rx & 0x7f].stream = 0;
+		t->payload[p->sip_rx & 0x7f].out_pt = p->web_tx;
+	}
+}
+
+static void build_stream(struct session *s, uint32_t i, int direction,
+			 struct sluice_stream *st)
+{
+	const struct media_stream_config *c = config_of(s, i);
+	uint32_t sip = s->stream[i].transport;
+
+	memset(st, 0, sizeof(*st));
+	if (c->enabled && (direction == TO_SIP ? c->web_to_sip :
+						 c->sip_to_web))
+		st->flags |= SLUICE_STREAM_ACTIVE;
+	st->from = direction == TO_SIP ? s->web_transport : sip;
+	st->to = direction == TO_SIP ? sip : s->web_transport;
+	st->out_ssrc = direction == TO_SIP ? s->local.sip_ssrc[i] :
+					     s->local.web_ssrc[i];
+	st->clock_hz = c->payload_count ? c->payload[0].clock_hz : 8000;
+	st->generation = s->generation;
+}
+
+/* ---- keys -------------------------------------------------------------- */
+
+static int key_set(struct session *s, uint32_t slot, bool is_tx)
+{
+	struct sluice_key key;
+	int err;
+
+	keys_expand(&s->master, is_tx, &key);
+	key.generation = s->generation;
+	err = datapath_key_set(s->w->dp, s->backend, slot, &key);
+	explicit_bzero(&key, sizeof(key));
+	return err;
+}
+
+static void key_drop(struct session *s, uint32_t slot)
+{
+	if (!slot)
+		return;
+	datapath_key_set(s->w->dp, s->backend, slot, NULL);
+	datapath_key_release(s->w->dp, slot);
+}
+
+/* ---- the whole state --------------------------------------------------- */
+
+static int apply_stream(struct session *s, uint32_t i, int direction,
+			const struct datapath_stream_state *state)
+{
+	struct session_stream *st = &s->stream[i];
+	struct sluice_stream value;
+	int err;
+
+	if (!st->stream[direction])
+		return 0;
+	build_stream(s, i, direction, &value);
+	err = datapath_stream_set(s->w->dp, s->backend, st->stream[direction],
+				  &value, state);
+	if (!err)
+		st->is_installed[direction] = true;
+	return err;
+}
+
+/* Streams before transports: a packet never meets a stream not there. */
+static int apply(struct session *s)
+{
+	struct sluice_transport t;
+	int err = 0;
+
+	s->generation++;
+	/* A slot in use is never written again. */
+	if (s->rx_key && !s->are_keys_installed) {
+		err = key_set(s, s->rx_key, false);
+		if (!err)
+			err = key_set(s, s->tx_key, true);
+		s->are_keys_installed = !err;
+	}
+	for (uint32_t i = 0; !err && i < s->stream_count; i++)
+		for (int d = 0; !err && d < DIRECTIONS; d++)
+			err = apply_stream(s, i, d, NULL);
+	if (err)
+		return err;
+	build_web(s, &t);
+	err = datapath_transport_set(s->w->dp, s->backend, s->web_transport,
+				     &t);
+	if (err)
+		return err;
+	s->is_web_installed = true;
+	for (uint32_t i = 0; i < s->stream_count; i++) {
+		build_sip(s, i, &t);
+		err = datapath_transport_set(s->w->dp, s->backend,
+					     s->stream[i].transport, &t);
+		if (err)
+			return err;
+		s->stream[i].is_transport_installed = true;
+	}
+	return 0;
+}
+
+static void transports_remove(struct session *s)
+{
+	for (uint32_t i = 0; i < s->stream_count; i++) {
+		struct session_stream *st = &s->stream[i];
+
+		if (st->is_transport_installed)
+			datapath_transport_set(s->w->dp, s->backend,
+					       st->transport, NULL);
+		st->is_transport_installed = false;
+	}
+	if (s->is_web_installed)
+		datapath_transport_set(s->w->dp, s->backend, s->web_transport,
+				       NULL);
+	s->is_web_installed = false;
+}
+
+/* One stream at a time leaves the old backend and enters the new one. */
+static int move_streams(struct session *s, enum datapath_backend to)
+{
+	enum datapath_backend from = s->backend;
+	int err = 0;
+
+	for (uint32_t i = 0; i < s->stream_count; i++) {
+		for (int d = 0; d < DIRECTIONS; d++) {
+			struct session_stream *st = &s->stream[i];
+			struct datapath_stream_state state;
+
+			if (!st->is_installed[d])
+				continue;
+			st->is_installed[d] = false;
+			if (datapath_stream_freeze(s->w->dp, from,
+						   st->stream[d], &state))
+				continue;
+			s->backend = to;
+			if (!err)
+				err = apply_stream(s, i, d, &state);
+			s->backend = from;
+		}
+	}
+	return err;
+}
+
+static void flows_again(struct session *s)
+{
+	for (uint32_t i = 0; i < s->tuple_count; i++)
+		relay_web_flow(s, &s->tuple[i]->remote, true);
+	for (uint32_t i = 0; i < s->stream_count; i++)
+		relay_sip_flows(s, i);
+}
+
+static int fall_back(struct session *s)
+{
+	int err;
+
+	snprintf(s->backend_reason, sizeof(s->backend_reason),
+		 "not supported by the kernel path");
+	transports_remove(s);
+	err = move_streams(s, DATAPATH_USER);
+	if (s->rx_key) {
+		datapath_key_set(s->w->dp, s->backend, s->rx_key, NULL);
+		datapath_key_set(s->w->dp, s->backend, s->tx_key, NULL);
+		s->are_keys_installed = false;
+	}
+	s->backend = DATAPATH_USER;
+	if (!err)
+		err = apply(s);
+	flows_again(s);
+	return err;
+}
+
+/* Streams of m-lines that are in use for the first time. */
+static int make_streams(struct session *s)
+{
+	for (uint32_t i = 0; i < s->stream_count; i++) {
+		struct session_stream *st = &s->stream[i];
+
+		if (!config_of(s, i)->enabled)
+			continue;
+		for (int d = 0; d < DIRECTIONS; d++) {
+			if (st->stream[d])
+				continue;
+			st->stream[d] = datapath_stream_alloc(s->w->dp);
+			if (!st->stream[d])
+				return -ENOSPC;
+		}
+	}
+	return 0;
+}
+
+int relay_apply(struct session *s)
+{
+	int err = make_streams(s);
+
+	if (!err)
+		err = apply(s);
+	if (err == -EOPNOTSUPP && s->backend != DATAPATH_USER)
+		err = fall_back(s);
+	return err;
+}
+
+static void streams_remove(struct session *s)
+{
+	for (uint32_t i = 0; i < s->stream_count; i++) {
+		for (int d = 0; d < DIRECTIONS; d++) {
+			struct session_stream *st = &s->stream[i];
+
+			if (st->is_installed[d])
+				datapath_stream_set(s->w->dp, s->backend,
+						    st->stream[d], NULL, NULL);
+			st->is_installed[d] = false;
+		}
+	}
+}
+
+int relay_rekey(struct session *s)
+{
+	uint32_t old_rx = s->rx_key, old_tx = s->tx_key;
+	uint32_t rx = datapath_key_alloc(s->w->dp);
+	uint32_t tx = datapath_key_alloc(s->w->dp);
+	int err;
+
+	if (!rx || !tx) {
+		if (rx)
+			datapath_key_release(s->w->dp, rx);
+		return -ENOSPC;
+	}
+	/* New keys, new roll-over counters on both ends. */
+	if (old_rx)
+		streams_remove(s);
+	s->rx_key = rx;
+	s->tx_key = tx;
+	s->are_keys_installed = false;
+	err = relay_apply(s);
+	key_drop(s, old_rx);
+	key_drop(s, old_tx);
+	return err;
+}
+
+/* ---- flows ------------------------------------------------------------- */
+
+int relay_web_flow(struct session *s, const struct addr *remote, bool is_there)
+{
+	struct sluice_flow_key key = datapath_flow_key(&s->w->settings.web,
+						       remote);
+	struct sluice_flow flow = {
+		.transport = s->web_transport,
+		.flags = SLUICE_FLOW_VERIFIED,
+		.credential_generation = 1,
+	};
+
+	if (s->selected && addr_equal(&s->selected->remote, remote))
+		flow.flags |= SLUICE_FLOW_SELECTED;
+	return datapath_flow_set(s->w->dp, s->backend, &key,
+				 is_there ? &flow : NULL);
+}
+
+static void sip_flow(struct session *s, struct session_stream *st, int which,
+		     bool is_wanted, const struct addr *local,
+		     struct addr remote, uint32_t flags)
+{
+	struct sip_flow *f = &st->flow[which];
+	struct sluice_flow flow = { .transport = st->transport,
+				    .flags = flags };
+	struct sluice_flow_key key;
+
+	if (flags & SLUICE_FLOW_LEARN)
+		remote.port = 0;
+	else if (!remote.port)
+		is_wanted = false;
+	if (!addr_is_set(&remote))
+		is_wanted = false;
+	key = datapath_flow_key(local, &remote);
+	if (f->is_set && (!is_wanted || memcmp(&f->key, &key, sizeof(key)))) {
+		datapath_flow_set(s->w->dp, s->backend, &f->key, NULL);
+		f->is_set = false;
+	}
+	if (is_wanted && !datapath_flow_set(s->w->dp, s->backend, &key,
+					    &flow)) {
+		f->is_set = true;
+		f->key = key;
+	}
+}
+
+void relay_sip_flows(struct session *s, uint32_t i)
+{
+	struct session_stream *st = &s->stream[i];
+	bool is_on = config_of(s, i)->enabled;
+	bool is_rtcp_on = is_on && st->rtcp.fd >= 0 &&
+			  !config_of(s, i)->sip_rtcp_mux;
+	struct addr rtcp = st->local;
+
+	rtcp.port++;
+	sip_flow(s, st, FLOW_RTP, is_on, &st->local, st->remote, 0);
+	sip_flow(s, st, FLOW_RTP_ANY, is_on && st->is_learning, &st->local,
+		 st->sdp_remote, SLUICE_FLOW_LEARN);
+	sip_flow(s, st, FLOW_RTCP, is_rtcp_on, &rtcp, st->rtcp_remote,
+		 SLUICE_FLOW_RTCP);
+	sip_flow(s, st, FLOW_RTCP_ANY, is_rtcp_on && st->is_rtcp_learning,
+		 &rtcp, st->rtcp_remote, SLUICE_FLOW_RTCP | SLUICE_FLOW_LEARN);
+}
+
+/* ---- life -------------------------------------------------------------- */
+
+static int port_set(struct session *s, const struct addr *local,
+		    uint16_t port, uint32_t kind, uint32_t transport)
+{
+	struct sluice_port_key key = { .local = datapath_addr(local),
+				       .port = htons(port) };
+	struct sluice_port value = { .kind = kind, .transport = transport };
+
+	return datapath_port_set(s->w->dp, &key,
+				 kind == SLUICE_PORT_NONE ? NULL : &value);
+}
+
+int relay_open(struct session *s)
+{
+	struct sluice_ufrag value = { .credential_generation = 1 };
+	struct sluice_ufrag_key key;
+
+	s->backend = datapath_preferred(s->w->dp);
+	s->web_transport = datapath_transport_alloc(s->w->dp);
+	if (!s->web_transport)
+		return -ENOSPC;
+	value.transport = s->web_transport;
+	memcpy(key.ufrag, s->local.ufrag, SLUICE_UFRAG_LEN);
+	return datapath_ufrag_set(s->w->dp, &key, &value);
+}
+
+int relay_open_stream(struct session *s, uint32_t i)
+{
+	struct session_stream *st = &s->stream[i];
+	int err;
+
+	st->transport = datapath_transport_alloc(s->w->dp);
+	if (!st->transport)
+		return -ENOSPC;
+	err = port_set(s, &st->local, st->local.port, SLUICE_PORT_SIP,
+		       st->transport);
+	if (!err && st->rtcp.fd >= 0)
+		err = port_set(s, &st->local, st->local.port + 1,
+			       SLUICE_PORT_SIP_RTCP, st->transport);
+	return err;
+}
+
+void relay_stats(struct session *s, uint32_t i, int direction,
+		 struct datapath_stream_stats *ret)
+{
+	struct session_stream *st = &s->stream[i];
+
+	memset(ret, 0, sizeof(*ret));
+	if (st->is_installed[direction])
+		datapath_stream_stats(s->w->dp, s->backend,
+				      st->stream[direction], ret);
+}
+
+static void close_stream(struct session *s, struct session_stream *st)
+{
+	for (int f = 0; f < SIP_FLOWS; f++) {
+		if (st->flow[f].is_set)
+			datapath_flow_set(s->w->dp, s->backend,
+					  &st->flow[f].key, NULL);
+		st->flow[f].is_set = false;
+	}
+	port_set(s, &st->local, st->local.port, SLUICE_PORT_NONE, 0);
+	if (st->rtcp.fd >= 0)
+		port_set(s, &st->local, st->local.port + 1, SLUICE_PORT_NONE,
+			 0);
+	for (int d = 0; d < DIRECTIONS; d++)
+		if (st->stream[d])
+			datapath_stream_release(s->w->dp, st->stream[d]);
+	if (st->transport)
+		datapath_transport_release(s->w->dp, st->transport);
+}
+
+/* Unlinked first (ufrag, flows, transports), then streams, then keys. */
+void relay_close(struct session *s)
+{
+	struct sluice_ufrag_key key;
+
+	memcpy(key.ufrag, s->local.ufrag, SLUICE_UFRAG_LEN);
+	datapath_ufrag_set(s->w->dp, &key, NULL);
+	transports_remove(s);
+	streams_remove(s);
+	for (uint32_t i = 0; i < s->stream_count; i++)
+		close_stream(s, &s->stream[i]);
+	key_drop(s, s->rx_key);
+	key_drop(s, s->tx_key);
+	if (s->web_transport)
+		datapath_transport_release(s->w->dp, s->web_transport);
+}

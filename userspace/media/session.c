@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "media/session.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/log.h"
+
+/* ---- messages ---------------------------------------------------------- */
+
+static void vevent(struct session *s, enum media_message type,
+		   enum media_side side, const struct addr *peer,
+		   const char *fmt, va_list args)
+{
+	struct message *m = message_new(type, sizeof(struct media_event));
+	struct media_event *e;
+
+	if (!m)
+		return;
+	e = (struct media_event *)m->data;
+	e->id = s->id;
+	e->side = side;
+	if (peer)
+		e->peer = *peer;
+	e->time_ms = clock_ms();
+	vsnprintf(e->detail, sizeof(e->detail), fmt, args);
+	queue_push_always(s->w->events, m);
+}
+
+void session_event(struct session *s, enum media_message type,
+		   enum media_side side, const struct addr *peer,
+		   const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vevent(s, type, side, peer, fmt, args);
+	va_end(args);
+}
+
+void session_failed(struct session *s, const char *fmt, ...)
+{
+	va_list args;
+
+	if (s->is_failed)
+		return;
+	s->is_failed = true;
+	va_start(args, fmt);
+	vevent(s, MEDIA_FAILED, MEDIA_SIDE_WEB, NULL, fmt, args);
+	va_end(args);
+}
+
+void session_first_packet(struct session *s, enum media_side side,
+			  const struct addr *peer)
+{
+	if (s->first_ms[side])
+		return;
+	s->first_ms[side] = clock_ms();
+	session_event(s, MEDIA_FIRST_PACKET, side, peer, "%s", "");
+}
+
+static void lost(struct session *s, enum media_side side)
+{
+	const struct addr *peer = NULL;
+
+	if (s->is_lost[side])
+		return;
+	s->is_lost[side] = true;
+	if (side == MEDIA_SIDE_SIP)
+		peer = &s->stream[0].remote;
+	else if (s->selected)
+		peer = &s->selected->remote;
+	session_event(s, MEDIA_LOST, side, peer, "no packet for %u s",
+		      (side == MEDIA_SIDE_SIP ? s->w->settings.sip_timeout_ms :
+		       s->w->settings.web_timeout_ms) / 1000);
+}
+
+static void figures(struct session *s, enum media_message type)
+{
+	struct message *m = message_new(type, sizeof(struct media_figures));
+	struct media_figures *f;
+
+	if (!m)
+		return;
+	f = (struct media_figures *)m->data;
+	f->id = s->id;
+	f->backend = s->backend;
+	memcpy(f->backend_reason, s->backend_reason, sizeof(f->backend_reason));
+	if (s->dtls_done_ms)
+		snprintf(f->profile, sizeof(f->profile), "%s",
+			 keys_profile_name(s->master.profile));
+	if (s->selected)
+		f->web_remote = s->selected->remote;
+	f->ice_selected_ms = s->ice_selected_ms;
+	f->dtls_done_ms = s->dtls_done_ms;
+	f->first_web_ms = s->first_ms[MEDIA_SIDE_WEB];
+	f->first_sip_ms = s->first_ms[MEDIA_SIDE_SIP];
+	f->stream_count = s->stream_count;
+	for (uint32_t i = 0; i < s->stream_count; i++) {
+		struct media_stream_figures *sf = &f->stream[i];
+		const struct media_stream_config *c = &s->config.stream[i];
+
+		memcpy(sf->kind, c->kind, sizeof(sf->kind));
+		memcpy(sf->codec, c->payload[0].name, sizeof(sf->codec));
+		relay_stats(s, i, TO_SIP, &sf->web_to_sip);
+		relay_stats(s, i, TO_WEB, &sf->sip_to_web);
+		sf->sip_local = s->stream[i].local;
+		sf->sip_remote = s->stream[i].remote;
+	}
+	/* Figures come again in a second; the last ones must arrive. */
+	if (type == MEDIA_CLOSED)
+		queue_push_always(s->w->events, m);
+	else if (queue_push(s->w->events, m))
+		message_free(m);
+}
+
+/* ---- life -------------------------------------------------------------- */
+
+static int add_stream(struct session *s, const struct worker_open *open,
+		      uint32_t i)
+{
+	struct session_stream *st = &s->stream[i];
+	int err;
+
+	st->ports = open->ports[i];
+	st->local = open->local.sip[i];
+	st->rtp = (struct endpoint){ .kind = ENDPOINT_RTP,
+				     .fd = st->ports.rtp_fd,
+				     .session = s, .stream = i };
+	st->rtcp = (struct endpoint){ .kind = ENDPOINT_RTCP,
+				      .fd = st->ports.rtcp_fd,
+				      .session = s, .stream = i };
+	s->stream_count = i + 1;
+	s->w->port_fd[st->local.port] = st->rtp.fd;
+	s->w->port_fd[st->local.port + 1] = st->rtcp.fd;
+	err = relay_open_stream(s, i);
+	if (!err)
+		err = worker_watch(s->w, &st->rtp);
+	if (!err && st->rtcp.fd >= 0)
+		err = worker_watch(s->w, &st->rtcp);
+	return err;
+}
+
+int session_extend(struct session *s, const struct worker_open *open)
+{
+	int err = 0;
+
+	s->local = open->local;
+	/* All of them, so that every port is known and given back. */
+	for (uint32_t i = open->first_stream; i < open->stream_count; i++) {
+		int e = add_stream(s, open, i);
+
+		if (e && !err)
+			err = e;
+	}
+	if (err)
+		session_failed(s, "datapath: %s", strerror(-err));
+	return err;
+}
+
+int session_open(struct worker *w, const struct worker_open *open)
+{
+	struct session *s = calloc(1, sizeof(*s));
+	int err;
+
+	if (!s)
+		return -ENOMEM;
+	s->w = w;
+	s->id = open->local.id;
+	memcpy(s->call, open->call, sizeof(s->call));
+	s->call[sizeof(s->call) - 1] = '\0';
+	s->local = open->local;
+	s->dtls_due_ms = UINT64_MAX;
+	s->ufrag.session = s;
+	memcpy(s->ufrag.ufrag, s->local.ufrag, SLUICE_UFRAG_LEN);
+	tuples_add_ufrag(w->tuples, &s->ufrag);
+	w->session[ticket_slot(s->id)] = s;
+	err = relay_open(s);
+	if (err)
+		session_failed(s, "datapath: %s", strerror(-err));
+	session_extend(s, open);
+	return 0;
+}
+
+void session_close(struct session *s)
+{
+	struct worker *w = s->w;
+	uint32_t id = s->id;
+
+	association_close(s);
+	figures(s, MEDIA_CLOSED);
+	ice_forget(s);
+	tuples_remove_ufrag(w->tuples, &s->ufrag);
+	relay_close(s);
+	for (uint32_t i = 0; i < s->stream_count; i++) {
+		struct session_stream *st = &s->stream[i];
+
+		worker_unwatch(w, &st->rtp);
+		if (st->rtcp.fd >= 0)
+			worker_unwatch(w, &st->rtcp);
+		w->port_fd[st->local.port] = -1;
+		w->port_fd[st->local.port + 1] = -1;
+		ports_give(w->ports, &st->ports);
+	}
+	w->session[ticket_slot(id)] = NULL;
+	explicit_bzero(s, sizeof(*s));
+	free(s);
+	tickets_release(w->tickets, id);
+}
+
+/* ---- configuration ----------------------------------------------------- */
+
+static void configure_stream(struct session *s, uint32_t i)
+{
+	const struct media_stream_config *c = &s->config.stream[i];
+	struct session_stream *st = &s->stream[i];
+	struct datapath_stream_stats stats;
+	bool is_active = c->enabled && c->sip_to_web;
+
+	/* A held address (0.0.0.0) or port 0 is nowhere to send to. */
+	if (!addr_equal(&st->sdp_remote, &c->sip_remote))
+		st->remote = c->sip_remote;
+	st->sdp_remote = c->sip_remote;
+	st->is_learning = c->enabled && addr_is_set(&c->sip_remote);
+	relay_stats(s, i, TO_WEB, &stats);
+	st->learn_base = stats.received;
+
+	if (addr_is_set(&c->sip_remote_rtcp)) {
+		st->rtcp_remote = c->sip_remote_rtcp;
+	} else {
+		st->rtcp_remote = c->sip_remote;
+		st->rtcp_remote.port += c->sip_remote.port != 0;
+	}
+	st->is_rtcp_learning = st->is_learning;
+
+	if (!is_active)
+		st->active_since_ms = 0;
+	else if (!st->active_since_ms)
+		st->active_since_ms = clock_ms();
+}
+
+void session_configure(struct session *s, const struct media_config *config)
+{
+	int err;
+
+	if (s->config.has_web &&
+	    strcmp(s->config.remote_ufrag, config->remote_ufrag))
+		memcpy(s->previous_ufrag, s->config.remote_ufrag,
+		       sizeof(s->previous_ufrag));
+	if (!s->config.has_web && config->has_web)
+		s->web_alive_ms = clock_ms();
+	s->config = *config;
+	if (s->config.stream_count > s->stream_count)
+		s->config.stream_count = s->stream_count;
+	s->is_configured = true;
+	for (uint32_t i = 0; i < s->config.stream_count; i++)
+		configure_stream(s, i);
+	err = relay_apply(s);
+	if (err) {
+		session_failed(s, "datapath: %s", strerror(-err));
+		return;
+	}
+	for (uint32_t i = 0; i < s->stream_count; i++)
+		relay_sip_flows(s, i);
+	association_configured(s);
+}
+
+/* ---- once a second ----------------------------------------------------- */
+
+static void sip_tick(struct session *s, uint64_t now_ms)
+{
+	uint64_t newest = 0;
+	bool is_active = false;
+
+	for (uint32_t i = 0; i < s->config.stream_count; i++) {
+		struct session_stream *st = &s->stream[i];
+		struct datapath_stream_stats stats;
+		uint64_t seen;
+
+		relay_stats(s, i, TO_WEB, &stats);
+		if (stats.received > st->learn_base && st->is_learning) {
+			st->is_learning = false;
+			relay_sip_flows(s, i);
+		}
+		/* The kernel's first packet is heard of here only. */
+		if (stats.received)
+			session_first_packet(s, MEDIA_SIDE_SIP, &st->remote);
+		seen = stats.last_seen_ns / 1000000;
+		if (st->last_sip_ms > seen)
+			seen = st->last_sip_ms;
+		if (st->active_since_ms > seen)
+			seen = st->active_since_ms;
+		if (st->active_since_ms) {
+			is_active = true;
+			if (seen > newest)
+				newest = seen;
+		}
+	}
+	if (is_active && s->has_keys && s->w->settings.sip_timeout_ms &&
+	    now_ms > newest &&
+	    now_ms - newest >= s->w->settings.sip_timeout_ms)
+		lost(s, MEDIA_SIDE_SIP);
+}
+
+static void web_tick(struct session *s, uint64_t now_ms)
+{
+	for (uint32_t i = 0; i < s->config.stream_count; i++) {
+		struct datapath_stream_stats stats;
+		uint64_t seen;
+
+		relay_stats(s, i, TO_SIP, &stats);
+		seen = stats.last_seen_ns / 1000000;
+		if (seen > s->web_alive_ms)
+			s->web_alive_ms = seen;
+		if (stats.received)
+			session_first_packet(s, MEDIA_SIDE_WEB, s->selected ?
+					     &s->selected->remote : NULL);
+	}
+	if (s->config.has_web && now_ms > s->web_alive_ms &&
+	    now_ms - s->web_alive_ms >= s->w->settings.web_timeout_ms)
+		lost(s, MEDIA_SIDE_WEB);
+}
+
+void session_tick(struct session *s, uint64_t now_ms)
+{
+	association_tick(s, now_ms);
+	if (s->is_configured) {
+		sip_tick(s, now_ms);
+		web_tick(s, now_ms);
+	}
+	figures(s, MEDIA_STATS);
+}

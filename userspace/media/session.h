@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One media session, on the media thread. */
+#ifndef MEDIA_SESSION_H
+#define MEDIA_SESSION_H
+
+#include "media/keys.h"
+#include "media/worker.h"
+
+struct srtcp;
+
+/* The two streams of an m-line. */
+enum { TO_SIP = 0, TO_WEB = 1, DIRECTIONS = 2 };
+
+/* A flow of the SIP side, as the datapath has it. */
+struct sip_flow {
+	bool is_set;
+	struct sluice_flow_key key;
+};
+
+enum { FLOW_RTP, FLOW_RTP_ANY, FLOW_RTCP, FLOW_RTCP_ANY, SIP_FLOWS };
+
+struct session_stream {
+	struct port_pair ports;
+	struct endpoint rtp;
+	struct endpoint rtcp;
+	struct addr local;		/* RTP */
+	uint32_t transport;
+	uint32_t stream[DIRECTIONS];	/* ids; 0: not made yet */
+	bool is_installed[DIRECTIONS];
+	bool is_transport_installed;
+	struct sip_flow flow[SIP_FLOWS];
+	struct addr sdp_remote;		/* the newest SDP's */
+	struct addr remote;		/* in use: the SDP's or learned */
+	struct addr rtcp_remote;
+	bool is_learning;		/* source port still open */
+	bool is_rtcp_learning;
+	uint64_t learn_base;		/* packets received when it began */
+	uint64_t active_since_ms;	/* TO_WEB; 0: held */
+	uint64_t last_sip_ms;		/* RTCP, and RTP seen by the daemon */
+};
+
+struct session {
+	struct worker *w;
+	uint32_t id;
+	char call[MEDIA_CALL_ID_LEN];
+	struct media_local local;
+	struct media_config config;
+	bool is_configured;
+	uint32_t stream_count;
+	struct session_stream stream[MEDIA_STREAMS];
+
+	enum datapath_backend backend;
+	char backend_reason[64];
+	uint32_t generation;
+	uint32_t web_transport;
+	bool is_web_installed;
+	uint32_t rx_key;		/* slots; 0: plain, no keys yet */
+	uint32_t tx_key;
+	bool are_keys_installed;
+
+	/* ICE */
+	struct ufrag_entry ufrag;
+	char previous_ufrag[257];	/* of the peer, before its restart */
+	struct tuple *tuple[LIMIT_ICE_REMOTE_TUPLES];
+	uint32_t tuple_count;
+	struct tuple *selected;
+	uint64_t ice_selected_ms;
+
+	/* DTLS-SRTP */
+	struct session *dtls_next;	/* worker's list of handshakes */
+	bool is_handshaking;		/* in that list */
+	struct dtls *dtls;
+	struct addr dtls_peer;		/* of the last datagram; may be unset */
+	uint64_t dtls_started_ms;	/* 0: nobody could have begun yet */
+	uint64_t dtls_due_ms;		/* retransmission; UINT64_MAX: none */
+	uint64_t dtls_done_ms;
+	bool has_keys;			/* of a peer whose certificate matched */
+	bool is_dtls_dead;		/* failed or closed: ignore the rest */
+	char checked_hash[16];		/* the fingerprint that matched */
+	uint8_t checked_fingerprint[64];
+	uint32_t checked_len;
+	struct srtp_master master;
+	struct srtcp *srtcp;
+
+	/* life */
+	uint64_t web_alive_ms;		/* newest authenticated sign */
+	uint64_t first_ms[2];		/* by enum media_side */
+	bool is_lost[2];		/* told already */
+	bool is_failed;
+};
+
+/* session.c */
+int session_open(struct worker *w, const struct worker_open *open);
+int session_extend(struct session *s, const struct worker_open *open);
+void session_configure(struct session *s, const struct media_config *config);
+void session_close(struct session *s);	/* tells MEDIA_CLOSED, frees */
+void session_tick(struct session *s, uint64_t now_ms);
+void session_event(struct session *s, enum media_message type,
+		   enum media_side side, const struct addr *peer,
+		   const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+/* MEDIA_FAILED, once. */
+void session_failed(struct session *s, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+void session_first_packet(struct session *s, enum media_side side,
+			  const struct addr *peer);
+
+/* ice.c: a STUN message on the browser port. */
+void ice_input(struct worker *w, const struct addr *remote,
+	       const uint8_t *data, size_t len);
+void ice_forget(struct session *s);	/* every tuple of it */
+
+/* association.c: DTLS of a session. */
+void association_input(struct tuple *t, const uint8_t *data, size_t len);
+void association_configured(struct session *s);
+void association_pair_verified(struct session *s);
+void association_timers(struct worker *w, uint64_t now_ms);
+/* Milliseconds until association_timers() is wanted; -1: not at all. */
+int association_wait_ms(struct worker *w, uint64_t now_ms);
+void association_tick(struct session *s, uint64_t now_ms);
+void association_close(struct session *s);
+
+/* packets.c: RTP and RTCP that came to a socket. */
+void packets_web(struct worker *w, const struct addr *remote, uint8_t *data,
+		 size_t len, size_t capacity);
+void packets_sip(struct session *s, uint32_t stream, bool is_rtcp_port,
+		 const struct addr *remote, uint8_t *data, size_t len,
+		 size_t capacity);
+
+/* relay.c: the session in the datapath. */
+int relay_open(struct session *s);
+int relay_open_stream(struct session *s, uint32_t i);
+/* Brings keys, transports and streams to what the session says. */
+int relay_apply(struct session *s);
+/* New keys from s->master: fresh slots, fresh streams, the old ones wiped. */
+int relay_rekey(struct session *s);
+int relay_web_flow(struct session *s, const struct addr *remote, bool is_there);
+void relay_sip_flows(struct session *s, uint32_t i);
+/* Zeroes where there is no stream. */
+void relay_stats(struct session *s, uint32_t i, int direction,
+		 struct datapath_stream_stats *ret);
+void relay_close(struct session *s);
+
+#endif

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "media/tickets.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/limits.h"
+
+/* id = generation * LIMIT_MEDIA_SESSIONS + slot + 1, so never 0. */
+#define GENERATIONS	(UINT32_MAX / LIMIT_MEDIA_SESSIONS)
+
+struct slot {
+	uint32_t generation;
+	bool is_open;		/* known to the signalling thread */
+	bool is_used;		/* not yet released */
+	struct ticket ticket;
+};
+
+struct tickets {
+	pthread_mutex_t lock;
+	uint32_t cursor;
+	struct slot slot[LIMIT_MEDIA_SESSIONS];
+};
+
+uint32_t ticket_slot(uint32_t id)
+{
+	return (id - 1) % LIMIT_MEDIA_SESSIONS;
+}
+
+int tickets_create(struct tickets **ret)
+{
+	struct tickets *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return -ENOMEM;
+	pthread_mutex_init(&t->lock, NULL);
+	*ret = t;
+	return 0;
+}
+
+void tickets_free(struct tickets *t)
+{
+	if (!t)
+		return;
+	pthread_mutex_destroy(&t->lock);
+	explicit_bzero(t, sizeof(*t));
+	free(t);
+}
+
+int tickets_take(struct tickets *t, struct ticket *ticket)
+{
+	int err = -ENOSPC;
+
+	pthread_mutex_lock(&t->lock);
+	for (uint32_t n = 0; n < LIMIT_MEDIA_SESSIONS; n++) {
+		uint32_t i = t->cursor;
+		struct slot *s = &t->slot[i];
+
+		t->cursor = (i + 1) % LIMIT_MEDIA_SESSIONS;
+		if (s->is_used)
+			continue;
+		s->generation = (s->generation + 1) % GENERATIONS;
+		ticket->local.id = s->generation * LIMIT_MEDIA_SESSIONS + i + 1;
+		s->ticket = *ticket;
+		s->is_used = s->is_open = true;
+		err = 0;
+		break;
+	}
+	pthread_mutex_unlock(&t->lock);
+	return err;
+}
+
+static struct slot *find(struct tickets *t, uint32_t id)
+{
+	struct slot *s = &t->slot[ticket_slot(id)];
+
+	return s->is_used && s->ticket.local.id == id ? s : NULL;
+}
+
+int tickets_get(struct tickets *t, uint32_t id, struct ticket *ret)
+{
+	struct slot *s;
+	int err = -EINVAL;
+
+	pthread_mutex_lock(&t->lock);
+	s = find(t, id);
+	if (s && s->is_open) {
+		*ret = s->ticket;
+		err = 0;
+	}
+	pthread_mutex_unlock(&t->lock);
+	return err;
+}
+
+int tickets_update(struct tickets *t, const struct ticket *ticket)
+{
+	struct slot *s;
+	int err = -EINVAL;
+
+	pthread_mutex_lock(&t->lock);
+	s = find(t, ticket->local.id);
+	if (s && s->is_open) {
+		s->ticket = *ticket;
+		err = 0;
+	}
+	pthread_mutex_unlock(&t->lock);
+	return err;
+}
+
+int tickets_close(struct tickets *t, uint32_t id)
+{
+	struct slot *s;
+	int err = -EINVAL;
+
+	pthread_mutex_lock(&t->lock);
+	s = find(t, id);
+	if (s && s->is_open) {
+		s->is_open = false;
+		err = 0;
+	}
+	pthread_mutex_unlock(&t->lock);
+	return err;
+}
+
+void tickets_release(struct tickets *t, uint32_t id)
+{
+	struct slot *s;
+
+	pthread_mutex_lock(&t->lock);
+	s = find(t, id);
+	if (s) {
+		s->is_used = s->is_open = false;
+		explicit_bzero(&s->ticket, sizeof(s->ticket));
+	}
+	pthread_mutex_unlock(&t->lock);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Ids of media sessions and what their SDP announces. Taken and closed on the
+ * signalling thread; released by the media thread once nothing of the session
+ * is left.
+ */
+#ifndef MEDIA_TICKETS_H
+#define MEDIA_TICKETS_H
+
+#include "media/media.h"
+
+struct tickets;
+
+struct ticket {
+	struct media_local local;
+	uint32_t stream_count;
+	bool rtcp_ports;
+};
+
+int tickets_create(struct tickets **ret);
+void tickets_free(struct tickets *t);		/* accepts NULL */
+
+/* Sets local.id; -ENOSPC. */
+int tickets_take(struct tickets *t, struct ticket *ticket);
+/* -EINVAL: unknown or closed. */
+int tickets_get(struct tickets *t, uint32_t id, struct ticket *ret);
+int tickets_update(struct tickets *t, const struct ticket *ticket);
+/* From here on the id is unknown, but not yet free. */
+int tickets_close(struct tickets *t, uint32_t id);
+void tickets_release(struct tickets *t, uint32_t id);
+
+/* Index below LIMIT_MEDIA_SESSIONS, one session at a time. */
+uint32_t ticket_slot(uint32_t id);
+
+#endif

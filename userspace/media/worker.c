@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "media/worker.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "lib/srtp.h"
+#include "media/session.h"
+
+#define TICK_MS		1000
+#define EVENTS		64
+#define BATCH		32	/* datagrams a recvmmsg */
+#define ROUNDS		4	/* batches before others get their turn */
+#define WEB_BUFFER	(4 << 20)
+
+struct receiver {
+	struct mmsghdr msg[BATCH];
+	struct iovec iov[BATCH];
+	struct sockaddr_storage from[BATCH];
+	uint8_t data[BATCH][SLUICE_SCRATCH];
+};
+
+/* ---- sockets ----------------------------------------------------------- */
+
+int worker_watch(struct worker *w, struct endpoint *e)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = e };
+
+	return epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, e->fd, &ev) ? -errno : 0;
+}
+
+void worker_unwatch(struct worker *w, struct endpoint *e)
+{
+	epoll_ctl(w->epoll_fd, EPOLL_CTL_DEL, e->fd, NULL);
+}
+
+int worker_send(struct worker *w, const struct addr *local,
+		const struct addr *remote, const void *data, size_t len)
+{
+	struct sockaddr_storage sa;
+	socklen_t sa_len = addr_to_sockaddr(remote, &sa);
+	int fd = addr_equal(local, &w->settings.web) ? w->web_end.fd :
+		 w->port_fd[local->port];
+
+	if (fd < 0)
+		return -EADDRNOTAVAIL;
+	if (sendto(fd, data, len, MSG_NOSIGNAL, (struct sockaddr *)&sa,
+		   sa_len) < 0)
+		return -errno;
+	return 0;
+}
+
+static int datapath_send(void *arg, const struct addr *local,
+			 const struct addr *remote, const void *data,
+			 size_t len)
+{
+	return worker_send(arg, local, remote, data, len);
+}
+
+void worker_drop(struct worker *w, int reason)
+{
+	datapath_count_drop(w->dp, (enum sluice_drop)reason);
+}
+
+static void datagram(struct worker *w, const struct endpoint *e,
+		     struct mmsghdr *m, uint8_t *data)
+{
+	struct addr remote;
+
+	if (addr_from_sockaddr(m->msg_hdr.msg_name, &remote))
+		return;
+	if (m->msg_hdr.msg_flags & MSG_TRUNC)
+		worker_drop(w, SLUICE_DROP_TOO_BIG);
+	else if (e->kind == ENDPOINT_WEB)
+		packets_web(w, &remote, data, m->msg_len, SLUICE_SCRATCH);
+	else
+		packets_sip(e->session, e->stream, e->kind == ENDPOINT_RTCP,
+			    &remote, data, m->msg_len, SLUICE_SCRATCH);
+}
+
+static void receive(struct worker *w, struct endpoint *e)
+{
+	struct receiver *r = w->receiver;
+
+	for (int round = 0; round < ROUNDS; round++) {
+		int n;
+
+		for (int i = 0; i < BATCH; i++) {
+			r->iov[i] = (struct iovec){ r->data[i],
+						    SLUICE_SCRATCH };
+			r->msg[i].msg_hdr = (struct msghdr){
+				.msg_name = &r->from[i],
+				.msg_namelen = sizeof(r->from[i]),
+				.msg_iov = &r->iov[i],
+				.msg_iovlen = 1,
+			};
+		}
+		/* ICMP errors of connectionless sends show up here: no news. */
+		n = recvmmsg(e->fd, r->msg, BATCH, MSG_DONTWAIT, NULL);
+		for (int i = 0; i < n; i++)
+			datagram(w, e, &r->msg[i], r->data[i]);
+		if (n < BATCH)
+			return;
+	}
+}
+
+/* ---- orders ------------------------------------------------------------ */
+
+static struct session *find(struct worker *w, uint32_t id)
+{
+	struct session *s = w->session[ticket_slot(id)];
+
+	return s && s->id == id ? s : NULL;
+}
+
+static void closed_unopened(struct worker *w, uint32_t id)
+{
+	struct message *m;
+	struct media_figures *f;
+
+	m = message_new(MEDIA_CLOSED, sizeof(*f));
+	if (m) {
+		f = (struct media_figures *)m->data;
+		f->id = id;
+		queue_push_always(w->events, m);
+	}
+	tickets_release(w->tickets, id);
+}
+
+static void ports_return(struct worker *w, struct worker_open *open)
+{
+	for (uint32_t i = open->first_stream; i < open->stream_count; i++)
+		ports_give(w->ports, &open->ports[i]);
+}
+
+static void command_open(struct worker *w, struct worker_open *open)
+{
+	if (session_open(w, open)) {
+		log_call_err(open->call, "media: out of memory");
+		ports_return(w, open);
+	}
+}
+
+static void command(struct worker *w, struct message *m)
+{
+	struct session *s;
+
+	switch (m->type) {
+	case WORKER_OPEN:
+		command_open(w, (struct worker_open *)m->data);
+		break;
+	case WORKER_EXTEND: {
+		struct worker_open *open = (struct worker_open *)m->data;
+
+		s = find(w, open->local.id);
+		if (s)
+			session_extend(s, open);
+		else
+			ports_return(w, open);
+		break;
+	}
+	case WORKER_CONFIGURE: {
+		struct worker_configure *c = (struct worker_configure *)m->data;
+
+		s = find(w, c->id);
+		if (s)
+			session_configure(s, &c->config);
+		break;
+	}
+	case WORKER_CLOSE: {
+		struct worker_close *c = (struct worker_close *)m->data;
+
+		s = find(w, c->id);
+		if (s)
+			session_close(s);
+		else
+			closed_unopened(w, c->id);
+		break;
+	}
+	case WORKER_STOP:
+		w->is_stopping = true;
+		break;
+	}
+}
+
+static void commands(struct worker *w)
+{
+	struct message *m = queue_take(w->commands), *next;
+
+	for (; m; m = next) {
+		next = m->next;
+		command(w, m);
+		message_free(m);
+	}
+}
+
+/* ---- the loop ---------------------------------------------------------- */
+
+static void totals_update(struct worker *w)
+{
+	struct datapath_totals totals[DATAPATH_BACKENDS] = { 0 };
+
+	if (datapath_totals(w->dp, totals))
+		return;
+	pthread_mutex_lock(&w->totals_lock);
+	memcpy(w->totals, totals, sizeof(totals));
+	pthread_mutex_unlock(&w->totals_lock);
+}
+
+static void tick(struct worker *w, uint64_t now_ms)
+{
+	datapath_tick(w->dp);
+	for (uint32_t i = 0; i < LIMIT_MEDIA_SESSIONS; i++)
+		if (w->session[i])
+			session_tick(w->session[i], now_ms);
+	totals_update(w);
+}
+
+static int wait_ms(struct worker *w)
+{
+	uint64_t now = clock_ms();
+	int wait = w->next_tick_ms > now ? (int)(w->next_tick_ms - now) : 0;
+	int dtls = association_wait_ms(w, now);
+
+	return dtls >= 0 && dtls < wait ? dtls : wait;
+}
+
+static void turn(struct worker *w)
+{
+	struct epoll_event ev[EVENTS];
+	bool has_commands = false;
+	uint64_t now;
+	int n;
+
+	n = epoll_wait(w->epoll_fd, ev, EVENTS, wait_ms(w));
+	for (int i = 0; i < n; i++) {
+		struct endpoint *e = ev[i].data.ptr;
+
+		if (e->kind == ENDPOINT_QUEUE)
+			has_commands = true;
+		else
+			receive(w, e);
+	}
+	/* Last, because it ends sessions that ev[] may point into. */
+	if (has_commands)
+		commands(w);
+	now = clock_ms();
+	association_timers(w, now);
+	if (now >= w->next_tick_ms) {
+		tick(w, now);
+		w->next_tick_ms = now + TICK_MS;
+	}
+}
+
+static void *run(void *arg)
+{
+	struct worker *w = arg;
+
+	pthread_setname_np(pthread_self(), "media");
+	w->next_tick_ms = clock_ms();
+	while (!w->is_stopping)
+		turn(w);
+	for (uint32_t i = 0; i < LIMIT_MEDIA_SESSIONS; i++)
+		if (w->session[i])
+			session_close(w->session[i]);
+	totals_update(w);
+	return NULL;
+}
+
+/* ---- life -------------------------------------------------------------- */
+
+static int web_open(struct worker *w)
+{
+	const struct addr *web = &w->settings.web;
+	struct sluice_port_key key = { .local = datapath_addr(web),
+				       .port = htons(web->port) };
+	struct sluice_port port = { .kind = SLUICE_PORT_WEB };
+	char text[ADDR_STRLEN];
+	int size = WEB_BUFFER, err;
+
+	err = udp_socket(web, &w->web_end.fd);
+	if (err) {
+		log_err("%s/udp: cannot bind: %s", addr_format(web, text),
+			strerror(-err));
+		return err;
+	}
+	/* As much as the host allows; all browsers share this socket. */
+	setsockopt(w->web_end.fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	setsockopt(w->web_end.fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	err = worker_watch(w, &w->web_end);
+	return err ? err : datapath_port_set(w->dp, &key, &port);
+}
+
+static int datapath_start(struct worker *w,
+			  const struct media_settings *settings)
+{
+	struct datapath_config config = settings->datapath;
+
+	config.sockets.send = datapath_send;
+	config.sockets.arg = w;
+	return datapath_open(&config, &w->dp);
+}
+
+int worker_create(const struct media_settings *settings, struct ports *ports,
+		  struct tickets *tickets, struct dtls_context *dtls,
+		  struct queue *events, struct worker **ret)
+{
+	struct worker *w = calloc(1, sizeof(*w));
+	int err;
+
+	if (!w)
+		return -ENOMEM;
+	w->settings = *settings;
+	w->ports = ports;
+	w->tickets = tickets;
+	w->dtls = dtls;
+	w->events = events;
+	w->queue_end = (struct endpoint){ .kind = ENDPOINT_QUEUE, .fd = -1 };
+	w->web_end = (struct endpoint){ .kind = ENDPOINT_WEB, .fd = -1 };
+	for (int i = 0; i < 65536; i++)
+		w->port_fd[i] = -1;
+	pthread_mutex_init(&w->totals_lock, NULL);
+	w->receiver = calloc(1, sizeof(*w->receiver));
+	w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	err = w->receiver ? (w->epoll_fd < 0 ? -errno : 0) : -ENOMEM;
+	if (!err)
+		err = tuples_create(&w->tuples);
+	if (!err)
+		err = queue_create(LIMIT_QUEUE_TO_MEDIA, &w->commands);
+	if (!err) {
+		w->queue_end.fd = queue_fd(w->commands);
+		err = worker_watch(w, &w->queue_end);
+	}
+	if (!err)
+		err = datapath_start(w, settings);
+	if (!err)
+		err = web_open(w);
+	if (err) {
+		worker_free(w);
+		return err;
+	}
+	*ret = w;
+	return 0;
+}
+
+/* Signals belong to the main thread. */
+int worker_start(struct worker *w)
+{
+	sigset_t all, old;
+	int err;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	err = -pthread_create(&w->thread, NULL, run, w);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	w->is_running = !err;
+	return err;
+}
+
+static void stop(struct worker *w)
+{
+	struct message *m = message_new(WORKER_STOP, 0);
+
+	if (!m)
+		abort();	/* nothing else ends the thread in order */
+	queue_push_always(w->commands, m);
+	pthread_join(w->thread, NULL);
+}
+
+void worker_free(struct worker *w)
+{
+	if (!w)
+		return;
+	if (w->is_running)
+		stop(w);
+	datapath_close(w->dp);
+	if (w->web_end.fd >= 0)
+		close(w->web_end.fd);
+	if (w->epoll_fd >= 0)
+		close(w->epoll_fd);
+	queue_free(w->commands);
+	tuples_free(w->tuples);
+	pthread_mutex_destroy(&w->totals_lock);
+	free(w->receiver);
+	free(w);
+}

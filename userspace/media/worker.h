@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The media thread: it owns the browser media socket, all RTP sockets, the
+ * sessions and the datapath. Orders come by a queue.
+ */
+#ifndef MEDIA_WORKER_H
+#define MEDIA_WORKER_H
+
+#include "core/limits.h"
+#include "media/dtls.h"
+#include "media/media.h"
+#include "media/ports.h"
+#include "media/tickets.h"
+#include "media/tuples.h"
+
+struct session;
+
+enum worker_command {
+	WORKER_OPEN = 1,	/* struct worker_open */
+	WORKER_EXTEND,		/* struct worker_open, the new m-lines */
+	WORKER_CONFIGURE,	/* struct worker_configure */
+	WORKER_CLOSE,		/* struct worker_close */
+	WORKER_STOP,
+};
+
+/* The sockets change owner with the message. */
+struct worker_open {
+	char call[MEDIA_CALL_ID_LEN];
+	struct media_local local;
+	uint32_t first_stream;
+	uint32_t stream_count;
+	struct port_pair ports[MEDIA_STREAMS];
+};
+
+struct worker_configure {
+	uint32_t id;
+	struct media_config config;
+};
+
+struct worker_close {
+	uint32_t id;
+};
+
+enum endpoint_kind { ENDPOINT_QUEUE, ENDPOINT_WEB, ENDPOINT_RTP,
+		     ENDPOINT_RTCP };
+
+/* What epoll hands back. */
+struct endpoint {
+	enum endpoint_kind kind;
+	int fd;
+	struct session *session;
+	uint32_t stream;
+};
+
+struct worker {
+	pthread_t thread;
+	struct media_settings settings;	/* strings are not valid here */
+	struct ports *ports;
+	struct tickets *tickets;
+	struct dtls_context *dtls;
+	struct datapath *dp;
+	struct queue *commands;
+	struct queue *events;
+	int epoll_fd;
+	struct endpoint queue_end;
+	struct endpoint web_end;
+	/* Everything below: media thread only, but for the totals. */
+	bool is_stopping;
+	bool is_running;
+	uint64_t next_tick_ms;
+	struct session *session[LIMIT_MEDIA_SESSIONS];
+	struct session *handshakes;	/* list by dtls_next */
+	struct tuples *tuples;
+	int port_fd[65536];		/* SIP side sockets by port; -1 */
+	struct receiver *receiver;
+	pthread_mutex_t totals_lock;
+	struct datapath_totals totals[DATAPATH_BACKENDS];
+};
+
+/* Binds the browser port and opens the datapath; does not start the thread. */
+int worker_create(const struct media_settings *settings,
+		  struct ports *ports, struct tickets *tickets,
+		  struct dtls_context *dtls, struct queue *events,
+		  struct worker **ret);
+int worker_start(struct worker *w);
+/* Ends the thread and every session. Accepts NULL. */
+void worker_free(struct worker *w);
+
+/* ---- for the rest of the media thread ---------------------------------- */
+
+int worker_watch(struct worker *w, struct endpoint *e);
+void worker_unwatch(struct worker *w, struct endpoint *e);
+/* From one of our ports; -errno. */
+int worker_send(struct worker *w, const struct addr *local,
+		const struct addr *remote, const void *data, size_t len);
+void worker_drop(struct worker *w, int reason);	/* enum sluice_drop */
+
+#endif

@@ -1,0 +1,428 @@
+// SPDX-License-Identifier: Apache-2.0
+/* RTP through the real program, with libsrtp2 as the browser. */
+#include "relay_rig.h"
+
+static struct rig rig;
+static srtp_t browser_tx, browser_rx;
+
+static const struct frame_spec *from_web(void)
+{
+	static struct frame_spec s;
+
+	s = (struct frame_spec){ .src = rig.web_remote, .dst = rig.web_local };
+	return &s;
+}
+
+static const struct frame_spec *from_sip(void)
+{
+	static struct frame_spec s;
+
+	s = (struct frame_spec){ .src = rig.sip_remote, .dst = rig.sip_local };
+	return &s;
+}
+
+/* A call with this profile, fresh on both sides. */
+static void new_call(uint32_t profile)
+{
+	struct oracle_master rx = oracle_master(profile, 11);
+	struct oracle_master tx = oracle_master(profile, 99);
+	struct sluice_key rx_key = oracle_expand(&rx);
+	struct sluice_key tx_key = oracle_expand(&tx);
+
+	if (browser_tx)
+		srtp_dealloc(browser_tx);
+	if (browser_rx)
+		srtp_dealloc(browser_rx);
+	browser_tx = oracle_open(&rx, 1);
+	browser_rx = oracle_open(&tx, 0);
+	rig_put_at(&rig, SLUICE_MAP_KEYS, 1, &rx_key);
+	rig_put_at(&rig, SLUICE_MAP_KEYS, 2, &tx_key);
+	rig_call(&rig, 1);
+}
+
+static struct oracle_rtp web_rtp(uint16_t seq)
+{
+	return (struct oracle_rtp){ .pt = RIG_WEB_PT, .extension_words = -1,
+		.seq = seq, .timestamp = seq * 960U, .ssrc = RIG_WEB_SSRC,
+		.payload_len = 160 };
+}
+
+static struct oracle_rtp sip_rtp(uint16_t seq)
+{
+	struct oracle_rtp r = web_rtp(seq);
+
+	r.pt = RIG_SIP_PT;
+	r.ssrc = RIG_SIP_SSRC;
+	return r;
+}
+
+/* The packet as it must leave: header rebuilt, payload as it was. */
+static uint32_t expected(const struct oracle_rtp *in, uint8_t pt, uint32_t ssrc,
+			 const uint8_t *got, uint8_t *out)
+{
+	uint8_t arrived[FRAME_MAX];
+	struct oracle_rtp r = *in;
+	uint32_t in_len = oracle_packet(in, arrived), header;
+
+	r.pt = pt;
+	r.ssrc = ssrc;
+	r.extension_words = -1;
+	r.payload_len = 0;
+	header = oracle_packet(&r, out);
+	/* sequence and timestamp are the gateway's; checked on their own */
+	memcpy(out + 2, got + 2, 6);
+	memcpy(out + header, arrived + in_len - in->payload_len,
+	       in->payload_len);
+	return header + in->payload_len;
+}
+
+/* Browser to PBX: 0 if what left is what should. */
+static int relay_web(const struct oracle_rtp *in, struct frame_udp *ret)
+{
+	uint8_t packet[FRAME_MAX], want[FRAME_MAX];
+	int len = oracle_protect(browser_tx, packet,
+				 (int)oracle_packet(in, packet));
+	uint32_t want_len;
+
+	if (len < 0 || rig_send(&rig, from_web(), packet, len) != XDP_TX)
+		return -1;
+	if (!frame_read(rig.out, rig.out_len, ret) || !ret->is_sum_right ||
+	    !ret->has_udp_sum)
+		return -2;
+	want_len = expected(in, RIG_SIP_PT, RIG_TO_SIP_SSRC, ret->payload,
+			    want);
+	return ret->len != want_len || memcmp(ret->payload, want, want_len) ?
+	       -3 : 0;
+}
+
+/* PBX to browser; ret->payload is unprotected in place. */
+static int relay_sip(const struct oracle_rtp *in, struct frame_udp *ret)
+{
+	uint8_t packet[FRAME_MAX], want[FRAME_MAX];
+	uint32_t len = oracle_packet(in, packet), want_len;
+	int plain;
+
+	if (rig_send(&rig, from_sip(), packet, len) != XDP_TX)
+		return -1;
+	if (!frame_read(rig.out, rig.out_len, ret) || !ret->is_sum_right)
+		return -2;
+	plain = oracle_unprotect(browser_rx, rig.out +
+				 (ret->payload - rig.out), (int)ret->len);
+	if (plain < 0)
+		return -4;
+	want_len = expected(in, RIG_WEB_PT, RIG_TO_WEB_SSRC, ret->payload,
+			    want);
+	return plain != (int)want_len || memcmp(ret->payload, want, want_len) ?
+	       -3 : 0;
+}
+
+static void test_lengths(const char *name, uint32_t profile)
+{
+	static const uint32_t lengths[] = { 0, 1, 2, 3, 4, 15, 16, 17, 33, 63,
+		64, 65, 100, 160, 161, 500, 511, 512, 513, 1023, 1200, 1400 };
+	struct frame_udp udp;
+	struct oracle_rtp r;
+	int bad_web = 0, bad_sip = 0, ext;
+	uint16_t seq = 100;
+	char text[128];
+	size_t i;
+
+	new_call(profile);
+	for (i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+		for (ext = -1; ext < 3; ext++) {
+			r = web_rtp(seq);
+			r.payload_len = lengths[i];
+			r.extension_words = ext;
+			r.csrc_count = (uint8_t)(i % 4);
+			r.marker = (uint8_t)(i & 1);
+			bad_web += !!relay_web(&r, &udp);
+			r.pt = RIG_SIP_PT;
+			r.ssrc = RIG_SIP_SSRC;
+			bad_sip += !!relay_sip(&r, &udp);
+			seq++;
+		}
+	}
+	snprintf(text, sizeof(text), "relay_%s_lengths_from_browser_exact",
+		 name);
+	CHECK_INT(bad_web, 0, text);
+	snprintf(text, sizeof(text), "relay_%s_lengths_to_browser_exact", name);
+	CHECK_INT(bad_sip, 0, text);
+}
+
+static void test_wrap(const char *name, uint32_t profile)
+{
+	int i, bad_web = 0, bad_sip = 0, jumps = 0;
+	uint16_t seq, last_web = 0, last_sip = 0;
+	struct frame_udp udp;
+	struct oracle_rtp r;
+	char text[128];
+
+	new_call(profile);
+	for (i = 0; i < 70000; i++) {
+		seq = (uint16_t)(65000 + i);
+		/* every 64th is enough: a gap, not a jump */
+		if (i % 64)
+			continue;
+		r = web_rtp(seq);
+		r.payload_len = 20;
+		bad_web += !!relay_web(&r, &udp);
+		jumps += i && (uint16_t)(sluice_get16(udp.payload + 2) -
+					 last_web) != 64;
+		last_web = sluice_get16(udp.payload + 2);
+		r.pt = RIG_SIP_PT;
+		r.ssrc = RIG_SIP_SSRC;
+		bad_sip += !!relay_sip(&r, &udp);
+		jumps += i && (uint16_t)(sluice_get16(udp.payload + 2) -
+					 last_sip) != 64;
+		last_sip = sluice_get16(udp.payload + 2);
+	}
+	snprintf(text, sizeof(text), "wrap_%s_from_browser_roc_kept", name);
+	CHECK_INT(bad_web, 0, text);
+	snprintf(text, sizeof(text), "wrap_%s_to_browser_roc_kept", name);
+	CHECK_INT(bad_sip, 0, text);
+	snprintf(text, sizeof(text), "wrap_%s_sequence_continuous", name);
+	CHECK_INT(jumps, 0, text);
+}
+
+static void test_forgery(const char *name, uint32_t profile)
+{
+	uint8_t packet[FRAME_MAX], copy[FRAME_MAX];
+	struct sluice_ssrc_key key = { RIG_WEB, RIG_WEB_SSRC };
+	struct sluice_ssrc source;
+	struct oracle_rtp r = web_rtp(7);
+	char text[128];
+	int len, i, passed = 0;
+
+	new_call(profile);
+	len = oracle_protect(browser_tx, packet, oracle_packet(&r, packet));
+	for (i = 12; i < len; i += 7) {
+		memcpy(copy, packet, len);
+		copy[i] ^= 1 << (i & 7);
+		passed += rig_reason(&rig, from_web(), copy, len) !=
+			  SLUICE_DROP_AUTH;
+	}
+	snprintf(text, sizeof(text), "forgery_%s_any_bit_dropped_auth", name);
+	CHECK_INT(passed, 0, text);
+	snprintf(text, sizeof(text), "forgery_%s_makes_no_source", name);
+	CHECK(bpf_map_lookup_elem(rig_map(&rig, SLUICE_MAP_SSRCS), &key,
+				  &source), text);
+	CHECK_INT(rig_send(&rig, from_web(), packet, len), XDP_TX,
+		  "forgery_then_genuine_relayed");
+	CHECK_INT(rig_reason(&rig, from_web(), packet, len),
+		  SLUICE_DROP_REPLAY, "replay_same_packet_dropped");
+	CHECK_INT(rig_reason(&rig, from_web(), packet, 20),
+		  SLUICE_DROP_REPLAY, "replay_truncated_copy_dropped");
+	sluice_put16(packet + 2, 9);
+	snprintf(text, sizeof(text), "forgery_%s_short_packet_dropped", name);
+	CHECK_INT(rig_reason(&rig, from_web(), packet, 15),
+		  SLUICE_DROP_SHORT, text);
+}
+
+static void test_restart(void)
+{
+	uint8_t packet[FRAME_MAX];
+	struct frame_udp udp;
+	struct oracle_rtp r;
+	uint16_t last;
+	uint32_t len, i;
+	int bad = 0;
+
+	new_call(SLUICE_SRTP_AEAD_AES_128_GCM);
+	r = sip_rtp(1000);
+	CHECK_INT(relay_sip(&r, &udp), 0, "restart_first_source_relayed");
+	last = sluice_get16(udp.payload + 2);
+	r = sip_rtp(40000);
+	len = oracle_packet(&r, packet);
+	CHECK_INT(rig_reason(&rig, from_sip(), packet, len),
+		  SLUICE_DROP_SEQ_JUMP, "restart_first_packet_dropped");
+	r = sip_rtp(40001);
+	CHECK_INT(relay_sip(&r, &udp), 0, "restart_second_packet_relayed");
+	CHECK_INT(sluice_get16(udp.payload + 2), (uint16_t)(last + 1),
+		  "restart_sequence_goes_on");
+	r.ssrc = 0x33333333;
+	r.seq = 5;
+	CHECK_INT(relay_sip(&r, &udp), 0, "source_changed_relayed");
+	CHECK_INT(sluice_get16(udp.payload + 2), (uint16_t)(last + 2),
+		  "source_changed_sequence_goes_on");
+	r.pt = 0;
+	len = oracle_packet(&r, packet);
+	CHECK_INT(rig_reason(&rig, from_sip(), packet, len),
+		  SLUICE_DROP_PAYLOAD_TYPE, "payload_unknown_dropped");
+	for (i = 0; i < SLUICE_SSRCS_PER_STREAM - 2; i++) {
+		r = sip_rtp(1);
+		r.ssrc = 0x1000 + i;
+		bad += !!relay_sip(&r, &udp);
+	}
+	CHECK_INT(bad, 0, "sources_up_to_limit_relayed");
+	r.ssrc = 0x9999;
+	len = oracle_packet(&r, packet);
+	CHECK_INT(rig_reason(&rig, from_sip(), packet, len),
+		  SLUICE_DROP_SSRC_LIMIT, "sources_above_limit_dropped");
+}
+
+static void test_hold(void)
+{
+	uint8_t packet[FRAME_MAX];
+	struct frame_udp udp;
+	struct oracle_rtp r;
+	uint16_t last, seq = 60000;
+	int i, len, bad = 0;
+
+	new_call(SLUICE_SRTP_AES128_CM_SHA1_80);
+	r = web_rtp(seq);
+	relay_web(&r, &udp);
+	last = sluice_get16(udp.payload + 2);
+	rig_stream(&rig, RIG_WEB, 0);
+	for (i = 0; i < 30; i++) {
+		seq += 2500;
+		r = web_rtp(seq);
+		len = oracle_protect(browser_tx, packet,
+				     (int)oracle_packet(&r, packet));
+		bad += rig_reason(&rig, from_web(), packet, len) !=
+		       SLUICE_DROP_HELD;
+	}
+	CHECK_INT(bad, 0, "hold_packets_dropped_held");
+	rig_stream(&rig, RIG_WEB, SLUICE_STREAM_ACTIVE);
+	r = web_rtp(seq + 1);
+	CHECK_INT(relay_web(&r, &udp), 0, "hold_over_roc_kept");
+	CHECK_INT(sluice_get16(udp.payload + 2), (uint16_t)(last + 1),
+		  "hold_over_sequence_goes_on");
+}
+
+static void test_egress(void)
+{
+	uint8_t packet[FRAME_MAX];
+	struct frame_udp udp = { 0 };
+	struct oracle_rtp r = sip_rtp(1);
+	uint32_t len = oracle_packet(&r, packet);
+
+	new_call(SLUICE_SRTP_AES128_CM_SHA1_80);
+	CHECK_INT(relay_sip(&r, &udp), 0, "egress_plain_relayed");
+	CHECK(addr_equal(&udp.src, &rig.web_local) &&
+	      addr_equal(&udp.dst, &rig.web_remote),
+	      "egress_addresses_of_leaving_transport");
+	CHECK(udp.dst_mac[5] == RIG_WEB && udp.src_mac[4] == 2,
+	      "egress_macs_of_next_hop");
+	CHECK_INT(udp.tos, 46 << 2, "egress_dscp_set");
+	CHECK_INT(udp.ttl, 64, "egress_ttl_default");
+
+	r.payload_len = 1500 - 28 - 12 - 10;
+	r.seq++;
+	CHECK_INT(relay_sip(&r, &udp), 0, "egress_exact_mtu_relayed");
+	r.payload_len++;
+	r.seq++;
+	len = oracle_packet(&r, packet);
+	CHECK_INT(rig_reason(&rig, from_sip(), packet, len),
+		  SLUICE_DROP_TOO_BIG, "egress_above_mtu_dropped");
+
+	rig_hop(&rig, RIG_WEB, 0, 9999, 1500);
+	r = sip_rtp(10);
+	len = oracle_packet(&r, packet);
+	CHECK_INT(rig_reason(&rig, from_sip(), packet, len),
+		  SLUICE_DROP_REDIRECT, "egress_unknown_device_dropped");
+	rig_put_at(&rig, SLUICE_MAP_NEXT_HOPS, RIG_WEB,
+		   &(struct sluice_next_hop){ 0 });
+	r.seq++;
+	len = oracle_packet(&r, packet);
+	CHECK_INT(rig_reason(&rig, from_sip(), packet, len),
+		  SLUICE_DROP_NEXT_HOP, "egress_no_next_hop_dropped");
+	rig_hop(&rig, RIG_WEB, 0, RIG_LO, 1500);
+	rig_transport(&rig, RIG_WEB, 0, 0);
+	r.seq++;
+	len = oracle_packet(&r, packet);
+	CHECK_INT(rig_reason(&rig, from_sip(), packet, len),
+		  SLUICE_DROP_NOT_READY, "egress_browser_never_plain");
+}
+
+/* Tags and families in every combination of sides. */
+static void test_families(void)
+{
+	static const char *const web[2][2] = {
+		{ "192.0.2.1:10000", "192.0.2.99:5000" },
+		{ "[2001:db8::1]:10000", "[2001:db8::99]:5000" } };
+	static const char *const sip[2][2] = {
+		{ "198.51.100.1:16384", "198.51.100.10:4000" },
+		{ "[2001:db8:1::1]:16384", "[2001:db8:1::10]:4000" } };
+	struct frame_spec s;
+	struct frame_udp udp = { 0 };
+	uint8_t packet[FRAME_MAX];
+	struct oracle_rtp r;
+	int i, len, bad = 0, bad_vlan = 0;
+
+	for (i = 0; i < 16; i++) {
+		rig.web_local = rig_parse(web[i & 1][0]);
+		rig.web_remote = rig_parse(web[i & 1][1]);
+		rig.sip_local = rig_parse(sip[i >> 1 & 1][0]);
+		rig.sip_remote = rig_parse(sip[i >> 1 & 1][1]);
+		new_call(SLUICE_SRTP_AES128_CM_SHA1_80);
+		rig_hop(&rig, RIG_WEB, i & 4 ? 7 : 0, RIG_LO, 1500);
+		rig_hop(&rig, RIG_SIP, i & 8 ? 8 : 0, RIG_LO, 1500);
+
+		r = web_rtp(1);
+		s = *from_web();
+		s.vlan_id = i & 4 ? 7 : 0;
+		len = oracle_protect(browser_tx, packet,
+				     (int)oracle_packet(&r, packet));
+		if (rig_send(&rig, &s, packet, len) != XDP_TX ||
+		    !frame_read(rig.out, rig.out_len, &udp) ||
+		    !udp.is_sum_right || udp.len != 172 ||
+		    !addr_equal(&udp.dst, &rig.sip_remote))
+			bad++;
+		bad_vlan += udp.vlan_id != (i & 8 ? 8 : 0);
+		r = sip_rtp(1);
+		bad += relay_sip(&r, &udp) ||
+		       !addr_equal(&udp.dst, &rig.web_remote);
+		bad_vlan += udp.vlan_id != (i & 4 ? 7 : 0);
+	}
+	CHECK_INT(bad, 0, "families_v4_v6_both_ways_relayed");
+	CHECK_INT(bad_vlan, 0, "families_vlan_tags_of_next_hop");
+	rig.web_local = rig_parse(web[0][0]);
+	rig.web_remote = rig_parse(web[0][1]);
+	rig.sip_local = rig_parse(sip[0][0]);
+	rig.sip_remote = rig_parse(sip[0][1]);
+}
+
+static void test_counters(void)
+{
+	struct sluice_out_state out;
+	uint64_t web = rig_sum(&rig, SLUICE_MAP_COUNTERS,
+			       SLUICE_COUNT_RELAYED_WEB);
+	uint32_t id = RIG_WEB;
+	struct frame_udp udp;
+	struct oracle_rtp r = web_rtp(3);
+
+	new_call(SLUICE_SRTP_AES128_CM_SHA1_80);
+	relay_web(&r, &udp);
+	r = web_rtp(4);
+	relay_web(&r, &udp);
+	CHECK_INT(rig_sum(&rig, SLUICE_MAP_COUNTERS,
+			  SLUICE_COUNT_RELAYED_WEB) - web, 2,
+		  "counters_relayed_from_browser");
+	bpf_map_lookup_elem(rig_map(&rig, SLUICE_MAP_OUT), &id, &out);
+	CHECK(out.packets == 2 && out.bytes == 320 && out.sources == 1,
+	      "counters_of_stream");
+}
+
+int main(void)
+{
+	static const struct { const char *name; uint32_t profile; } p[] = {
+		{ "cm80", SLUICE_SRTP_AES128_CM_SHA1_80 },
+		{ "gcm128", SLUICE_SRTP_AEAD_AES_128_GCM },
+		{ "cm32", SLUICE_SRTP_AES128_CM_SHA1_32 },
+	};
+	size_t i;
+
+	rig_open(&rig);
+	for (i = 0; i < sizeof(p) / sizeof(p[0]); i++) {
+		test_lengths(p[i].name, p[i].profile);
+		test_wrap(p[i].name, p[i].profile);
+		test_forgery(p[i].name, p[i].profile);
+	}
+	test_restart();
+	test_hold();
+	test_egress();
+	test_families();
+	test_counters();
+	bpf_object__close(rig.obj);
+	return tap_done();
+}

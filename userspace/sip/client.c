@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Client transactions: what is the same on both engines. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/log.h"
+#include "sip/stack.h"
+
+int client_create(struct sip_stack *s, const struct sip_target *to,
+		  struct sip_msg *request, sip_response_cb *cb, void *arg,
+		  struct sip_client **ret)
+{
+	struct sip_client *ct;
+
+	if (s->stats.client_live >= LIMIT_SIP_TRANSACTIONS)
+		return -ENOBUFS;
+	ct = calloc(1, sizeof(*ct));
+	if (!ct)
+		return -ENOMEM;
+	ct->s = s;
+	ct->to = *to;
+	ct->request = sip_msg_ref(request);
+	ct->cb = cb;
+	ct->arg = arg;
+	ct->is_invite = sip_msg_method(request) == SIP_INVITE;
+	LIST_INSERT_HEAD(&s->clients, ct, list);
+	s->stats.client_live++;
+	*ret = ct;
+	return 0;
+}
+
+void client_destroy(struct sip_client *ct)
+{
+	struct sip_stack *s = ct->s;
+
+	nta_client_detach(ct);
+	table_remove(&s->ws_clients, &ct->ws);
+	loop_timer_cancel(ct->timer);
+	sip_msg_unref(ct->request);
+	free(ct->reason);
+	LIST_REMOVE(ct, list);
+	s->stats.client_live--;
+	free(ct);
+}
+
+/* Still to be absorbed: the 487 of an INVITE that was cancelled. */
+static bool is_needed(const struct sip_client *ct)
+{
+	return ct->is_cancelled && ct->status < 200;
+}
+
+void client_response(struct sip_client *ct, const struct sip_msg *response,
+		     bool is_local)
+{
+	int status = sip_msg_status(response);
+
+	if (ct->status >= 200 && (status < 200 || status >= 300))
+		return;
+	ct->status = status;
+	ct->is_local = is_local;
+	if (status >= 200) {
+		loop_timer_cancel(ct->timer);
+		ct->timer = NULL;
+		if (ct->is_freed) {
+			bool is_2xx = status < 300;
+
+			/* The CANCEL came too late. */
+			if (is_2xx)
+				client_stray_2xx(ct->s, response, &ct->to);
+			client_destroy(ct);
+			return;
+		}
+	}
+	if (!ct->cb)
+		return;
+	ct->is_in_cb = true;
+	ct->cb(ct->arg, ct, response);
+	ct->is_in_cb = false;
+	if (ct->is_freed && !is_needed(ct))
+		client_destroy(ct);
+}
+
+void client_fail(struct sip_client *ct, int status)
+{
+	const struct sip_reply reply = { .status = status };
+	struct sip_msg *response;
+
+	if (ct->status >= 200)
+		return;
+	if (status == 408)
+		ct->s->stats.timeouts++;
+	if (sip_msg_make_reply(ct->request, &reply, NULL, &response) < 0) {
+		log_err("sip: no response could be made for a failed request");
+		return;
+	}
+	client_response(ct, response, true);
+	sip_msg_unref(response);
+}
+
+static void failed_503(void *arg)
+{
+	struct sip_client *ct = arg;
+
+	ct->timer = NULL;
+	client_fail(ct, 503);
+}
+
+static void failed_408(void *arg)
+{
+	struct sip_client *ct = arg;
+
+	ct->timer = NULL;
+	client_fail(ct, 408);
+}
+
+void client_fail_later(struct sip_client *ct, int status)
+{
+	uint32_t delay_ms = status == 408 ? 64 * ct->s->t1_ms : 0;
+
+	loop_timer_cancel(ct->timer);
+	ct->timer = NULL;
+	if (loop_timer_add(ct->s->loop, delay_ms,
+			   status == 408 ? failed_408 : failed_503, ct,
+			   &ct->timer) < 0)
+		log_err("sip: no memory for a timer");
+}
+
+void client_stray_2xx(struct sip_stack *s, const struct sip_msg *response,
+		      const struct sip_target *from)
+{
+	if (s->user.stray_2xx)
+		s->user.stray_2xx(s->user.arg, response, from);
+}
+
+/* ---- transaction.h ---------------------------------------------------- */
+
+int sip_client_send(struct sip_stack *s, const struct sip_target *to,
+		    struct sip_msg *request, sip_response_cb *cb, void *arg,
+		    struct sip_client **ret)
+{
+	struct sip_client *ct;
+	int err;
+
+	err = client_create(s, to, request, cb, arg, &ct);
+	if (err < 0)
+		return err;
+	err = to->is_ws ? ws_client_start(ct) : nta_client_start(ct);
+	if (err < 0) {
+		client_destroy(ct);
+		return err;
+	}
+	s->stats.requests_out[to->is_ws]++;
+	stack_trace(s, true, to, request);
+	*ret = ct;
+	return 0;
+}
+
+void sip_client_cancel(struct sip_client *ct, const char *reason)
+{
+	if (!ct->is_invite || ct->is_cancelled || ct->status >= 200)
+		return;
+	ct->is_cancelled = true;
+	if (reason)
+		ct->reason = strdup(reason);
+	/* RFC 3261 9.1: an INVITE without an answer for 64*T1 is over. */
+	client_fail_later(ct, 408);
+	if (ct->to.is_ws)
+		ws_client_cancel(ct);
+	else
+		nta_client_cancel(ct);
+}
+
+void sip_client_free(struct sip_client *ct)
+{
+	if (!ct || ct->is_freed)
+		return;
+	ct->is_freed = true;
+	ct->cb = NULL;
+	if (!ct->is_in_cb && !is_needed(ct))
+		client_destroy(ct);
+}
+
+const struct sip_msg *sip_client_request(const struct sip_client *ct)
+{
+	return ct->request;
+}
+
+const struct sip_target *sip_client_target(const struct sip_client *ct)
+{
+	return &ct->to;
+}
+
+bool sip_client_is_local(const struct sip_client *ct)
+{
+	return ct->is_local;
+}
+
+int sip_ack(struct sip_stack *s, const struct sip_target *to,
+	    struct sip_msg *ack)
+{
+	int err;
+
+	err = to->is_ws ? ws_ack(s, to, ack) : nta_ack(s, to, ack);
+	if (err < 0)
+		return err;
+	s->stats.requests_out[to->is_ws]++;
+	stack_trace(s, true, to, ack);
+	return 0;
+}

@@ -70,7 +70,7 @@ $(O)/$(notdir $(1:.c=.o)): $(1) $(BPF_HDR)
 endef
 $(foreach f,$(BPF_SRC),$(eval $(call bpf_rule,$(f))))
 
-include mk/phone.mk mk/deps.mk mk/check.mk mk/install.mk mk/style.mk
+include mk/phone.mk mk/deps.mk mk/demo.mk mk/check.mk mk/install.mk mk/style.mk
 
 .PHONY: clean
 clean:

@@ -21,7 +21,7 @@ TOP=$(dirname "$SELFTESTS")
 # A test run by hand takes the tree's default output folder.
 O=${O:-build}
 [ "${O#/}" != "$O" ] || O=$TOP/$O
-TEST_NAME=$(basename "$0" .sh)
+TEST_NAME=${TEST_NAME:-$(basename "$0" .sh)}
 DATAPATH=${DATAPATH:-auto}
 
 WEB_GW=203.0.113.1 WEB_PEER=203.0.113.77
@@ -110,15 +110,23 @@ busywait()
 	done
 }
 
+# log_has NAME PATTERN; a helper's log may not be there yet.
 log_has()
 {
-	grep -qE -- "$2" "$LAB/$1.log"
+	grep -qE -- "$2" "$LAB/$1.log" 2>/dev/null
+}
+
+log_lacks()
+{
+	! log_has "$@"
 }
 
 # ---- processes -------------------------------------------------------------
 
 declare -A lab_pids=()
 lab_netns=()
+# Removed at the end.
+lab_paths=()
 
 # start NAME NS COMMAND...: in the background; log in $LAB/NAME.log. Started
 # with job control's process group of its own, so that its children go too.
@@ -167,6 +175,7 @@ lab_down()
 		umount "/run/netns/$ns" 2>/dev/null
 		rm -f "/run/netns/$ns"
 	done
+	[ ${#lab_paths[@]} = 0 ] || rm -rf "${lab_paths[@]}"
 	if [ -n "${LAB:-}" ]; then
 		if [ "$rc" != 0 ] && [ "$rc" != 4 ]; then
 			lab_keep
@@ -269,4 +278,26 @@ topology()
 is_listening()
 {
 	in_ns "$1" ss -Hln "--$2" "sport = :$3" | grep -q .
+}
+
+# capture NAME NS DEVICE: everything that passes, in $LAB/NAME.pcap. In the
+# peers' namespaces: what XDP redirects is not seen on the gateway's own side.
+capture()
+{
+	need_command tcpdump
+	start "$1" "$2" tcpdump -U -n -i "$3" -w "$LAB/$1.pcap"
+	busywait 10 log_has "$1" "listening on" || die "tcpdump did not start"
+}
+
+# capture_has NAME PATTERN [FILTER]: in the packets' text.
+capture_has()
+{
+	tcpdump -nAr "$LAB/$1.pcap" "${3:-ip}" 2>/dev/null | grep -qiE -- "$2"
+}
+
+# A capture of nothing proves nothing: it must hold ten packets of some kind.
+capture_lacks()
+{
+	[ "$(tcpdump -nr "$LAB/$1.pcap" 2>/dev/null | head -n 10 |
+		wc -l)" = 10 ] && ! capture_has "$@"
 }

@@ -87,19 +87,24 @@ phone_command()
 		exit 1' - "$SIP_PHONE" "$(($2 + 10000))" "$3" "${4:-}"
 }
 
-# phone_recording NAME: its newest recording of what it heard.
+# phone_recording NAME: what it hears in the call of this moment.
 phone_recording()
 {
-	find "$LAB/$1" -name '*dec*.wav' -printf '%T@ %p\n' | sort -n |
+	find "$LAB/$1" -name '*dec*.wav' -newermt '3 seconds ago' -printf '%T@ %p\n' | sort -n |
 		tail -n 1 | cut -d' ' -f2-
 }
 
-# heard NAME HZ: the last second of the recording carries a tone of HZ.
+# heard NAME HZ: the recording goes on, and its last second is a tone of HZ.
 heard()
 {
 	local file
 	file=$(phone_recording "$1")
 	[ -n "$file" ] && node "$SELFTESTS/tools/tone.js" "$file" "$2"
+}
+
+not_heard()
+{
+	! heard "$@"
 }
 
 # sipp_run SCENARIO PORT [ARGUMENT...]: one SIPp call on the trunk's address,
@@ -124,6 +129,7 @@ peer_shell()
 		export LAB=$LAB LAB_ID=$LAB_ID O=$O
 		. "$SELFTESTS/lib.sh"
 		. "$SELFTESTS/peers/peers.sh"
+		. "$SELFTESTS/peers/gateway.sh"
 		"\$@"
 	EOF
 	chmod +x "$LAB/peer"

@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The cases of calls.sh. The browser sends 440 Hz, the phones 600 to 800. */
+'use strict';
+const { Phone, SipJs, launch, peer, sluicectl } = require('./driver.js');
+const { busywait, note, ok, run_all, test } = require('./tap.js');
+
+const PBX = '198.51.100.10';
+const DATAPATH = process.env.DATAPATH;
+/* The control port's phone: name in peers.sh and its SIP port. */
+const PHONE = ['phone', '5060'], MANUAL = ['manual', '5062'];
+
+const phone_says = (phone, ...words) =>
+	peer('phone_command', ...phone, ...words);
+const phone_hears = async (name, hz, seconds = 10) => (await peer('busywait',
+	String(seconds), 'heard', name, String(hz))).code === 0;
+const phone_deaf = async (name, hz, seconds = 8) => (await peer('busywait',
+	String(seconds), 'not_heard', name, String(hz))).code === 0;
+const phone_logs = async (name, pattern, seconds = 5) => (await peer(
+	'busywait', String(seconds), 'log_has', name, pattern)).code === 0;
+
+const calls = async () => {
+	const answer = await sluicectl('show', 'calls');
+	return answer ? answer.calls : [];
+};
+const no_calls = (seconds = 8) =>
+	busywait(seconds, async () => (await calls()).length === 0);
+
+async function totals()
+{
+	const answer = await sluicectl('show', 'datapath');
+	const row = (name) => answer.backends.find((b) => b.backend === name) ||
+		{};
+	return { user: row('user'), kernel: row('kernel') };
+}
+
+/* Both directions, in the browser and at the phone. */
+async function tones(client, name, hz, what)
+{
+	ok(await client.hears(hz), `${what}_browser_hears_phone`,
+		JSON.stringify(client.heard), client.log.slice(-5).join('\n'));
+	ok(await phone_hears(name, client.hz), `${what}_phone_hears_browser`);
+}
+
+async function signed_in(state, user, Kind = Phone, hz = 440)
+{
+	const client = await Kind.open(state.browser, { name: user, hz });
+
+	state.clients.push(client);
+	if (!await client.register(user))
+		throw new Error(`${user} did not register: ` +
+			JSON.stringify(await client.state()));
+	return client;
+}
+
+async function in_call(state, target, options)
+{
+	const client = await signed_in(state, 'alice');
+
+	await client.call(target, options);
+	if (!await client.until(10, 'up'))
+		throw new Error(`call to ${target} is not up: ` +
+			JSON.stringify(await client.state()));
+	return client;
+}
+
+test('register', async (state) => {
+	const alice = await signed_in(state, 'alice');
+	const { registrations } = await sluicectl('show', 'registrations');
+	const mine = registrations.filter((r) => r.aor.includes('alice'));
+
+	ok((await alice.state()).line === 'registered',
+		'phone_right_password_registers');
+	ok(mine.length === 1 && mine[0].online,
+		'registration_of_phone_is_shown', JSON.stringify(registrations));
+	ok((await peer('log_lacks', 'pbx',
+		'REGISTER.*(invalid|transport=ws)')).code === 0,
+		'contact_at_pbx_has_no_websocket');
+	await alice.page.reload();
+	await alice.register('alice');
+	const again = (await sluicectl('show', 'registrations')).registrations
+		.filter((r) => r.aor.includes('alice') && r.online);
+	ok(again.length === 1, 'registration_after_reload_is_one',
+		JSON.stringify(again));
+});
+
+test('wrong_password', async (state) => {
+	const client = await Phone.open(state.browser, { name: 'alice' });
+
+	state.clients.push(client);
+	ok(!await client.register('alice', 'wrong'),
+		'phone_wrong_password_is_refused');
+	const { error } = await client.state();
+	ok(/wrong/.test(error), 'phone_wrong_password_says_so', error);
+});
+
+test('call_out', async (state) => {
+	const before = await totals();
+	const alice = await in_call(state, '1004');
+
+	await tones(alice, 'phone', 600, 'call_out');
+	const [call] = await calls();
+	ok(call && call.state === 'up', 'call_out_is_shown_up',
+		JSON.stringify(call));
+	note(`codec ${call.codec}, path ${call.path}, set-up ` +
+		`${call.setup_ms} ms, answer to audio ` +
+		`${call.answer_to_audio_ms} ms`);
+	ok(call.answer_to_audio_ms !== null, 'call_out_tells_answer_to_audio');
+
+	const after = await totals();
+	const gain = (name) => ['web_to_sip_packets', 'sip_to_web_packets'].map(
+		(f) => (after[name][f] || 0) - (before[name][f] || 0));
+	const carrier = DATAPATH === 'user' ? 'user' : 'kernel';
+	const other = carrier === 'user' ? 'kernel' : 'user';
+	ok(Math.min(...gain(carrier)) > 20, `media_goes_by_${carrier}`,
+		JSON.stringify(after));
+	ok(Math.max(...gain(other)) === 0, `media_goes_not_by_${other}`,
+		JSON.stringify(after));
+
+	await alice.hangup();
+	ok(await phone_logs('phone', 'session closed|terminated'),
+		'bye_of_browser_reaches_phone');
+	ok(await no_calls(), 'call_after_bye_is_gone');
+});
+
+test('bye_of_phone', async (state) => {
+	const alice = await in_call(state, '1004');
+
+	await alice.hears(600);
+	await phone_says(PHONE, 'hangup');
+	ok(await alice.until(5, 'none'), 'bye_of_phone_reaches_browser');
+	ok(/other side/.test(await alice.reason()),
+		'bye_of_phone_is_told', await alice.reason());
+	ok(await no_calls(), 'call_after_bye_of_phone_is_gone');
+});
+
+test('pcmu', async (state) => {
+	const alice = await in_call(state, '1006');
+
+	await tones(alice, 'pcmu', 800, 'pcmu_call');
+	const [call] = await calls();
+	ok(/pcmu/i.test(call.codec), 'pcmu_call_shows_codec', call.codec);
+	await alice.hangup();
+	await no_calls();
+});
+
+test('call_in', async (state) => {
+	const alice = await signed_in(state, 'alice');
+
+	await phone_says(MANUAL, 'dial', `sip:alice@${PBX}`);
+	ok(await alice.until(8, 'incoming'), 'call_in_rings_browser');
+	await alice.answer();
+	ok(await alice.until(8, 'up'), 'call_in_is_answered');
+	await tones(alice, 'manual', 700, 'call_in');
+	await alice.hangup();
+	ok(await no_calls(), 'call_in_after_bye_is_gone');
+});
+
+test('call_in_from_trunk', async (state) => {
+	const alice = await signed_in(state, 'alice');
+	const sipp = peer('sipp_run', 'uac-call', '5070', `${PBX}:5060`,
+		'-s', 'alice', '-d', '1500');
+
+	ok(await alice.until(8, 'incoming'), 'trunk_call_rings_browser');
+	await alice.answer();
+	const { code, out } = await sipp;
+	ok(code === 0, 'trunk_sees_ordinary_sip', out.slice(-800));
+	ok(await alice.until(5, 'none'), 'bye_of_trunk_reaches_browser');
+});
+
+test('dtmf', async (state) => {
+	const alice = await in_call(state, '1004');
+
+	await alice.hears(600);
+	await alice.digit('7');
+	ok(await phone_logs('phone', "(DTMF|event): '7'"),
+		'digit_of_browser_reaches_phone');
+	await alice.page.keyboard.press('Escape');
+	ok(await alice.until(5, 'none'), 'escape_key_hangs_up');
+});
+
+test('cancel', async (state) => {
+	const alice = await signed_in(state, 'alice');
+
+	await alice.call('1005');
+	ok(await alice.until(8, 'ringing'), 'call_ringing_is_shown');
+	await alice.hangup();
+	ok(await phone_logs('manual', 'session closed|[Cc]ancel'),
+		'cancel_of_browser_reaches_phone');
+	ok(await no_calls(), 'call_after_cancel_is_gone');
+});
+
+test('cancel_from_trunk', async (state) => {
+	const alice = await signed_in(state, 'alice');
+	const sipp = peer('sipp_run', 'uac-cancel', '5070', `${PBX}:5060`,
+		'-s', 'alice', '-d', '800');
+
+	ok(await alice.until(8, 'incoming'), 'cancelled_call_rings_browser');
+	const { code, out } = await sipp;
+	ok(code === 0, 'cancel_of_trunk_gets_487', out.slice(-800));
+	ok(await alice.until(5, 'none'), 'cancel_of_trunk_stops_ringing');
+});
+
+test('refusals', async (state) => {
+	const alice = await signed_in(state, 'alice');
+	const cases = { 1486: ['busy', 'busy_number_is_told'],
+		nobody: ['no such', 'unknown_user_is_told'],
+		bob: ['not available', 'offline_user_is_told'] };
+
+	for (const [number, [words, name]] of Object.entries(cases)) {
+		await alice.call(number);
+		await busywait(8, async () =>
+			(await alice.reason()).includes(words));
+		ok((await alice.reason()).includes(words), name,
+			await alice.reason());
+	}
+	const sipp = peer('sipp_run', 'uac-rejected', '5070', `${PBX}:5060`,
+		'-s', 'alice');
+	ok(await alice.until(8, 'incoming'), 'rejected_call_rings_browser');
+	await alice.hangup();
+	const { code, out } = await sipp;
+	ok(code === 0, 'rejection_of_browser_reaches_trunk', out.slice(-800));
+	ok(await no_calls(), 'calls_refused_are_gone');
+});
+
+test('mute', async (state) => {
+	const alice = await in_call(state, '1004');
+
+	await phone_hears('phone', 440);
+	await alice.mute();
+	ok(await phone_deaf('phone', 440), 'mute_silences_browser');
+	ok(await alice.hears(600), 'mute_leaves_phone_audible');
+	await alice.mute();
+	ok(await phone_hears('phone', 440), 'unmute_is_heard');
+	await alice.hangup();
+	await no_calls();
+});
+
+test('hold', async (state) => {
+	const alice = await in_call(state, '1004');
+
+	await phone_hears('phone', 440);
+	await alice.hold();
+	ok(await busywait(5, async () => (await alice.state()).call.held),
+		'hold_is_accepted');
+	ok(await alice.silent(), 'hold_silences_phone');
+	await alice.hold();
+	ok(await busywait(5, async () => !(await alice.state()).call.held),
+		'resume_is_accepted');
+	await tones(alice, 'phone', 600, 'resume');
+	await alice.hangup();
+	await no_calls();
+});
+
+test('video', async (state) => {
+	const alice = await in_call(state, '1004', { video: true });
+
+	ok(await alice.hears(600), 'video_call_has_audio');
+	ok(await busywait(10, async () =>
+		await alice.received('video') > 10),
+		'video_of_phone_is_decoded_by_browser');
+	await alice.hangup();
+	await no_calls();
+});
+
+test('two_browsers', async (state) => {
+	const alice = await signed_in(state, 'alice');
+	const bob = await signed_in(state, 'bob', Phone, 880);
+
+	await alice.call('bob');
+	ok(await bob.until(8, 'incoming'), 'call_through_pbx_rings_browser');
+	await bob.answer();
+	ok(await alice.until(8, 'up'), 'call_through_pbx_is_answered');
+	ok(await alice.hears(880), 'caller_hears_called_browser');
+	ok(await bob.hears(440), 'called_browser_hears_caller');
+	await bob.hangup();
+	ok(await alice.until(5, 'none'), 'bye_through_pbx_reaches_browser');
+	ok(await no_calls(), 'calls_through_pbx_are_gone');
+});
+
+test('sipjs', async (state) => {
+	const carol = await signed_in(state, 'carol', SipJs);
+
+	await carol.call('1004');
+	ok(await carol.until(10, 'up'), 'sipjs_call_out_is_answered',
+		carol.log.join('\n'));
+	await tones(carol, 'phone', 600, 'sipjs_call_out');
+	await carol.digit('9');
+	ok(await phone_logs('phone', "(DTMF|event): '9'"),
+		'sipjs_digit_reaches_phone');
+	await carol.hangup();
+	ok(await no_calls(), 'sipjs_call_after_bye_is_gone');
+
+	await phone_says(MANUAL, 'dial', `sip:carol@${PBX}`);
+	ok(await carol.until(8, 'incoming'), 'sipjs_call_in_rings');
+	await carol.answer();
+	ok(await carol.until(8, 'up'), 'sipjs_call_in_is_answered');
+	await tones(carol, 'manual', 700, 'sipjs_call_in');
+	await phone_says(MANUAL, 'hangup');
+	ok(await carol.until(5, 'none'), 'sipjs_bye_of_phone_arrives');
+	await no_calls();
+});
+
+/* F3, F6: what crossed the wires in all the cases above. */
+test('captures', async () => {
+	ok((await peer('capture_lacks', 'inside',
+		'ice-ufrag|fingerprint|SAVP|transport=ws|\\.invalid|Sec-WebSocket',
+		'port 5060')).code === 0, 'wire_inside_is_plain_sip');
+	ok((await peer('capture_has', 'inside', 'INVITE sip:1004',
+		'port 5060')).code === 0, 'wire_inside_carries_calls');
+	ok((await peer('capture_lacks', 'outside',
+		'INVITE sip:|REGISTER sip:|m=audio')).code === 0,
+		'wire_outside_is_encrypted');
+});
+
+async function main()
+{
+	const browser = await launch();
+
+
+	process.exitCode = await run_all({
+		before: async (name) => {
+			note(`case ${name}`);
+			return { browser, clients: [] };
+		},
+		after: async (state) => {
+			for (const client of state.clients) {
+				await client.hangup().catch(() => {});
+				await client.close();
+			}
+			await no_calls(3);
+			for (const phone of [PHONE, MANUAL])
+				await phone_says(phone, 'hangup');
+		},
+	});
+	await browser.close();
+}
+
+main().catch((e) => {
+	console.log(`Bail out! ${e.stack}`);
+	process.exit(99);
+});

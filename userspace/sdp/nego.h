@@ -22,18 +22,25 @@ struct sdp_local {
 	struct sdp_fingerprint fingerprint;
 	char cname[64];
 	uint32_t web_ssrc[LIMIT_SDP_MEDIA];
+	/*
+	 * The web leg's mids so far, for a new offer: they never change (RFC
+	 * 9143 7.5). "" is "0", "1", ... by position.
+	 */
+	char web_mid[LIMIT_SDP_MEDIA][32];
 	struct addr sip[LIMIT_SDP_MEDIA];	/* RTP; RTCP is port + 1 */
 	uint64_t session_id, session_version;	/* o= of the leg printed for */
 };
 
 /*
- * What `from` offers, said to a leg of profile `to`. Payload types are kept
- * unless two m-lines of a web offer would share one. Towards web: static
- * payload types get their rtpmap, a=mid is made if missing, setup is actpass,
- * rtcp-fb nack pli / ccm fir for video when the other side cannot be asked is
- * left out. Towards plain: no ICE, DTLS, mux (a=rtcp-mux is offered only with
- * offer_mux), mid, group, extmap, msid, ssrc, rtcp-fb; RTX, RED, ULPFEC, CN
- * above 8 kHz and what is no RTP m-line (port 0) are left out.
+ * What `from` offers, said to a leg of profile `to`; `from` came from a leg of
+ * the other profile. M-lines keep their place; what cannot be carried has port
+ * 0, or is left out if nothing follows and it is no RTP. Payload types are
+ * kept unless two m-lines of a web offer would share one. RTX, RED and FEC
+ * never pass. Towards web: static payload types get their rtpmap, mids are
+ * made, setup is actpass, video has nack pli and ccm fir, which the gateway
+ * answers itself. Towards plain: no ICE, DTLS, mux, mid, group, extmap, msid,
+ * ssrc, rtcp-fb; telephone-event and CN only with the clock of a codec that
+ * stays, CN above 8 kHz not at all.
  * -ENOTSUP: nothing in it that the gateway can carry (488).
  */
 int sdp_make_offer(const struct sdp *from, enum sdp_profile to,
@@ -44,7 +51,7 @@ int sdp_make_offer(const struct sdp *from, enum sdp_profile to,
  * The result has A's m-lines in A's order and A's payload types; m-lines that
  * B refused have port 0. Towards web: setup passive if A said actpass or
  * active, active if A said passive. -EINVAL: the answer does not fit the offer
- * (reason of 128 bytes says why); -ENOTSUP: no m-line is left.
+ * (reason of 128 bytes, may be NULL, says why); -ENOTSUP: no m-line is left.
  */
 int sdp_make_answer(const struct sdp *from_offer, const struct sdp *to_offer,
 		    const struct sdp *to_answer, enum sdp_profile from_profile,
@@ -68,7 +75,12 @@ struct sdp_stream_map {
 	struct sdp_payload_map payload[LIMIT_SDP_CODECS];
 };
 
-/* After a complete exchange: how packets of each m-line are to be carried. */
+/*
+ * After a complete exchange: how packets of each m-line are to be carried.
+ * The names hold whoever offered, and whichever leg is the browser: a_offer is
+ * what A sent, a_answer what was sent to A, b_offer what was sent to B,
+ * b_answer what B sent. ret_count is that of the shortest.
+ */
 int sdp_map_streams(const struct sdp *a_offer, const struct sdp *a_answer,
 		    const struct sdp *b_offer, const struct sdp *b_answer,
 		    struct sdp_stream_map ret[LIMIT_SDP_MEDIA],

@@ -65,7 +65,7 @@ struct sdp_media {
 	/* an m-line the gateway cannot carry: formats kept as written */
 	char raw_formats[256];
 	uint32_t codec_count;
-	struct sdp_codec codec[LIMIT_SDP_CODECS];
+	struct sdp_codec *codec;	/* codec_count of them */
 	/* printing only, web profile: */
 	char msid[80];
 	uint32_t candidate_count;
@@ -81,10 +81,16 @@ struct sdp {
 	bool has_bundle;	/* a=group:BUNDLE naming at least one mid */
 	char bundle_mids[256];	/* the mids, space separated */
 	uint32_t media_count;
-	struct sdp_media media[LIMIT_SDP_MEDIA];
+	struct sdp_media *media;	/* media_count of them */
 };
 
 /*
+ * What is inherited is filled in: from the session level, within a BUNDLE from
+ * its tagged m-line. c=0.0.0.0 without ICE is a hold (RFC 3264 8.4): addr
+ * stays unset and direction loses its receiving half. Above LIMIT_SDP_CODECS
+ * formats RTX, RED and FEC are dropped first: a browser offers each codec with
+ * one.
+ *
  * -EINVAL: not SDP; -E2BIG: above a limit of core/limits.h; -ENOMEM. On error
  * `reason` (of 128 bytes, may be NULL) says what and on which line.
  */

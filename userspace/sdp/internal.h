@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of sdp/ share. */
+#ifndef SDP_INTERNAL_H
+#define SDP_INTERNAL_H
+
+#include "sdp/sdp.h"
+
+#define SDP_PAYLOAD_TYPES	128	/* RFC 3550 5.1: 7 bits */
+
+/* ---- parser ---------------------------------------------------------- */
+
+struct sdp_parser {
+	struct sdp *sdp;
+	struct sdp_media session;	/* what every m-line starts with */
+	struct sdp_media *media;	/* the m-line at hand, NULL: session */
+	bool own_fingerprint;		/* the m-line's, not the session's */
+	bool has_version, has_origin;
+	/* formats of the m-line at hand, more than the tree will hold */
+	struct sdp_codec codec[SDP_PAYLOAD_TYPES];
+	uint32_t codec_count;
+	uint32_t feedback_all;		/* a=rtcp-fb:* */
+	unsigned int line;
+	char *reason;
+};
+
+/* Writes the reason with its line; returns err. */
+int sdp_parse_fail(const struct sdp_parser *p, int err, const char *what);
+/* One a= line without "a=". Cuts the text up. */
+int sdp_parse_attribute(struct sdp_parser *p, char *text);
+/* "IN IP4 host", as in o=, c= and a=rtcp. ret_host: what is no literal. */
+int sdp_parse_address(char **rest, struct addr *ret, const char **ret_host);
+/* Moves *rest behind the next word; NULL if there is none. */
+char *sdp_next_word(char **rest);
+/* Digits only, the whole text. */
+int sdp_parse_number(const char *text, uint32_t max, uint32_t *ret);
+/* token of RFC 8866 9 */
+bool sdp_is_token(const char *text);
+
+/* ---- the tree -------------------------------------------------------- */
+
+struct sdp *sdp_new(void);
+/* A zeroed m-line at the end; NULL if memory is out. Moves the others. */
+struct sdp_media *sdp_add_media(struct sdp *s);
+int sdp_add_codec(struct sdp_media *m, const struct sdp_codec *codec);
+bool sdp_in_bundle(const struct sdp *s, const struct sdp_media *m);
+/* Neither rejected nor switched off; RFC 9143 6: bundle-only has port 0. */
+bool sdp_media_is_live(const struct sdp_media *m);
+
+/* ---- codecs ---------------------------------------------------------- */
+
+/* RFC 3551 6; leaves an unknown payload type alone. */
+void sdp_codec_fill_static(struct sdp_codec *c);
+/* RTX, RED, ULPFEC, FlexFEC: useless without its codec. */
+bool sdp_codec_is_repair(const struct sdp_codec *c);
+/* telephone-event and CN: no m-line lives on them. */
+bool sdp_codec_is_helper(const struct sdp_codec *c);
+bool sdp_codec_is_comfort_noise(const struct sdp_codec *c);
+/* In m, the codec that is the same as c: by payload type too if there are
+ * several. NULL if none.
+ */
+const struct sdp_codec *sdp_find_codec(const struct sdp_media *m,
+				       const struct sdp_codec *c);
+/*
+ * As above, in the description that answers the one c is from: a payload type
+ * without an encoding name is taken to mean what was offered by it.
+ */
+const struct sdp_codec *sdp_find_answered(const struct sdp_media *m,
+					  const struct sdp_codec *c);
+
+#endif

@@ -1,0 +1,502 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Offers and answers across the gateway (RFC 3264, 8829). M-lines keep their
+ * place, so index i is the same m-line in all four descriptions of a call.
+ */
+#include "sdp/nego.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "sdp/internal.h"
+
+static enum sdp_profile other_profile(enum sdp_profile p)
+{
+	return p == SDP_PROFILE_WEB ? SDP_PROFILE_PLAIN : SDP_PROFILE_WEB;
+}
+
+static enum sdp_direction flip(enum sdp_direction d)
+{
+	return (d & SDP_SENDONLY ? SDP_RECVONLY : 0) |
+	       (d & SDP_RECVONLY ? SDP_SENDONLY : 0);
+}
+
+/* ---- what a peer's m-line allows ------------------------------------- */
+
+/* What a leg of this profile says can be carried at all, BUNDLE aside. */
+static bool transport_fits(const struct sdp_media *m, enum sdp_profile profile)
+{
+	if (!sdp_media_is_live(m))
+		return false;
+	if (profile == SDP_PROFILE_PLAIN)
+		return !strcasecmp(m->proto, "RTP/AVP") ||
+		       !strcasecmp(m->proto, "RTP/AVPF");
+	/* Several names of one thing: RFC 8829 5.1.2. */
+	return strcasecmp(m->proto, "RTP/AVP") &&
+	       strcasecmp(m->proto, "RTP/AVPF") && m->rtcp_mux &&
+	       m->ice_ufrag[0] && m->ice_pwd[0] && m->fingerprint.len;
+}
+
+/*
+ * A browser's m-lines must share one transport: the gateway has one port and
+ * one set of ICE credentials for them.
+ */
+static bool is_usable(const struct sdp *s, uint32_t index,
+		      enum sdp_profile profile)
+{
+	const struct sdp_media *m = &s->media[index];
+
+	if (!transport_fits(m, profile))
+		return false;
+	if (profile == SDP_PROFILE_PLAIN)
+		return true;
+	for (uint32_t i = 0; i < index; i++)
+		if (transport_fits(&s->media[i], profile))
+			return sdp_in_bundle(s, &s->media[i]) &&
+			       sdp_in_bundle(s, m);
+	return true;
+}
+
+static bool clock_is_used(const struct sdp_media *m, uint32_t clock_hz)
+{
+	for (uint32_t i = 0; i < m->codec_count; i++) {
+		const struct sdp_codec *c = &m->codec[i];
+
+		if (c->name[0] && c->clock_hz == clock_hz &&
+		    !sdp_codec_is_helper(c) && !sdp_codec_is_repair(c))
+			return true;
+	}
+	return false;
+}
+
+static bool passes(const struct sdp_media *m, const struct sdp_codec *c,
+		   enum sdp_profile to)
+{
+	if (!c->name[0] || sdp_codec_is_repair(c))
+		return false;
+	if (to == SDP_PROFILE_WEB || !sdp_codec_is_helper(c))
+		return true;
+	if (sdp_codec_is_comfort_noise(c) && c->clock_hz > 8000)
+		return false;
+	return clock_is_used(m, c->clock_hz);
+}
+
+static bool has_real_codec(const struct sdp_media *m)
+{
+	for (uint32_t i = 0; i < m->codec_count; i++)
+		if (!sdp_codec_is_helper(&m->codec[i]))
+			return true;
+	return false;
+}
+
+/* ---- the gateway's own lines ----------------------------------------- */
+
+static struct sdp *describe(enum sdp_profile profile,
+			    const struct sdp_local *local)
+{
+	struct sdp *s = sdp_new();
+
+	if (!s)
+		return NULL;
+	s->session_id = local->session_id;
+	s->session_version = local->session_version;
+	s->origin_addr = profile == SDP_PROFILE_WEB ? local->web :
+						      local->sip[0];
+	s->ice_lite = profile == SDP_PROFILE_WEB;
+	return s;
+}
+
+static void put_proto(struct sdp_media *m, const char *proto)
+{
+	snprintf(m->proto, sizeof(m->proto), "%s", proto);
+	m->is_rtp = true;
+}
+
+/*
+ * RFC 9143 7.2.1 has an initial offer use bundle-only for all but one m-line.
+ * The same address on each is what browsers send themselves, and is read
+ * rightly by those that know nothing of bundle-only.
+ */
+static void put_web(struct sdp_media *m, const struct sdp_local *local,
+		    uint32_t index)
+{
+	m->addr = local->web;
+	m->port = local->web.port;
+	m->rtcp_mux = true;
+	snprintf(m->ice_ufrag, sizeof(m->ice_ufrag), "%s", local->ufrag);
+	snprintf(m->ice_pwd, sizeof(m->ice_pwd), "%s", local->password);
+	m->fingerprint = local->fingerprint;
+	m->candidate[0] = local->web;
+	m->candidate_count = 1;
+	if (!(m->direction & SDP_SENDONLY))
+		return;
+	m->ssrc = local->web_ssrc[index];
+	snprintf(m->cname, sizeof(m->cname), "%s", local->cname);
+	/* RFC 8830: one stream with a track an m-line, so that they sync. */
+	snprintf(m->msid, sizeof(m->msid), "sluice %s%u", m->kind, index);
+}
+
+static void put_plain(struct sdp_media *m, const struct sdp_local *local,
+		      uint32_t index)
+{
+	m->addr = local->sip[index];
+	m->port = local->sip[index].port;
+}
+
+static bool has_local(enum sdp_profile profile, const struct sdp_local *local,
+		      uint32_t index)
+{
+	return profile == SDP_PROFILE_WEB ? local->web.port != 0 :
+					    local->sip[index].port != 0;
+}
+
+/* Port 0 in its place (RFC 3264 5.1 and 6). */
+static void refuse(struct sdp_media *m, const struct sdp_media *of)
+{
+	m->codec_count = 0;
+	memcpy(m->kind, of->kind, sizeof(m->kind));
+	memcpy(m->proto, of->proto, sizeof(m->proto));
+	m->is_rtp = of->is_rtp;
+	m->port = 0;
+	if (of->codec_count)
+		snprintf(m->raw_formats, sizeof(m->raw_formats), "%u",
+			 of->codec[0].pt);
+	else
+		memcpy(m->raw_formats, of->raw_formats,
+		       sizeof(m->raw_formats));
+}
+
+static void put_pacing(struct sdp_media *m, const struct sdp_media *from)
+{
+	m->ptime_ms = from->ptime_ms;
+	m->maxptime_ms = from->maxptime_ms;
+	m->bandwidth_as_kbps = from->bandwidth_as_kbps;
+	m->bandwidth_tias_bps = from->bandwidth_tias_bps;
+}
+
+/* What the gateway itself answers or relays, for a browser's video. */
+static uint32_t web_feedback(const struct sdp_media *m,
+			     const struct sdp_codec *c)
+{
+	if (strcasecmp(m->kind, "video") || sdp_codec_is_helper(c))
+		return 0;
+	return SDP_FB_PLI | SDP_FB_FIR;
+}
+
+static void bundle_add(struct sdp *s, const struct sdp_media *m)
+{
+	size_t len = strlen(s->bundle_mids);
+
+	if (len + strlen(m->mid) + 2 > sizeof(s->bundle_mids))
+		return;
+	sprintf(s->bundle_mids + len, "%s%s", len ? " " : "", m->mid);
+	s->has_bundle = true;
+}
+
+/* ---- offers ---------------------------------------------------------- */
+
+/* Payload types of a web transport, whose m-lines they tell apart. */
+struct payload_types {
+	bool used[SDP_PAYLOAD_TYPES];	/* by any m-line of the offer */
+	bool taken[SDP_PAYLOAD_TYPES];	/* by the m-lines done so far */
+};
+
+/* RFC 5761 4: with mux, 64 to 95 read as RTCP. */
+static int free_payload_type(const struct payload_types *t)
+{
+	for (int pt = 96; pt < SDP_PAYLOAD_TYPES; pt++)
+		if (!t->used[pt])
+			return pt;
+	for (int pt = 35; pt < 64; pt++)
+		if (!t->used[pt])
+			return pt;
+	return -1;
+}
+
+/*
+ * RFC 9143 9.1 lets m-lines share a payload type for the same codec; here it
+ * has to tell the m-line. Towards a browser another one is taken; where a
+ * browser shares one itself, the first m-line has it.
+ */
+static int own_payload_type(struct payload_types *t, enum sdp_profile to,
+			    uint8_t pt)
+{
+	int own = pt;
+
+	if (to == SDP_PROFILE_PLAIN)
+		own = t->taken[pt] ? -1 : pt;
+	else if (t->taken[pt] || (pt >= 64 && pt < 96))
+		own = free_payload_type(t);
+	if (own >= 0)
+		t->taken[own] = t->used[own] = true;
+	return own;
+}
+
+/* -ENOTSUP: none that the gateway can carry. */
+static int offer_codecs(struct sdp_media *m, const struct sdp_media *from,
+			enum sdp_profile to, struct payload_types *types)
+{
+	for (uint32_t i = 0; i < from->codec_count; i++) {
+		struct sdp_codec c = from->codec[i];
+		int pt, err;
+
+		if (!passes(from, &c, to))
+			continue;
+		pt = own_payload_type(types, to, c.pt);
+		if (pt < 0)
+			continue;
+		c.pt = (uint8_t)pt;
+		c.feedback = to == SDP_PROFILE_WEB ? web_feedback(from, &c) : 0;
+		err = sdp_add_codec(m, &c);
+		if (err)
+			return err;
+	}
+	return has_real_codec(m) ? 0 : -ENOTSUP;
+}
+
+static int offer_media(struct sdp *s, const struct sdp *from, uint32_t index,
+		       enum sdp_profile to, const struct sdp_local *local,
+		       struct payload_types *types)
+{
+	const struct sdp_media *of = &from->media[index];
+	struct sdp_media *m = sdp_add_media(s);
+	bool web = to == SDP_PROFILE_WEB;
+	int err = -ENOTSUP;
+
+	if (!m)
+		return -ENOMEM;
+	if (web && local->web_mid[index][0])
+		snprintf(m->mid, sizeof(m->mid), "%s", local->web_mid[index]);
+	else if (web)
+		snprintf(m->mid, sizeof(m->mid), "%u", index);
+	if (is_usable(from, index, other_profile(to)) &&
+	    has_local(to, local, index))
+		err = offer_codecs(m, of, to, types);
+	if (err && err != -ENOTSUP)
+		return err;
+	if (err)
+		refuse(m, of);
+	if (of->is_rtp)
+		put_proto(m, web ? "UDP/TLS/RTP/SAVPF" : "RTP/AVP");
+	if (err)
+		return 0;
+	memcpy(m->kind, of->kind, sizeof(m->kind));
+	m->direction = of->direction;
+	put_pacing(m, of);
+	if (web) {
+		put_web(m, local, index);
+		m->setup = SDP_SETUP_ACTPASS;
+		bundle_add(s, m);
+	} else {
+		put_plain(m, local, index);
+	}
+	return 0;
+}
+
+/* What was never RTP need not be said, unless something comes after it. */
+static uint32_t offered_count(const struct sdp *from)
+{
+	uint32_t count = from->media_count;
+
+	while (count && !from->media[count - 1].is_rtp)
+		count--;
+	return count;
+}
+
+static bool is_empty(const struct sdp *s)
+{
+	for (uint32_t i = 0; i < s->media_count; i++)
+		if (sdp_media_is_live(&s->media[i]))
+			return false;
+	return true;
+}
+
+int sdp_make_offer(const struct sdp *from, enum sdp_profile to,
+		   const struct sdp_local *local, struct sdp **ret)
+{
+	struct payload_types types = { .used = { false } };
+	uint32_t count = offered_count(from);
+	struct sdp *s = describe(to, local);
+	int err = 0;
+
+	if (!s)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < count; i++)
+		for (uint32_t k = 0; k < from->media[i].codec_count; k++)
+			types.used[from->media[i].codec[k].pt] = true;
+	for (uint32_t i = 0; i < count && !err; i++)
+		err = offer_media(s, from, i, to, local, &types);
+	if (!err && is_empty(s))
+		err = -ENOTSUP;
+	if (err) {
+		sdp_free(s);
+		return err;
+	}
+	*ret = s;
+	return 0;
+}
+
+/* ---- answers --------------------------------------------------------- */
+
+static int misfit(char *reason, uint32_t index, const char *what)
+{
+	if (reason)
+		snprintf(reason, 128, "m-line %u: %s", index + 1, what);
+	return -EINVAL;
+}
+
+/*
+ * B's codec in A's words: A's payload type and name, B's fmtp, as they say
+ * what B receives. NULL: not offered.
+ */
+static const struct sdp_codec *offered_by(const struct sdp_media *from_offer,
+					  const struct sdp_media *to_offer,
+					  const struct sdp_codec *answered)
+{
+	const struct sdp_codec *sent;
+
+	sent = answered->name[0] ? sdp_find_codec(to_offer, answered) :
+				   sdp_codec_by_pt(to_offer, answered->pt);
+	return sent ? sdp_find_codec(from_offer, sent) : NULL;
+}
+
+static int answer_codecs(struct sdp_media *m, const struct sdp_media *from,
+			 const struct sdp_media *to,
+			 const struct sdp_media *answer, bool web)
+{
+	for (uint32_t i = 0; i < answer->codec_count; i++) {
+		const struct sdp_codec *b = &answer->codec[i];
+		const struct sdp_codec *a = offered_by(from, to, b);
+		struct sdp_codec c;
+		int err;
+
+		if (!a || sdp_codec_by_pt(m, a->pt))
+			continue;
+		c = *a;
+		memcpy(c.fmtp, b->fmtp, sizeof(c.fmtp));
+		c.feedback = web ? a->feedback & web_feedback(from, a) : 0;
+		err = sdp_add_codec(m, &c);
+		if (err)
+			return err;
+	}
+	return has_real_codec(m) ? 0 : -ENOTSUP;
+}
+
+static enum sdp_setup answer_setup(enum sdp_setup offered)
+{
+	/* RFC 5763 5, RFC 8842 5.3: passive whenever it is ours to choose */
+	return offered == SDP_SETUP_PASSIVE ? SDP_SETUP_ACTIVE :
+					      SDP_SETUP_PASSIVE;
+}
+
+struct exchange {
+	const struct sdp *from_offer, *to_offer, *to_answer;
+	enum sdp_profile from_profile;
+	const struct sdp_local *local;
+	char *reason;
+};
+
+/* B's side of the m-line; NULL in *ret: B refused, or was not asked. */
+static int accepted_media(const struct exchange *x, uint32_t index,
+			  const struct sdp_media **ret)
+{
+	const struct sdp_media *offer, *answer;
+
+	*ret = NULL;
+	if (index >= x->to_offer->media_count)
+		return 0;
+	offer = &x->to_offer->media[index];
+	answer = &x->to_answer->media[index];
+	if (!offer->port || (!answer->port && !answer->bundle_only))
+		return 0;
+	if (strcasecmp(offer->kind, answer->kind))
+		return misfit(x->reason, index, "answered with another kind");
+	if (!transport_fits(answer, other_profile(x->from_profile)))
+		return misfit(x->reason, index,
+			      "answered with another transport");
+	if (!is_usable(x->to_answer, index, other_profile(x->from_profile)))
+		return 0;
+	*ret = answer;
+	return 0;
+}
+
+static int answer_media(struct sdp *s, const struct exchange *x, uint32_t index)
+{
+	const struct sdp_media *from = &x->from_offer->media[index], *to;
+	struct sdp_media *m = sdp_add_media(s);
+	bool web = x->from_profile == SDP_PROFILE_WEB;
+	const struct sdp_media *answer;
+	int err;
+
+	if (!m)
+		return -ENOMEM;
+	if (web)
+		memcpy(m->mid, from->mid, sizeof(m->mid));
+	err = accepted_media(x, index, &answer);
+	if (err)
+		return err;
+	if (!answer || !is_usable(x->from_offer, index, x->from_profile) ||
+	    !has_local(x->from_profile, x->local, index)) {
+		refuse(m, from);
+		return 0;
+	}
+	to = &x->to_offer->media[index];
+	err = answer_codecs(m, from, to, answer, web);
+	if (err == -ENOTSUP) {
+		refuse(m, from);
+		return 0;
+	}
+	if (err)
+		return err;
+	memcpy(m->kind, from->kind, sizeof(m->kind));
+	put_proto(m, from->proto);
+	m->direction = answer->direction & flip(to->direction) &
+		       flip(from->direction);
+	put_pacing(m, answer);
+	if (web) {
+		put_web(m, x->local, index);
+		m->setup = answer_setup(from->setup);
+		if (sdp_in_bundle(x->from_offer, from))
+			bundle_add(s, m);
+	} else {
+		put_plain(m, x->local, index);
+		m->rtcp_mux = from->rtcp_mux;
+	}
+	return 0;
+}
+
+int sdp_make_answer(const struct sdp *from_offer, const struct sdp *to_offer,
+		    const struct sdp *to_answer, enum sdp_profile from_profile,
+		    const struct sdp_local *local, struct sdp **ret,
+		    char *reason)
+{
+	const struct exchange x = { from_offer, to_offer, to_answer,
+				    from_profile, local, reason };
+	struct sdp *s;
+	int err = 0;
+
+	if (to_answer->media_count != to_offer->media_count) {
+		if (reason)
+			snprintf(reason, 128, "%u m-lines offered, %u answered",
+				 to_offer->media_count, to_answer->media_count);
+		return -EINVAL;
+	}
+	s = describe(from_profile, local);
+	if (!s)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < from_offer->media_count && !err; i++)
+		err = answer_media(s, &x, i);
+	if (!err && is_empty(s)) {
+		err = -ENOTSUP;
+		if (reason)
+			snprintf(reason, 128, "no m-line is left");
+	}
+	if (err) {
+		sdp_free(s);
+		return err;
+	}
+	*ret = s;
+	return 0;
+}

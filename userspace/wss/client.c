@@ -94,6 +94,7 @@ void client_gone(struct client *c)
 	    (!ssl || !SSL_is_init_finished(ssl)))
 		wss_count(c->worker->wss, WSS_TLS_FAILED);
 	ended(c, "connection lost");
+	c->state = CLIENT_GONE;
 	c->wsi = NULL;
 }
 
@@ -456,6 +457,7 @@ int client_received(struct client *c, const uint8_t *data, size_t len)
 		return frames_received(c, data, len);
 	case CLIENT_FLUSH:
 	case CLIENT_LINGER:
+	case CLIENT_GONE:
 		break;
 	}
 	return 0;
@@ -481,6 +483,8 @@ int client_tick(struct client *c, uint64_t now_ms)
 	const struct wss_limits *limits = &c->worker->wss->limits;
 	uint64_t silence;
 
+	if (c->state == CLIENT_GONE)
+		return 0;
 	if (c->deadline_ms && now_ms >= c->deadline_ms)
 		return deadline_passed(c);
 	if (c->state != CLIENT_OPEN)

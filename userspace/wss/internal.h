@@ -106,6 +106,7 @@ enum client_state {
 	CLIENT_OPEN,	/* upgraded */
 	CLIENT_FLUSH,	/* the last bytes are on their way; input is ignored */
 	CLIENT_LINGER,	/* our side is shut, waiting for the peer's */
+	CLIENT_GONE,	/* closed; lws frees it once the loop lets go */
 };
 
 struct chunk {

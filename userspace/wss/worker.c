@@ -229,12 +229,12 @@ static void obey(struct worker *w, struct message *m)
 		c = client_find(w, cmd->conn);
 	switch ((enum worker_message)m->type) {
 	case WORKER_SEND:
-		if (c && c->wsi)
+		if (c)
 			err = client_send(c, (uint8_t *)cmd->data,
 					  cmd->len_bytes);
 		break;
 	case WORKER_CLOSE:
-		if (c && c->wsi)
+		if (c)
 			err = client_close(c, cmd->status,
 					   "closed by the gateway");
 		break;
@@ -338,8 +338,14 @@ int worker_run(struct worker *w)
 	uv_poll_start(&w->accept_poll, UV_READABLE, accept_ready);
 	uv_poll_start(&w->command_poll, UV_READABLE, commanded);
 	uv_timer_start(&w->tick, ticked, 0, tick_ms(&w->wss->limits));
-	/* Signals are the main thread's; SIGPIPE is nobody's. */
+	/* Signals are the main thread's, SIGPIPE is nobody's; a fault must
+	 * reach its handler. */
 	sigfillset(&all);
+	sigdelset(&all, SIGSEGV);
+	sigdelset(&all, SIGBUS);
+	sigdelset(&all, SIGFPE);
+	sigdelset(&all, SIGILL);
+	sigdelset(&all, SIGABRT);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	err = pthread_create(&w->thread, NULL, run, w);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The user backend: tables, state hand-over, statistics. */
 #include <errno.h>
-#include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +11,7 @@ static void free_zeroed(void *p, size_t size)
 {
 	if (!p)
 		return;
-	OPENSSL_cleanse(p, size);
+	explicit_bzero(p, size);
 	free(p);
 }
 

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * SRTP in BPF on its own, for test_crypt.c. The frame is a struct crypt_call
+ * and an RTP packet; the same comes back with the verdict in it.
+ */
+#include "lib/rtp.h"
+#include "lib/srtp.h"
+#include "../selftests/bpf/crypt.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sluice_key);
+} t_key SEC(".maps");
+
+struct scratch {
+	__u8 b[SLUICE_SCRATCH];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct scratch);
+} t_scratch SEC(".maps");
+
+static __always_inline int crypt_run(struct xdp_md *ctx, _Bool protect)
+{
+	__u32 zero = 0, len;
+	struct crypt_call call;
+	struct sluice_key *key;
+	struct sluice_rtp rtp;
+	struct scratch *s;
+	int ret;
+
+	key = bpf_map_lookup_elem(&t_key, &zero);
+	s = bpf_map_lookup_elem(&t_scratch, &zero);
+	if (!key || !s)
+		return XDP_ABORTED;
+	if (bpf_xdp_load_bytes(ctx, 0, &call, sizeof(call)))
+		return XDP_ABORTED;
+	len = (__u32)bpf_xdp_get_buff_len(ctx) - sizeof(call);
+	sluice_opaque(len);
+	if (len < 1 || len > SLUICE_PACKET_MAX)
+		return XDP_ABORTED;
+	if (bpf_xdp_load_bytes(ctx, sizeof(call), s->b, len))
+		return XDP_ABORTED;
+
+	ret = sluice_rtp_parse(s->b, len, &rtp);
+	if (!ret && protect)
+		ret = sluice_srtp_protect(key, call.index, rtp.ssrc, s->b,
+					  rtp.payload_off, len);
+	else if (!ret)
+		ret = sluice_srtp_unprotect(key, call.index, rtp.ssrc, s->b,
+					    rtp.payload_off, len);
+	call.result = ret;
+	bpf_xdp_store_bytes(ctx, 0, &call, sizeof(call));
+	if (ret < 0)
+		return XDP_PASS;
+	if (bpf_xdp_adjust_tail(ctx, ret - (int)len))
+		return XDP_ABORTED;
+	len = (__u32)ret;
+	sluice_opaque(len);
+	if (len < 1 || len > SLUICE_PACKET_MAX)
+		return XDP_ABORTED;
+	if (bpf_xdp_store_bytes(ctx, sizeof(call), s->b, len))
+		return XDP_ABORTED;
+	return XDP_PASS;
+}
+
+SEC("xdp")
+int t_protect(struct xdp_md *ctx)
+{
+	return crypt_run(ctx, 1);
+}
+
+SEC("xdp")
+int t_unprotect(struct xdp_md *ctx)
+{
+	return crypt_run(ctx, 0);
+}
+
+char LICENSE[] SEC("license") = "GPL";

@@ -94,7 +94,11 @@ static int create_lws(struct worker *w)
 	info.vhost_name = "web";
 	/* Behind our own deadline, which counts. */
 	info.timeout_secs = w->wss->limits.handshake_ms / 1000 + 10;
+	/* Also keeps lws from making a client's SSL_CTX, which it leaks. */
+	info.listen_accept_role = "raw-skt";
+	info.listen_accept_protocol = protocols[0].name;
 	info.options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
+		       LWS_SERVER_OPTION_ADOPT_APPLY_LISTEN_ACCEPT_CONFIG |
 		       LWS_SERVER_OPTION_LIBUV |
 		       LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT |
 		       LWS_SERVER_OPTION_CREATE_VHOST_SSL_CTX |

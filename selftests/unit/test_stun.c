@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* STUN messages: the vectors of RFC 5769, then what a stranger may send. */
 #include <stdint.h>
+#include <stdlib.h>
 
 #include "lib/stun.h"
 #include "tap.h"
@@ -158,10 +159,42 @@ static void test_attributes(void)
 	      "stun_too_many_attributes_are_refused");
 }
 
+/* Mutations in buffers of exactly their size, for the sanitizers. */
+static void test_mutations(void)
+{
+	uint32_t seed = 1, i, n, len;
+	struct sluice_stun m;
+	int taken = 0;
+	uint8_t *b;
+
+	for (i = 0; i < 20000; i++) {
+		seed = seed * 1664525 + 1013904223;
+		len = seed >> 8 & 1 ? sizeof(request) :
+		      20 + (seed >> 9) % (sizeof(request) - 20) / 4 * 4;
+		b = malloc(len);
+		memcpy(b, request, len);
+		sluice_put16(b + 2, (uint16_t)(len - 20));
+		for (n = seed >> 28; n; n--) {
+			seed = seed * 1664525 + 1013904223;
+			b[20 + (seed >> 8) % (len - 19) - 1] ^= seed >> 24;
+		}
+		if (!sluice_stun_parse(b, len, &m)) {
+			sluice_stun_has_fingerprint(b, &m);
+			taken += sluice_stun_is_authentic(b, &m, PASSWORD) &&
+				 memcmp(b + 4, request + 4,
+					sizeof(request) - 12);
+			taken += m.username_off + m.username_len > len;
+		}
+		free(b);
+	}
+	CHECK_INT(taken, 0, "stun_mutations_are_never_authentic");
+}
+
 int main(void)
 {
 	test_vectors();
 	test_forged();
 	test_attributes();
+	test_mutations();
 	return tap_done();
 }

@@ -197,7 +197,7 @@ static int relay_map(struct relay *r, struct user_source *source,
 	int err;
 
 	r->to = transport_of(r->u, s->stream.to);
-	if (!r->to)
+	if (!r->to || !r->to->remote_port)
 		return -SLUICE_DROP_NOT_READY;
 	err = key_of(r->u, r->to, r->to->tx_key, &r->tx);
 	if (err)
@@ -246,8 +246,6 @@ static int relay_send(struct relay *r, uint64_t index)
 	memcpy(remote.ip, r->to->remote.b, sizeof(remote.ip));
 	local.port = ntohs(r->to->local_port);
 	remote.port = ntohs(r->to->remote_port);
-	if (!remote.port)
-		return -SLUICE_DROP_NOT_READY;
 	if (sockets->send(sockets->arg, &local, &remote, r->data, r->len))
 		return -SLUICE_DROP_SEND;
 	return 0;

@@ -117,7 +117,7 @@ static int own_contact(const struct binding *b, uint32_t expires_s, char *ret,
 	int n;
 
 	if (*b->instance)
-		n = snprintf(ret, size, "<%s>;+sip.instance=%s;expires=%u",
+		n = snprintf(ret, size, "<%s>;+sip.instance=\"%s\";expires=%u",
 			     b->contact, b->instance, expires_s);
 	else
 		n = snprintf(ret, size, "<%s>;expires=%u", b->contact,

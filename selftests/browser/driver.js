@@ -56,6 +56,10 @@ class Client {
 
 		page.setDefaultTimeout(10000);
 		page.on('console', (m) => client.log.push(m.text()));
+		page.on('websocket', (ws) => {
+			ws.on('framesent', (f) => client.frame('>', f));
+			ws.on('framereceived', (f) => client.frame('<', f));
+		});
 		page.on('pageerror', (e) => client.log.push(`error: ${e}`));
 		await page.addInitScript({
 			path: path.join(__dirname, 'inpage.js') });
@@ -64,6 +68,14 @@ class Client {
 			await route(page);
 		await page.goto(url);
 		return client;
+	}
+
+	/* SIP as the browser sees it; WIRE=1 prints it as it passes. */
+	frame(way, { payload })
+	{
+		if (process.env.WIRE)
+			note(`${this.name} ${way}`, ...String(payload)
+				.split('\r\n'));
 	}
 
 	/* The call's state: "none", "calling", "ringing", "incoming", "up". */

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+# Made by `sluicectl completion`.
+# shellcheck shell=bash
+
+_sluicectl()
+{
+	local current=${COMP_WORDS[COMP_CWORD]} words="" said="" i
+	local verbs="status show terminate check reload trace events completion"
+	local options="--json --socket --no-header --columns --sort --limit --watch --color --utc --help --version"
+
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		case ${COMP_WORDS[i]} in
+		-s | -o | -n) ((i++)) ;;
+		-*) ;;
+		*) said+="${said:+ }${COMP_WORDS[i]}" ;;
+		esac
+	done
+	case $said in
+	"")
+		words=$verbs
+		;;
+	show)
+		words="calls call streams registrations trunks drops datapath interfaces"
+		;;
+	terminate)
+		words="call"
+		;;
+	"show call")
+		words=$(sluicectl -H -o call show calls 2>/dev/null)
+		;;
+	"terminate call")
+		words=$(sluicectl -H -o call show calls 2>/dev/null)
+		;;
+	"check")
+		mapfile -t COMPREPLY < <(compgen -f -- "$current")
+		return
+		;;
+	esac
+	if [[ $current == -* ]]; then
+		words=$options
+	fi
+	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
+}
+complete -F _sluicectl sluicectl

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The columns. Members are those of Documentation/sluicectl-json.rst. */
+#include "list.h"
+
+const struct list list_calls = { "calls", (const struct list_column[]){
+	{ "call", "id", .kind = LIST_TEXT, .is_key = true },
+	{ "state", "state", .kind = LIST_STATE },
+	{ "age", "age_ms", .kind = LIST_AGE },
+	{ "from", "from", .kind = LIST_USER },
+	{ "to", "to", .kind = LIST_USER },
+	{ "codec", "codec", .kind = LIST_TEXT },
+	{ "web->sip", "web_to_sip_packets", .kind = LIST_COUNTER },
+	{ "sip->web", "sip_to_web_packets", .kind = LIST_COUNTER },
+	{ "loss", "loss_percent", .kind = LIST_PERCENT },
+	{ "path", "path", .kind = LIST_PATH },
+	{ "jitter", "jitter_ms", .kind = LIST_MS, .is_extra = true },
+	{ "direction", "direction", .kind = LIST_TEXT, .is_extra = true },
+	{ "started", "started", .kind = LIST_TIME, .is_extra = true },
+	{ "setup", "setup_ms", .kind = LIST_MS, .is_extra = true },
+	{ "audio", "answer_to_audio_ms", .kind = LIST_MS, .is_extra = true },
+	{ .name = NULL },
+} };
+
+const struct list list_streams = { "streams", (const struct list_column[]){
+	{ "call", "call", .kind = LIST_TEXT, .is_key = true },
+	{ "stream", "index", .kind = LIST_NUMBER, .is_key = true },
+	{ "kind", "kind", .kind = LIST_TEXT },
+	{ "codec", "codec", .kind = LIST_TEXT },
+	{ "srtp", "srtp_profile", .kind = LIST_TEXT, .is_extra = true },
+	{ "web", "web_remote", .kind = LIST_TEXT },
+	{ "local", "sip_local", .kind = LIST_TEXT, .is_extra = true },
+	{ "sip", "sip_remote", .kind = LIST_TEXT },
+	{ "web->sip", "web_to_sip.packets", .kind = LIST_COUNTER },
+	{ "loss", "web_to_sip.loss_percent", .kind = LIST_PERCENT },
+	{ "jitter", "web_to_sip.jitter_ms", .kind = LIST_MS },
+	{ "sip->web", "sip_to_web.packets", .kind = LIST_COUNTER },
+	{ "sip-loss", "sip_to_web.loss_percent", .kind = LIST_PERCENT },
+	{ "sip-jitter", "sip_to_web.jitter_ms", .kind = LIST_MS },
+	{ "web-ssrc", "web_to_sip.in_ssrc", .kind = LIST_SSRC, .is_extra = true },
+	{ "sip-ssrc", "sip_to_web.in_ssrc", .kind = LIST_SSRC, .is_extra = true },
+	{ "path", "path", .kind = LIST_PATH },
+	{ .name = NULL },
+} };
+
+const struct list list_registrations = {
+	"registrations", (const struct list_column[]){
+	{ "aor", "aor", .kind = LIST_TEXT },
+	{ "online", "online", .kind = LIST_BOOL },
+	{ "age", "age_ms", .kind = LIST_AGE },
+	{ "expires", "expires_in_s", .kind = LIST_SECONDS },
+	{ "peer", "peer", .kind = LIST_TEXT },
+	{ "alias", "alias", .kind = LIST_TEXT, .is_key = true },
+	{ "user-agent", "user_agent", .kind = LIST_TEXT },
+	{ "contact", "contact", .kind = LIST_TEXT, .is_extra = true },
+	{ "instance", "instance", .kind = LIST_TEXT, .is_extra = true },
+	{ .name = NULL },
+} };
+
+const struct list list_trunks = { "trunks", (const struct list_column[]){
+	{ "trunk", "uri", .kind = LIST_TEXT, .is_key = true },
+	{ "state", "state", .kind = LIST_STATE },
+	{ "rtt", "rtt_ms", .kind = LIST_MS },
+	{ "reason", "reason", .kind = LIST_TEXT },
+	{ .name = NULL },
+} };
+
+const struct list list_drops = { "drops", (const struct list_column[]){
+	{ "side", "side", .kind = LIST_TEXT, .is_key = true },
+	{ "reason", "reason", .kind = LIST_TEXT, .is_key = true },
+	{ "total", "total", .kind = LIST_COUNTER },
+	{ "kernel", "kernel", .kind = LIST_COUNTER },
+	{ "user", "user", .kind = LIST_COUNTER },
+	{ .name = NULL },
+} };
+
+const struct list list_backends = { "backends", (const struct list_column[]){
+	{ "backend", "backend", .kind = LIST_TEXT, .is_key = true },
+	{ "web->sip", "web_to_sip_packets", .kind = LIST_COUNTER },
+	{ "sip->web", "sip_to_web_packets", .kind = LIST_COUNTER },
+	{ "dropped", "dropped_packets", .kind = LIST_COUNTER },
+	{ "stun", "passed_stun_packets", .kind = LIST_COUNTER },
+	{ "dtls", "passed_dtls_packets", .kind = LIST_COUNTER },
+	{ "rtcp", "passed_rtcp_packets", .kind = LIST_COUNTER },
+	{ "rtp", "passed_rtp_packets", .kind = LIST_COUNTER },
+	{ .name = NULL },
+} };
+
+const struct list list_interfaces = {
+	"interfaces", (const struct list_column[]){
+	{ "interface", "name", .kind = LIST_TEXT, .is_key = true },
+	{ "mode", "mode", .kind = LIST_TEXT },
+	{ "attach", "attach", .kind = LIST_TEXT },
+	{ "program", "program_id", .kind = LIST_NUMBER },
+	{ .name = NULL },
+} };

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/srtp.h"
+#include "media/media.h"
 
 static const struct profile {
 	uint16_t id;
@@ -38,6 +39,14 @@ const char *keys_profile_name(uint16_t profile)
 	const struct profile *p = find(profile);
 
 	return p ? p->name : "";
+}
+
+uint16_t media_profile_by_name(const char *name)
+{
+	for (size_t i = 0; i < sizeof(profiles) / sizeof(profiles[0]); i++)
+		if (!strcmp(profiles[i].name, name))
+			return profiles[i].id;
+	return SLUICE_SRTP_NONE;
 }
 
 int keys_split(uint16_t profile, bool is_client, const uint8_t *material,

@@ -122,6 +122,9 @@ int media_configure(struct media *m, uint32_t id,
 /* Always answered by MEDIA_CLOSED with the last figures. */
 void media_close(struct media *m, uint32_t id);
 
+/* "AEAD_AES_128_GCM" to enum sluice_srtp_profile; 0: no such profile. */
+uint16_t media_profile_by_name(const char *name);
+
 /* ---- messages to the signalling thread ------------------------------- */
 
 enum media_message {

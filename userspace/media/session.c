@@ -79,13 +79,14 @@ static void lost(struct session *s, enum media_side side)
 		       s->w->settings.web_timeout_ms) / 1000);
 }
 
-static void figures(struct session *s, enum media_message type)
+/* MEDIA_STATS or MEDIA_CLOSED; NULL if memory is out. */
+static struct message *figures(struct session *s, enum media_message type)
 {
 	struct message *m = message_new(type, sizeof(struct media_figures));
 	struct media_figures *f;
 
 	if (!m)
-		return;
+		return NULL;
 	f = (struct media_figures *)m->data;
 	f->id = s->id;
 	f->backend = s->backend;
@@ -111,11 +112,7 @@ static void figures(struct session *s, enum media_message type)
 		sf->sip_local = s->stream[i].local;
 		sf->sip_remote = s->stream[i].remote;
 	}
-	/* Figures come again in a second; the last ones must arrive. */
-	if (type == MEDIA_CLOSED)
-		queue_push_always(s->w->events, m);
-	else if (queue_push(s->w->events, m))
-		message_free(m);
+	return m;
 }
 
 /* ---- life -------------------------------------------------------------- */
@@ -189,10 +186,10 @@ int session_open(struct worker *w, const struct worker_open *open)
 void session_close(struct session *s)
 {
 	struct worker *w = s->w;
+	struct message *last = figures(s, MEDIA_CLOSED);
 	uint32_t id = s->id;
 
 	association_close(s);
-	figures(s, MEDIA_CLOSED);
 	ice_forget(s);
 	tuples_remove_ufrag(w->tuples, &s->ufrag);
 	relay_close(s);
@@ -210,6 +207,9 @@ void session_close(struct session *s)
 	explicit_bzero(s, sizeof(*s));
 	free(s);
 	tickets_release(w->tickets, id);
+	/* Its ports and its id are free when this is read. */
+	if (last)
+		queue_push_always(w->events, last);
 }
 
 /* ---- configuration ----------------------------------------------------- */
@@ -327,10 +327,15 @@ static void web_tick(struct session *s, uint64_t now_ms)
 
 void session_tick(struct session *s, uint64_t now_ms)
 {
+	struct message *m;
+
 	association_tick(s, now_ms);
 	if (s->is_configured) {
 		sip_tick(s, now_ms);
 		web_tick(s, now_ms);
 	}
-	figures(s, MEDIA_STATS);
+	/* A reader that is late gets the next ones in a second. */
+	m = figures(s, MEDIA_STATS);
+	if (m && queue_push(s->w->events, m))
+		message_free(m);
 }

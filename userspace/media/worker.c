@@ -232,25 +232,36 @@ static int wait_ms(struct worker *w)
 	return dtls >= 0 && dtls < wait ? dtls : wait;
 }
 
+static bool has_orders(const struct epoll_event *ev, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (((struct endpoint *)ev[i].data.ptr)->kind ==
+		    ENDPOINT_QUEUE)
+			return true;
+	return false;
+}
+
 static void turn(struct worker *w)
 {
 	struct epoll_event ev[EVENTS];
-	bool has_commands = false;
 	uint64_t now;
 	int n;
 
 	n = epoll_wait(w->epoll_fd, ev, EVENTS, wait_ms(w));
+	/*
+	 * Orders before datagrams, which may be about them; and then ask
+	 * again, because they may have ended sessions that ev[] points into.
+	 */
+	if (has_orders(ev, n)) {
+		commands(w);
+		n = epoll_wait(w->epoll_fd, ev, EVENTS, 0);
+	}
 	for (int i = 0; i < n; i++) {
 		struct endpoint *e = ev[i].data.ptr;
 
-		if (e->kind == ENDPOINT_QUEUE)
-			has_commands = true;
-		else
+		if (e->kind != ENDPOINT_QUEUE)
 			receive(w, e);
 	}
-	/* Last, because it ends sessions that ev[] may point into. */
-	if (has_commands)
-		commands(w);
 	now = clock_ms();
 	association_timers(w, now);
 	if (now >= w->next_tick_ms) {

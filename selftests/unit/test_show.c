@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The commands' JSON, over modules that this test plays itself. */
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "ctl/show.h"
+#include "tap.h"
+
+/* ---- the modules, as the handlers see them --------------------------- */
+
+static struct call_info calls[3];
+static char terminated[64];
+static bool trunk_up;
+static json_t *published;
+
+void calls_each(struct calls *c,
+		bool (*each)(void *arg, const struct call_info *info), void *arg)
+{
+	for (int i = 0; i < 3; i++)
+		if (!each(arg, &calls[i]))
+			return;
+}
+
+int calls_terminate(struct calls *c, const char *id, const char *cause)
+{
+	snprintf(terminated, sizeof(terminated), "%s", id);
+	return 0;
+}
+
+void calls_stats(const struct calls *c, struct calls_stats *ret)
+{
+	*ret = (struct calls_stats){ .live = 3, .up = 2, .attempts = 10 };
+}
+
+void registrar_each(struct registrar *r,
+		    bool (*each)(void *arg,
+				 const struct registration_info *info),
+		    void *arg)
+{
+	struct registration_info info = {
+		.aor = "sip:alice@example.org", .user_agent = "\xff\x1b",
+		.online = true, .age_ms = 1500, .expires_in_s = 60 };
+
+	each(arg, &info);
+}
+
+uint32_t registrar_count(const struct registrar *r)
+{
+	return 1;
+}
+
+void media_totals(struct media *m, struct datapath_totals ret[DATAPATH_BACKENDS])
+{
+	memset(ret, 0, DATAPATH_BACKENDS * sizeof(*ret));
+	ret[DATAPATH_XDP].drops[SLUICE_DROP_REPLAY] = 3;
+	ret[DATAPATH_USER].drops[SLUICE_DROP_REPLAY] = 4;
+	ret[DATAPATH_XDP].counters[SLUICE_COUNT_RELAYED_WEB] = 77;
+}
+
+const struct datapath *media_datapath(const struct media *m)
+{
+	return NULL;
+}
+
+enum datapath_backend datapath_preferred(const struct datapath *dp)
+{
+	return DATAPATH_XDP;
+}
+
+const char *datapath_reason(const struct datapath *dp)
+{
+	return "native on eth0";
+}
+
+int datapath_interfaces(const struct datapath *dp,
+			struct datapath_interface *ret, size_t max)
+{
+	ret[0] = (struct datapath_interface){ .name = "eth0", .mode = "native",
+					      .attach = "link",
+					      .program_id = 17 };
+	return 1;
+}
+
+void wss_counters(const struct wss *w, uint64_t ret[WSS_COUNTER_MAX])
+{
+	memset(ret, 0, WSS_COUNTER_MAX * sizeof(*ret));
+	ret[WSS_ACCEPTED] = 100;
+	ret[WSS_REFUSED_ORIGIN] = 5;
+}
+
+uint32_t wss_clients(const struct wss *w)
+{
+	return 12;
+}
+
+void sip_trunk_status(const struct sip_stack *s, struct sip_trunk_status *ret)
+{
+	*ret = (struct sip_trunk_status){ .known = true, .up = trunk_up,
+					  .rtt_ms = 4, .reason = "timeout" };
+}
+
+void sip_stack_stats(const struct sip_stack *s, struct sip_stack_stats *ret)
+{
+	*ret = (struct sip_stack_stats){ .dropped_source = 9 };
+}
+
+/* ---- the control socket ---------------------------------------------- */
+
+static struct {
+	char name[32];
+	ctl_handler *handler;
+	void *arg;
+} commands[32];
+static int command_count;
+static bool is_listening;
+
+int ctl_command(struct ctl *c, const char *name, ctl_handler *handler,
+		void *arg)
+{
+	snprintf(commands[command_count].name, 32, "%s", name);
+	commands[command_count].handler = handler;
+	commands[command_count++].arg = arg;
+	return 0;
+}
+
+int ctl_stream(struct ctl *c, const char *name)
+{
+	return 0;
+}
+
+bool ctl_has_listeners(const struct ctl *c, const char *name)
+{
+	return is_listening;
+}
+
+void ctl_publish(struct ctl *c, const char *name, json_t *object)
+{
+	json_decref(published);
+	published = object;
+}
+
+static struct ctl_reply ask(const char *name, const char *id)
+{
+	struct ctl_reply reply = { 0 };
+	json_t *args = id ? json_pack("{s:s}", "id", id) : NULL;
+
+	for (int i = 0; i < command_count; i++)
+		if (!strcmp(commands[i].name, name))
+			commands[i].handler(commands[i].arg, args, &reply);
+	json_decref(args);
+	return reply;
+}
+
+/* ---- the tests ------------------------------------------------------- */
+
+static void fill_calls(void)
+{
+	static const char *const ids[] = { "9c41", "9c77", "b207" };
+	struct call_info *c = calls;
+	struct media_stream_figures *s;
+
+	for (int i = 0; i < 3; i++, c++) {
+		snprintf(c->id, sizeof(c->id), "%s", ids[i]);
+		c->state = "up";
+		c->direction = "web-to-sip";
+		c->a.is_web = true;
+		c->a.state = c->b.state = "up";
+		snprintf(c->a.uri, sizeof(c->a.uri), "sip:user%d@example.org",
+			 i);
+		snprintf(c->b.uri, sizeof(c->b.uri), "sip:1004@198.51.100.1");
+		snprintf(c->a.call_id, sizeof(c->a.call_id), "a-%d@x", i);
+		snprintf(c->b.call_id, sizeof(c->b.call_id), "b-%d@x", i);
+		c->has_media = i != 1;
+		c->media.id = 100 + (uint32_t)i;
+		c->media.backend = DATAPATH_XDP;
+		c->media.stream_count = 1;
+		s = &c->media.stream[0];
+		strcpy(s->kind, "audio");
+		strcpy(s->codec, "opus");
+		s->web_to_sip.packets = 1000;
+		s->web_to_sip.received = 990;
+		s->web_to_sip.lost = 10;
+		s->web_to_sip.jitter_us = 3100;
+		s->web_to_sip.in_ssrc = 4000 + (uint32_t)i;
+		s->sip_to_web.packets = i ? 1000 : 0;
+		s->sip_to_web.received = s->sip_to_web.packets;
+		addr_parse("198.51.100.10:16402", &s->sip_remote);
+	}
+}
+
+static json_t *at(const json_t *list, size_t i, const char *name)
+{
+	return json_object_get(json_array_get(list, i), name);
+}
+
+static void test_calls(void)
+{
+	struct ctl_reply r = ask("show calls", NULL);
+	json_t *list = json_object_get(r.body, "calls");
+
+	CHECK_INT(json_array_size(list), 3, "calls_are_all_listed");
+	CHECK_STR(json_string_value(at(list, 0, "id")), "9c41",
+		  "call_has_its_id");
+	CHECK(json_is_true(at(list, 0, "one_way")) &&
+	      json_is_false(at(list, 2, "one_way")),
+	      "call_with_packets_one_way_is_one_way");
+	CHECK(json_real_value(at(list, 0, "loss_percent")) == 1.0 &&
+	      json_real_value(at(list, 0, "jitter_ms")) == 3.1,
+	      "call_sums_loss_and_jitter");
+	CHECK_STR(json_string_value(at(list, 1, "path")), "none",
+		  "call_without_media_has_no_path");
+	CHECK(json_is_null(at(list, 0, "setup_ms")),
+	      "call_not_answered_has_null_setup");
+	json_decref(r.body);
+	r = ask("show streams", NULL);
+	list = json_object_get(r.body, "streams");
+	CHECK(json_array_size(list) == 2 &&
+	      !strcmp(json_string_value(at(list, 0, "sip_remote")),
+		      "198.51.100.10:16402") &&
+	      json_is_null(at(list, 0, "web_remote")) &&
+	      !strcmp(json_string_value(at(list, 1, "path")), "kernel"),
+	      "streams_of_calls_with_media_are_listed");
+	json_decref(r.body);
+}
+
+static void test_ids(void)
+{
+	static const struct {
+		const char *id, *code, *found, *name;
+	} all[] = {
+		{ "9c41", NULL, "9c41", "id_whole_is_found" },
+		{ "b", NULL, "b207", "id_prefix_is_found" },
+		{ "9c", "refused", NULL, "id_ambiguous_is_refused" },
+		{ "zz", "not-found", NULL, "id_unknown_is_not_found" },
+		{ "b-1@x", NULL, "9c77", "id_as_call_id_is_found" },
+		{ "user2", NULL, "b207", "id_as_user_is_found" },
+		{ "user", "not-found", NULL, "id_as_half_a_user_is_not_found" },
+		{ "4002", NULL, "b207", "id_as_ssrc_is_found" },
+		{ "", "usage", NULL, "id_empty_is_usage" },
+	};
+	struct ctl_reply r;
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+		const char *id, *code = all[i].code ? all[i].code : "";
+
+		r = ask("show call", all[i].id);
+		id = json_string_value(json_object_get(
+			json_object_get(r.body, "call"), "id"));
+		CHECK(!strcmp(r.code ? r.code : "", code) &&
+		      (all[i].found ? id && !strcmp(id, all[i].found) : !id),
+		      all[i].name);
+		if (r.code && !strcmp(r.code, "refused"))
+			CHECK_STR(r.error, "9c is ambiguous: 9c41 9c77",
+				  "id_ambiguous_lists_candidates");
+		json_decref(r.body);
+	}
+	r = ask("terminate call", "9c");
+	CHECK(r.code && !terminated[0], "terminate_ambiguous_ends_nothing");
+	json_decref(r.body);
+	r = ask("terminate call", "user2");
+	CHECK(!r.code && !strcmp(terminated, "b207"),
+	      "terminate_by_user_ends_the_call");
+	json_decref(r.body);
+}
+
+static void test_status(void)
+{
+	struct ctl_reply r;
+	json_t *list;
+
+	trunk_up = true;
+	r = ask("status", NULL);
+	CHECK(!r.code && r.body, "status_with_pbx_up_is_ok");
+	list = json_object_get(r.body, "warnings");
+	CHECK_STR(json_string_value(json_array_get(list, 0)),
+		  "one-way audio: call 9c41", "status_warns_of_one_way_audio");
+	json_decref(r.body);
+	trunk_up = false;
+	r = ask("status", NULL);
+	CHECK(r.code && !strcmp(r.code, "degraded"),
+	      "status_with_pbx_down_is_degraded");
+	list = json_object_get(json_object_get(r.body, "web"), "clients");
+	CHECK_INT(json_integer_value(list), 12, "status_counts_web_clients");
+	json_decref(r.body);
+	r = ask("show trunks", NULL);
+	list = json_object_get(r.body, "trunks");
+	CHECK(!strcmp(json_string_value(at(list, 0, "state")), "down") &&
+	      json_is_null(at(list, 0, "rtt_ms")), "trunk_down_has_no_rtt");
+	json_decref(r.body);
+}
+
+static void test_others(void)
+{
+	struct ctl_reply r = ask("show drops", NULL);
+	json_t *list = json_object_get(r.body, "drops");
+
+	CHECK(json_array_size(list) == 3 &&
+	      !strcmp(json_string_value(at(list, 0, "reason")), "replay") &&
+	      json_integer_value(at(list, 0, "total")) == 7 &&
+	      !strcmp(json_string_value(at(list, 1, "reason")),
+		      "refused-origin") &&
+	      json_integer_value(at(list, 2, "user")) == 9,
+	      "drops_name_side_reason_and_sum");
+	json_decref(r.body);
+	r = ask("show datapath", NULL);
+	list = json_object_get(r.body, "backends");
+	CHECK(json_integer_value(at(list, 0, "web_to_sip_packets")) == 77 &&
+	      json_integer_value(at(list, 1, "dropped_packets")) == 4,
+	      "datapath_counts_by_backend");
+	json_decref(r.body);
+	r = ask("show interfaces", NULL);
+	list = json_object_get(r.body, "interfaces");
+	CHECK_INT(json_integer_value(at(list, 0, "program_id")), 17,
+		  "interfaces_have_program");
+	json_decref(r.body);
+	r = ask("show registrations", NULL);
+	list = json_object_get(r.body, "registrations");
+	CHECK(json_is_true(at(list, 0, "online")) &&
+	      json_integer_value(at(list, 0, "age_ms")) == 1500 &&
+	      json_string_value(at(list, 0, "user_agent"))[0] == '?',
+	      "registration_with_bad_bytes_is_listed");
+	json_decref(r.body);
+}
+
+static void test_streams_of_lines(const struct ctl_context *x)
+{
+	static const char message[] =
+		"BYE sip:x SIP/2.0\r\nVia: y\r\nI: b-2@x\r\n\r\n";
+	struct sip_target web = { .is_ws = true, .conn = 42 };
+	struct message *m = message_new(MEDIA_DTLS_DONE,
+					sizeof(struct media_event));
+	struct media_event *e = (void *)m->data;
+
+	show_trace((void *)x, true, &web, message, strlen(message));
+	CHECK(!published, "trace_without_listener_is_silent");
+	is_listening = true;
+	show_trace((void *)x, true, &web, message, strlen(message));
+	CHECK_STR(json_string_value(json_object_get(published, "call")), "b207",
+		  "trace_finds_call_by_compact_call_id");
+	CHECK_STR(json_string_value(json_object_get(published, "peer")),
+		  "wss:42", "trace_names_connection");
+	show_trace((void *)x, false, &web, "\r\n\r\n", 4);
+	CHECK(json_is_null(json_object_get(published, "call")),
+	      "trace_of_ping_has_no_call");
+	show_trace((void *)x, false, &web, "a\0b\xff", 4);
+	CHECK_STR(json_string_value(json_object_get(published, "text")),
+		  "a?b?", "trace_of_bad_bytes_is_mended");
+	e->id = 102;
+	strcpy(e->detail, "AEAD_AES_128_GCM");
+	show_media_event(x, m);
+	CHECK_STR(json_string_value(json_object_get(published, "event")),
+		  "dtls-done", "media_event_has_its_name");
+	CHECK_STR(json_string_value(json_object_get(published, "call")), "b207",
+		  "media_event_finds_call_by_session");
+	message_free(m);
+	json_decref(published);
+}
+
+static void test_reload(struct ctl_context *x)
+{
+	static const char *const texts[] = {
+		"gateway = { web = { address = \"127.0.0.1\"; };\n"
+		"sip = { address = \"127.0.0.2\"; }; pbx = \"sip:127.0.0.3\";\n"
+		"%s };",
+		"gateway = { web = 1; };",
+	};
+	char path[] = "/tmp/test_show.XXXXXX";
+	int fd = mkstemp(path);
+	struct conf *conf = NULL;
+	struct ctl_reply r;
+	json_t *list;
+
+	dprintf(fd, texts[0], "");
+	if (!CHECK(conf_load(path, stdout, &conf) == 0, "reload_base_loads"))
+		return;
+	x->conf = conf;
+	if (ftruncate(fd, 0) || lseek(fd, 0, SEEK_SET))
+		return;
+	dprintf(fd, texts[0], "phone = false; log = \"warning\";");
+	r = ask("reload", NULL);
+	list = json_object_get(r.body, "restart_needed");
+	CHECK(!r.code && json_array_size(list) == 1 &&
+	      !strcmp(json_string_value(json_array_get(list, 0)), "phone"),
+	      "reload_names_what_needs_restart");
+	CHECK_INT(log_get_level(), LOG_LEVEL_WARN, "reload_applies_log_level");
+	json_decref(r.body);
+	if (ftruncate(fd, 0) || lseek(fd, 0, SEEK_SET))
+		return;
+	dprintf(fd, "%s", texts[1]);
+	r = ask("reload", NULL);
+	CHECK(r.code && !strcmp(r.code, "refused") &&
+	      json_array_size(json_object_get(r.body, "messages")) == 4,
+	      "reload_of_bad_file_is_refused_with_faults");
+	json_decref(r.body);
+	close(fd);
+	unlink(path);
+	conf_free(conf);
+}
+
+int main(void)
+{
+	struct conf conf = { .file = (char *)"/etc/sluice/sluice.conf",
+			     .pbx = (char *)"sip:198.51.100.10" };
+	struct ctl_context x = { .conf = &conf, .version = "9.9",
+				 .started_wall_ms = clock_wall_ms() };
+
+	fill_calls();
+	CHECK_INT(show_register(NULL, &x), 0, "commands_are_registered");
+	x.ctl = (void *)&x;	/* a listener only has to be set */
+	test_calls();
+	test_ids();
+	test_status();
+	test_others();
+	test_streams_of_lines(&x);
+	test_reload(&x);
+	return tap_done();
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How the program gets onto an interface: a pinned bpf_link of its own, or,
+ * where a libxdp dispatcher runs already, as a member of it. Any other
+ * program found there is left alone and named.
+ */
+#ifndef DATAPATH_ATTACH_H
+#define DATAPATH_ATTACH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define ATTACH_PROGRAM	"sluice_xdp"
+
+struct bpf_object;
+struct xdp_program;
+
+struct attach {
+	int ifindex;			/* 0: not attached */
+	char name[16];
+	bool is_generic;
+	int link_fd;			/* -1: through a dispatcher */
+	struct xdp_program *member;
+	uint32_t program_id;
+};
+
+struct attach_config {
+	struct bpf_object *object;	/* loaded */
+	const char *object_path;
+	const char *pin_dir;
+	bool is_generic;
+};
+
+/*
+ * a->ifindex and a->name are set by the caller. -EBUSY: a foreign program is
+ * there. reason: one line on failure.
+ */
+int attach_open(struct attach *a, const struct attach_config *config,
+		char *reason, size_t reason_size);
+/* Detaches, unpins. */
+void attach_close(struct attach *a, const char *pin_dir);
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Next hops of transports, followed over rtnetlink. A hop is shared by all
+ * transports behind the same gateway and device; its last good value stays
+ * while the neighbour is unknown.
+ */
+#ifndef DATAPATH_NEIGHBOURS_H
+#define DATAPATH_NEIGHBOURS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/addr.h"
+#include "uapi/sluice.h"
+
+struct neighbours;
+
+struct neighbours_ops {
+	/* May frames leave by this device? */
+	bool (*is_egress)(void *arg, int ifindex);
+	void (*hop_changed)(void *arg, uint32_t hop_id,
+			    const struct sluice_next_hop *hop);
+	/* The route of a followed transport leads elsewhere; 0: nowhere. */
+	void (*route_changed)(void *arg, uint32_t transport, uint32_t hop_id);
+	void *arg;
+};
+
+int neighbours_open(const struct neighbours_ops *ops, struct neighbours **ret);
+void neighbours_close(struct neighbours *n);	/* accepts NULL */
+
+/*
+ * Resolves (local, remote) for a transport and follows it until told
+ * otherwise. *ret_hop is 0 while there is no route. -EOPNOTSUPP if the remote
+ * is this host or lies behind a device XDP cannot send on.
+ */
+int neighbours_follow(struct neighbours *n, uint32_t transport,
+		      const struct addr *local, const struct addr *remote,
+		      uint32_t *ret_hop);
+void neighbours_forget(struct neighbours *n, uint32_t transport);
+/* About once a second: notifications, retries, confirmation. */
+void neighbours_tick(struct neighbours *n);
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The folder of pins: the lifeline of maps and links. */
+#ifndef DATAPATH_PINS_H
+#define DATAPATH_PINS_H
+
+#include <stddef.h>
+
+#define PINS_MAP_PREFIX		"sl_"	/* as the maps are named */
+#define PINS_LINK_PREFIX	"link_"	/* then the interface */
+
+/*
+ * Makes dir and what leads to it; mounts the BPF file system on /sys/fs/bpf
+ * if dir lies there and nothing is mounted. -EINVAL: not on a bpffs.
+ */
+int pins_prepare(const char *dir);
+/* Removes our pins, of this run or an older one; then an empty dir. */
+void pins_clear(const char *dir);
+/* dir/prefix+name; -ENAMETOOLONG. */
+int pins_path(const char *dir, const char *prefix, const char *name,
+	      char *ret_path, size_t size);
+
+#endif

@@ -1,0 +1,450 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The kernel backend: loads, pins and attaches the program, keeps the maps.
+ * Media needs nothing of this process once the maps are written; what the
+ * program hands up needs the heartbeat of tick().
+ */
+#include "datapath/xdp.h"
+
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "datapath/backends.h"
+#include "datapath/pins.h"
+
+static const char *const map_names[XDP_MAPS] = {
+	[XDP_CONTROL] = SLUICE_MAP_CONTROL,
+	[XDP_FLOWS] = SLUICE_MAP_FLOWS,
+	[XDP_PORTS] = SLUICE_MAP_PORTS,
+	[XDP_UFRAGS] = SLUICE_MAP_UFRAGS,
+	[XDP_KEYS] = SLUICE_MAP_KEYS,
+	[XDP_TRANSPORTS] = SLUICE_MAP_TRANSPORTS,
+	[XDP_STREAMS] = SLUICE_MAP_STREAMS,
+	[XDP_OUT] = SLUICE_MAP_OUT,
+	[XDP_SSRCS] = SLUICE_MAP_SSRCS,
+	[XDP_SOURCES] = SLUICE_MAP_SOURCES,
+	[XDP_NEXT_HOPS] = SLUICE_MAP_NEXT_HOPS,
+	[XDP_DEVICES] = SLUICE_MAP_DEVICES,
+	[XDP_DROPS] = SLUICE_MAP_DROPS,
+	[XDP_COUNTERS] = SLUICE_MAP_COUNTERS,
+	[XDP_EVENTS] = SLUICE_MAP_EVENTS,
+};
+
+static const char *const watch_names[2] = { "sl_devmap_xmit",
+					    "sl_redirect_err" };
+
+static int libbpf_log(enum libbpf_print_level level, const char *fmt,
+		      va_list args)
+{
+	char line[512];
+
+	if (level == LIBBPF_DEBUG)
+		return 0;
+	vsnprintf(line, sizeof(line), fmt, args);
+	line[strcspn(line, "\n")] = 0;
+	log_debug("libbpf: %s", line);
+	return 0;
+}
+
+/* Writes or, without a value, removes an entry of a hash. */
+static int hash_set(struct xdp *x, enum xdp_map map, const void *key,
+		    const void *value)
+{
+	int err;
+
+	if (value)
+		return bpf_map_update_elem(x->maps[map], key, value, BPF_ANY);
+	err = bpf_map_delete_elem(x->maps[map], key);
+	return err == -ENOENT ? 0 : err;
+}
+
+static int xdp_port_set(void *backend, const struct sluice_port_key *key,
+			const struct sluice_port *port)
+{
+	return hash_set(backend, XDP_PORTS, key, port);
+}
+
+static int xdp_ufrag_set(void *backend, const struct sluice_ufrag_key *key,
+			 const struct sluice_ufrag *ufrag)
+{
+	return hash_set(backend, XDP_UFRAGS, key, ufrag);
+}
+
+static int xdp_flow_set(void *backend, const struct sluice_flow_key *key,
+			const struct sluice_flow *flow)
+{
+	return hash_set(backend, XDP_FLOWS, key, flow);
+}
+
+static int xdp_key_set(void *backend, uint32_t slot,
+		       const struct sluice_key *key)
+{
+	static const struct sluice_key zero;
+	struct xdp *x = backend;
+
+	if (!slot || slot >= SLUICE_MAX_KEYS)
+		return -EINVAL;
+	if (key && key->profile != SLUICE_SRTP_AES128_CM_SHA1_80 &&
+	    key->profile != SLUICE_SRTP_AES128_CM_SHA1_32 &&
+	    key->profile != SLUICE_SRTP_AEAD_AES_128_GCM)
+		return -EOPNOTSUPP;
+	return bpf_map_update_elem(x->maps[XDP_KEYS], &slot,
+				   key ? key : &zero, BPF_ANY);
+}
+
+static struct addr contract_addr(const struct sluice_addr *a)
+{
+	struct addr ret = { 0 };
+
+	memcpy(ret.ip, a->b, sizeof(ret.ip));
+	return ret;
+}
+
+static int xdp_transport_set(void *backend, uint32_t id,
+			     const struct sluice_transport *transport)
+{
+	struct sluice_transport value = { 0 };
+	struct xdp *x = backend;
+	struct addr local, remote;
+	int err;
+
+	if (!id || id >= SLUICE_MAX_TRANSPORTS)
+		return -EINVAL;
+	if (!transport) {
+		err = bpf_map_update_elem(x->maps[XDP_TRANSPORTS], &id, &value,
+					  BPF_ANY);
+		neighbours_forget(x->neighbours, id);
+		return err;
+	}
+	value = *transport;
+	value.next_hop = 0;
+	local = contract_addr(&transport->local);
+	remote = contract_addr(&transport->remote);
+	/* the remote of a browser is known once a pair is selected */
+	if (addr_is_set(&remote) && transport->remote_port) {
+		err = neighbours_follow(x->neighbours, id, &local, &remote,
+					&value.next_hop);
+		if (err)
+			return err;
+	}
+	return bpf_map_update_elem(x->maps[XDP_TRANSPORTS], &id, &value,
+				   BPF_ANY);
+}
+
+static bool is_egress(void *arg, int ifindex)
+{
+	struct xdp *x = arg;
+	size_t i;
+
+	for (i = 0; i < x->attached_count; i++)
+		if (x->attached[i].ifindex == ifindex)
+			return true;
+	return false;
+}
+
+static void hop_changed(void *arg, uint32_t hop_id,
+			const struct sluice_next_hop *hop)
+{
+	struct xdp *x = arg;
+
+	bpf_map_update_elem(x->maps[XDP_NEXT_HOPS], &hop_id, hop, BPF_ANY);
+}
+
+static void route_changed(void *arg, uint32_t id, uint32_t hop_id)
+{
+	struct sluice_transport t;
+	struct xdp *x = arg;
+
+	if (bpf_map_lookup_elem(x->maps[XDP_TRANSPORTS], &id, &t))
+		return;
+	t.next_hop = hop_id;
+	bpf_map_update_elem(x->maps[XDP_TRANSPORTS], &id, &t, BPF_ANY);
+}
+
+static int per_cpu_sum(struct xdp *x, enum xdp_map map, uint32_t index,
+		       uint64_t *values, uint64_t *ret)
+{
+	uint64_t sum = 0;
+	int i, err;
+
+	err = bpf_map_lookup_elem(x->maps[map], &index, values);
+	if (err)
+		return err;
+	for (i = 0; i < x->cpus; i++)
+		sum += values[i];
+	*ret = sum;
+	return 0;
+}
+
+static int xdp_totals(void *backend, struct datapath_totals *ret)
+{
+	struct datapath_totals totals = { 0 };
+	struct xdp *x = backend;
+	uint64_t *values = calloc((size_t)x->cpus, sizeof(*values));
+	uint32_t i;
+	int err = values ? 0 : -ENOMEM;
+
+	for (i = 0; i < SLUICE_DROP_MAX && !err; i++)
+		err = per_cpu_sum(x, XDP_DROPS, i, values, &totals.drops[i]);
+	for (i = 0; i < SLUICE_COUNT_MAX && !err; i++)
+		err = per_cpu_sum(x, XDP_COUNTERS, i, values,
+				  &totals.counters[i]);
+	free(values);
+	if (!err)
+		*ret = totals;
+	return err;
+}
+
+static int heartbeat(struct xdp *x)
+{
+	struct sluice_control c = { .contract = SLUICE_CONTRACT_VERSION,
+				    .heartbeat_ns = clock_ns() };
+	uint32_t zero = 0;
+
+	memcpy(c.boot_id, x->boot_id, sizeof(c.boot_id));
+	return bpf_map_update_elem(x->maps[XDP_CONTROL], &zero, &c, BPF_ANY);
+}
+
+static int event_seen(void *arg, void *data, size_t size)
+{
+	const struct sluice_event *e = data;
+
+	if (size >= sizeof(*e) && e->type == SLUICE_EVENT_FIRST_PACKET)
+		log_debug("datapath: first packet of ssrc %08x, stream %u",
+			  e->ssrc, e->stream);
+	return 0;
+}
+
+static void xdp_tick(void *backend)
+{
+	struct xdp *x = backend;
+
+	heartbeat(x);
+	neighbours_tick(x->neighbours);
+	xdp_stream_sweep(x);
+	ring_buffer__consume(x->events);
+}
+
+static void xdp_close(void *backend)
+{
+	struct xdp *x = backend;
+	size_t i;
+
+	if (!x)
+		return;
+	xdp_detach_all(x);
+	for (i = 0; i < 2; i++)
+		bpf_link__destroy(x->watch[i]);
+	neighbours_close(x->neighbours);
+	ring_buffer__free(x->events);
+	bpf_object__close(x->object);
+	if (x->pin_dir[0])
+		pins_clear(x->pin_dir);
+	free(x);
+}
+
+int datapath_xdp_interfaces(void *backend, struct datapath_interface *ret,
+			    size_t max)
+{
+	struct xdp *x = backend;
+	const struct attach *a;
+	size_t i;
+
+	for (i = 0; i < x->attached_count && i < max; i++) {
+		a = &x->attached[i];
+		memset(&ret[i], 0, sizeof(ret[i]));
+		memcpy(ret[i].name, a->name, sizeof(ret[i].name));
+		strcpy(ret[i].mode, a->is_generic ? "generic" : "native");
+		strcpy(ret[i].attach, a->member ? "dispatcher" : "link");
+		ret[i].program_id = a->program_id;
+	}
+	return (int)i;
+}
+
+static void read_boot_id(uint64_t ret[2])
+{
+	FILE *f = fopen("/proc/sys/kernel/random/boot_id", "r");
+	char text[64], hex[33] = "";
+	size_t i, n = 0;
+
+	if (!f)
+		return;
+	if (fgets(text, sizeof(text), f))
+		for (i = 0; text[i] && n < 32; i++)
+			if (text[i] != '-' && text[i] != '\n')
+				hex[n++] = text[i];
+	fclose(f);
+	ret[1] = strtoull(hex + 16, NULL, 16);
+	hex[16] = 0;
+	ret[0] = strtoull(hex, NULL, 16);
+}
+
+/* The contract's maps; read-only data has no life beyond the program. */
+static int pin_maps(struct xdp *x)
+{
+	struct bpf_map *map;
+	char path[512];
+	int err;
+
+	bpf_object__for_each_map(map, x->object) {
+		if (strncmp(bpf_map__name(map), PINS_MAP_PREFIX,
+			    strlen(PINS_MAP_PREFIX)))
+			continue;
+		err = pins_path(x->pin_dir, "", bpf_map__name(map), path,
+				sizeof(path));
+		if (!err)
+			err = bpf_map__pin(map, path);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int load(struct xdp *x, char *reason, size_t size)
+{
+	int i, err;
+
+	x->object = bpf_object__open_file(x->object_path, NULL);
+	if (!x->object) {
+		snprintf(reason, size, "%s: %s", x->object_path,
+			 strerror(errno));
+		return -errno;
+	}
+	err = bpf_object__load(x->object);
+	if (err) {
+		snprintf(reason, size, "loading %s: %s", x->object_path,
+			 strerror(-err));
+		return err;
+	}
+	for (i = 0; i < XDP_MAPS; i++) {
+		x->maps[i] = bpf_object__find_map_fd_by_name(x->object,
+							     map_names[i]);
+		if (x->maps[i] < 0) {
+			snprintf(reason, size, "%s: no map %s", x->object_path,
+				 map_names[i]);
+			return -EINVAL;
+		}
+	}
+	err = pin_maps(x);
+	if (err)
+		snprintf(reason, size, "pinning in %s: %s", x->pin_dir,
+			 strerror(-err));
+	return err;
+}
+
+/* Without them redirect errors go uncounted and the canary is blind. */
+static int watch(struct xdp *x, char *reason, size_t size)
+{
+	struct bpf_program *program;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		program = bpf_object__find_program_by_name(x->object,
+							   watch_names[i]);
+		x->watch[i] = program ? bpf_program__attach(program) : NULL;
+		if (!x->watch[i]) {
+			snprintf(reason, size, "raw tracepoint %s: %s",
+				 watch_names[i], strerror(errno));
+			return -EOPNOTSUPP;
+		}
+	}
+	return 0;
+}
+
+static int open_neighbours(struct xdp *x)
+{
+	struct neighbours_ops ops = { is_egress, hop_changed, route_changed,
+				      x };
+
+	return neighbours_open(&ops, &x->neighbours);
+}
+
+static void describe(const struct xdp *x, char *reason, size_t size)
+{
+	const struct attach *a;
+	size_t i, at = 0;
+
+	for (i = 0; i < x->attached_count && at < size; i++) {
+		a = &x->attached[i];
+		at += (size_t)snprintf(reason + at, size - at,
+				       "%s%s %s by %s", i ? ", " : "", a->name,
+				       a->is_generic ? "generic" : "native",
+				       a->member ? "dispatcher" : "link");
+	}
+}
+
+int datapath_xdp_open(const struct datapath_config *config, void **ret,
+		      char *reason, size_t reason_size)
+{
+	struct xdp *x;
+	int err;
+
+	reason[0] = 0;
+	if (strlen(config->object) >= sizeof(x->object_path) ||
+	    strlen(config->pin_dir) >= sizeof(x->pin_dir))
+		return -ENAMETOOLONG;
+	x = calloc(1, sizeof(*x));
+	if (!x)
+		return -ENOMEM;
+	strcpy(x->object_path, config->object);
+	x->cpus = libbpf_num_possible_cpus();
+	read_boot_id(x->boot_id);
+	libbpf_set_print(libbpf_log);
+
+	/* calls of an older run are not adopted: its pins go */
+	pins_clear(config->pin_dir);
+	err = pins_prepare(config->pin_dir);
+	if (err)
+		snprintf(reason, reason_size, "%s: %s", config->pin_dir,
+			 err == -EINVAL ? "no BPF file system" :
+					  strerror(-err));
+	if (!err) {
+		strcpy(x->pin_dir, config->pin_dir);
+		err = load(x, reason, reason_size);
+	}
+	if (!err)
+		err = heartbeat(x);
+	if (!err)
+		err = watch(x, reason, reason_size);
+	if (!err)
+		err = xdp_attach_all(x, config, reason, reason_size);
+	if (!err)
+		err = open_neighbours(x);
+	if (!err) {
+		x->events = ring_buffer__new(x->maps[XDP_EVENTS], event_seen,
+					     x, NULL);
+		err = x->events ? 0 : -errno;
+	}
+	if (err) {
+		if (!reason[0])
+			snprintf(reason, reason_size, "%s", strerror(-err));
+		xdp_close(x);
+		return err;
+	}
+	describe(x, reason, reason_size);
+	*ret = x;
+	return 0;
+}
+
+const struct datapath_ops datapath_xdp_ops = {
+	.name = "xdp",
+	.close = xdp_close,
+	.port_set = xdp_port_set,
+	.ufrag_set = xdp_ufrag_set,
+	.flow_set = xdp_flow_set,
+	.key_set = xdp_key_set,
+	.transport_set = xdp_transport_set,
+	.stream_set = xdp_stream_set,
+	.stream_freeze = xdp_stream_freeze,
+	.stream_stats = xdp_stream_stats,
+	.totals = xdp_totals,
+	.tick = xdp_tick,
+};

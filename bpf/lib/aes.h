@@ -58,20 +58,41 @@
 #define SLUICE_AES_T2(s) SLUICE_AES_COLUMN(s, SLUICE_AES_X3(s), SLUICE_AES_X2(s), s),
 #define SLUICE_AES_T3(s) SLUICE_AES_COLUMN(s, s, SLUICE_AES_X3(s), SLUICE_AES_X2(s)),
 
-static const __u32 sluice_aes_t0[256] = { SLUICE_AES_SBOX(SLUICE_AES_T0) };
-static const __u32 sluice_aes_t1[256] = { SLUICE_AES_SBOX(SLUICE_AES_T1) };
-static const __u32 sluice_aes_t2[256] = { SLUICE_AES_SBOX(SLUICE_AES_T2) };
-static const __u32 sluice_aes_t3[256] = { SLUICE_AES_SBOX(SLUICE_AES_T3) };
+/* One array, so that one register holds the base of all four. */
+static const __u32 sluice_aes_t[4][256] = {
+	{ SLUICE_AES_SBOX(SLUICE_AES_T0) },
+	{ SLUICE_AES_SBOX(SLUICE_AES_T1) },
+	{ SLUICE_AES_SBOX(SLUICE_AES_T2) },
+	{ SLUICE_AES_SBOX(SLUICE_AES_T3) },
+};
+
+/* Offsets into a table of the bytes of a word, first to last. */
+#define SLUICE_AES_B0(w) ((w) >> 22 & 0x3fc)
+#define SLUICE_AES_B1(w) ((w) >> 14 & 0x3fc)
+#define SLUICE_AES_B2(w) ((w) >> 6 & 0x3fc)
+#define SLUICE_AES_B3(w) ((w) << 2 & 0x3fc)
+
+/* The row's table goes into the load's own offset. */
+static __always_inline __u32 sluice_aes_look(const __u8 *table, __u32 row,
+					     __u32 offset)
+{
+	const __u8 *p = table + offset;
+
+	sluice_opaque(p);
+	return *(const __u32 *)(p + 1024 * row);
+}
 
 #define SLUICE_AES_ROUND(a, b, c, d, k) \
-	(sluice_aes_t0[(a) >> 24] ^ sluice_aes_t1[(b) >> 16 & 0xff] ^ \
-	 sluice_aes_t2[(c) >> 8 & 0xff] ^ sluice_aes_t3[(d) & 0xff] ^ (k))
+	(sluice_aes_look(table, 0, SLUICE_AES_B0(a)) ^ \
+	 sluice_aes_look(table, 1, SLUICE_AES_B1(b)) ^ \
+	 sluice_aes_look(table, 2, SLUICE_AES_B2(c)) ^ \
+	 sluice_aes_look(table, 3, SLUICE_AES_B3(d)) ^ (k))
 /* The last round has no MixColumns: the S-box itself, out of the tables. */
 #define SLUICE_AES_LAST(a, b, c, d, k) \
-	(((sluice_aes_t2[(a) >> 24] & 0xff000000) | \
-	  (sluice_aes_t3[(b) >> 16 & 0xff] & 0x00ff0000) | \
-	  (sluice_aes_t0[(c) >> 8 & 0xff] & 0x0000ff00) | \
-	  (sluice_aes_t1[(d) & 0xff] & 0x000000ff)) ^ (k))
+	(((sluice_aes_look(table, 2, SLUICE_AES_B0(a)) & 0xff000000) | \
+	  (sluice_aes_look(table, 3, SLUICE_AES_B1(b)) & 0x00ff0000) | \
+	  (sluice_aes_look(table, 0, SLUICE_AES_B2(c)) & 0x0000ff00) | \
+	  (sluice_aes_look(table, 1, SLUICE_AES_B3(d)) & 0x000000ff)) ^ (k))
 #define SLUICE_AES_STEP(out, in, round) \
 	do { \
 		const __u32 *k_ = rk + 4 * (round); \
@@ -81,20 +102,14 @@ static const __u32 sluice_aes_t3[256] = { SLUICE_AES_SBOX(SLUICE_AES_T3) };
 		out##3 = SLUICE_AES_ROUND(in##3, in##0, in##1, in##2, k_[3]); \
 	} while (0)
 
-/*
- * One block under AES-128; words are big-endian values, rk the 44 round key
- * words of struct sluice_cipher_key.
- */
-static __always_inline void sluice_aes128_encrypt(const __u32 *rk,
-						  const __u32 in[4],
-						  __u32 out[4])
+/* Rounds 3 to 10 of AES-128. */
+static __always_inline void sluice_aes128_finish(const __u32 *rk,
+						 const __u8 *table,
+						 __u32 s0, __u32 s1, __u32 s2,
+						 __u32 s3, __u32 out[4])
 {
-	__u32 s0 = in[0] ^ rk[0], s1 = in[1] ^ rk[1];
-	__u32 s2 = in[2] ^ rk[2], s3 = in[3] ^ rk[3];
 	__u32 t0, t1, t2, t3;
 
-	SLUICE_AES_STEP(t, s, 1);
-	SLUICE_AES_STEP(s, t, 2);
 	SLUICE_AES_STEP(t, s, 3);
 	SLUICE_AES_STEP(s, t, 4);
 	SLUICE_AES_STEP(t, s, 5);
@@ -108,13 +123,92 @@ static __always_inline void sluice_aes128_encrypt(const __u32 *rk,
 	out[3] = SLUICE_AES_LAST(t3, t0, t1, t2, rk[43]);
 }
 
+/*
+ * One block under AES-128; words are big-endian values, rk the 44 round key
+ * words of struct sluice_cipher_key.
+ */
+static __always_inline void sluice_aes128_encrypt(const __u32 *rk,
+						  const __u32 in[4],
+						  __u32 out[4])
+{
+	__u32 s0 = in[0] ^ rk[0], s1 = in[1] ^ rk[1];
+	__u32 s2 = in[2] ^ rk[2], s3 = in[3] ^ rk[3];
+	const __u8 *table = (const __u8 *)sluice_aes_t;
+	__u32 t0, t1, t2, t3;
+
+	sluice_opaque(table);
+	SLUICE_AES_STEP(t, s, 1);
+	SLUICE_AES_STEP(s, t, 2);
+	sluice_aes128_finish(rk, table, s0, s1, s2, s3, out);
+}
+
+/*
+ * Over the blocks of a packet only the counter's last byte changes: of round
+ * 1 one look-up depends on it, of round 2 four. The rest is kept.
+ */
+struct sluice_aes_ctr {
+	__u32 last;		/* last word of the first counter */
+	__u32 round1;		/* column 0 without that byte */
+	__u32 round2[4];	/* columns without column 0 of round 1 */
+};
+
+#define SLUICE_AES_CTR_MAX	254	/* blocks from a counter of 0 to 2 */
+
+static __always_inline void sluice_aes128_ctr_start(const __u32 *rk,
+						    const __u32 counter[4],
+						    struct sluice_aes_ctr *ret)
+{
+	__u32 s0 = counter[0] ^ rk[0], s1 = counter[1] ^ rk[1];
+	__u32 s2 = counter[2] ^ rk[2], s3 = counter[3] ^ rk[3];
+	const __u8 *table = (const __u8 *)sluice_aes_t;
+	__u32 t1, t2, t3;
+
+	sluice_opaque(table);
+	ret->last = counter[3];
+	ret->round1 = sluice_aes_look(table, 0, SLUICE_AES_B0(s0)) ^
+		      sluice_aes_look(table, 1, SLUICE_AES_B1(s1)) ^
+		      sluice_aes_look(table, 2, SLUICE_AES_B2(s2)) ^ rk[4];
+	t1 = SLUICE_AES_ROUND(s1, s2, s3, s0, rk[5]);
+	t2 = SLUICE_AES_ROUND(s2, s3, s0, s1, rk[6]);
+	t3 = SLUICE_AES_ROUND(s3, s0, s1, s2, rk[7]);
+	ret->round2[0] = sluice_aes_look(table, 1, SLUICE_AES_B1(t1)) ^
+			 sluice_aes_look(table, 2, SLUICE_AES_B2(t2)) ^
+			 sluice_aes_look(table, 3, SLUICE_AES_B3(t3)) ^ rk[8];
+	ret->round2[1] = sluice_aes_look(table, 0, SLUICE_AES_B0(t1)) ^
+			 sluice_aes_look(table, 1, SLUICE_AES_B1(t2)) ^
+			 sluice_aes_look(table, 2, SLUICE_AES_B2(t3)) ^ rk[9];
+	ret->round2[2] = sluice_aes_look(table, 0, SLUICE_AES_B0(t2)) ^
+			 sluice_aes_look(table, 1, SLUICE_AES_B1(t3)) ^
+			 sluice_aes_look(table, 3, SLUICE_AES_B3(t1)) ^ rk[10];
+	ret->round2[3] = sluice_aes_look(table, 0, SLUICE_AES_B0(t3)) ^
+			 sluice_aes_look(table, 2, SLUICE_AES_B2(t1)) ^
+			 sluice_aes_look(table, 3, SLUICE_AES_B3(t2)) ^ rk[11];
+}
+
+/* Block i < SLUICE_AES_CTR_MAX of the key stream. */
+static __always_inline void
+sluice_aes128_ctr_block(const __u32 *rk, const struct sluice_aes_ctr *c,
+			__u32 i, __u32 out[4])
+{
+	const __u8 *table = (const __u8 *)sluice_aes_t;
+	__u32 last = (c->last + i) ^ rk[3], t0;
+	__u32 s0, s1, s2, s3;
+
+	sluice_opaque(table);
+	t0 = c->round1 ^ sluice_aes_look(table, 3, SLUICE_AES_B3(last));
+	s0 = c->round2[0] ^ sluice_aes_look(table, 0, SLUICE_AES_B0(t0));
+	s1 = c->round2[1] ^ sluice_aes_look(table, 3, SLUICE_AES_B3(t0));
+	s2 = c->round2[2] ^ sluice_aes_look(table, 2, SLUICE_AES_B2(t0));
+	s3 = c->round2[3] ^ sluice_aes_look(table, 1, SLUICE_AES_B1(t0));
+	sluice_aes128_finish(rk, table, s0, s1, s2, s3, out);
+}
+
 #ifndef __bpf__
 static inline __u32 sluice_aes_sub_word(__u32 w)
 {
-	return (sluice_aes_t2[w >> 24] & 0xff000000) |
-	       (sluice_aes_t3[w >> 16 & 0xff] & 0x00ff0000) |
-	       (sluice_aes_t0[w >> 8 & 0xff] & 0x0000ff00) |
-	       (sluice_aes_t1[w & 0xff] & 0x000000ff);
+	const __u8 *table = (const __u8 *)sluice_aes_t;
+
+	return SLUICE_AES_LAST(w, w, w, w, 0);
 }
 
 /* FIPS 197 5.2; key_len 16 fills 44 words, 32 fills 60. */
@@ -144,6 +238,7 @@ static inline void sluice_aes_encrypt(const __u32 *rk, __u32 key_len,
 				      const __u8 *in, __u8 *out)
 {
 	__u32 rounds = key_len / 4 + 6, s[4], t[4], r, i;
+	const __u8 *table = (const __u8 *)sluice_aes_t;
 
 	for (i = 0; i < 4; i++)
 		s[i] = sluice_get32(in + 4 * i) ^ rk[i];

@@ -25,6 +25,7 @@ struct sluice_srtp_work {
 	__u32 tag[4];		/* computed, big-endian words */
 	__u32 state[5];		/* SHA-1 */
 	__u32 reserved;
+	struct sluice_aes_ctr ctr;
 	struct sluice_ghash ghash;
 	__u8 outer[SLUICE_SHA1_BLOCK];
 } __attribute__((may_alias));
@@ -34,6 +35,8 @@ struct sluice_srtp_work {
 
 _Static_assert(SLUICE_PACKET_MAX + 80 <= SLUICE_SCRATCH_WORK &&
 	       SLUICE_SCRATCH_WORK % 8 == 0, "scratch is too small");
+_Static_assert(SLUICE_PACKET_MAX / SLUICE_AES_BLOCK < SLUICE_AES_CTR_MAX,
+	       "the block counter of a packet exceeds its last byte");
 
 /* Bytes of the authentication tag of an RTP packet; 0: not protected. */
 static __always_inline __u32 sluice_srtp_tag_len(__u32 profile)
@@ -78,12 +81,7 @@ static __attribute__((unused)) long sluice_ctr_step(sluice_loop_index i, void *c
 	__u32 block[4];
 	__u8 *p;
 
-	block[0] = work->counter[0];
-	block[1] = work->counter[1];
-	block[2] = work->counter[2];
-	block[3] = work->counter[3] + i;
-	sluice_aes128_encrypt(pass->key->round_keys, block, block);
-
+	sluice_aes128_ctr_block(pass->key->round_keys, &work->ctr, i, block);
 	sluice_opaque(off);
 	if (off > SLUICE_SCRATCH_WORK - SLUICE_AES_BLOCK)
 		return 1;
@@ -247,6 +245,10 @@ SLUICE_SUBPROG void sluice_gcm_tag(struct sluice_srtp_pass *pass)
 
 static __always_inline void sluice_srtp_ctr(struct sluice_srtp_pass *pass)
 {
+	struct sluice_srtp_work *work = sluice_srtp_work(pass->packet);
+
+	sluice_aes128_ctr_start(pass->key->round_keys, work->counter,
+				&work->ctr);
 	sluice_loop(sluice_srtp_blocks(pass), sluice_ctr_step, pass);
 }
 

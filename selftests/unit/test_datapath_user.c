@@ -230,7 +230,7 @@ static uint32_t payload_differs(const struct oracle_rtp *r,
 static void test_relay(unsigned int p)
 {
 	struct oracle_rtp r = shape(WEB_PT, 0xabcd, 500);
-	struct sluice_rtp got;
+	struct sluice_rtp got = { 0 };
 	uint32_t len;
 	int bad = 0;
 
@@ -406,7 +406,7 @@ static void test_hold(unsigned int p)
 {
 	const char *name = profiles[p].name;
 	struct oracle_rtp r = shape(WEB_PT, 7, 65500);
-	struct sluice_rtp got;
+	struct sluice_rtp got = { 0 };
 	unsigned int i;
 	int held = 0;
 

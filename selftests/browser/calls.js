@@ -25,6 +25,9 @@ const calls = async () => {
 const no_calls = (seconds = 8) =>
 	busywait(seconds, async () => (await calls()).length === 0);
 
+const nobody_registered = async () => !(await sluicectl('show',
+	'registrations')).registrations.length;
+
 async function totals()
 {
 	const answer = await sluicectl('show', 'datapath');
@@ -319,15 +322,18 @@ async function main()
 
 	process.exitCode = await run_all({
 		before: async (name) => {
-			note(`case ${name}`);
 			return { browser, clients: [] };
 		},
 		after: async (state) => {
 			for (const client of state.clients) {
 				await client.hangup().catch(() => {});
-				await client.close();
+				await client.sign_out().catch(() => {});
 			}
-			await no_calls(3);
+			await busywait(3, nobody_registered);
+			for (const client of state.clients)
+				await client.close();
+			if (await no_calls(3))
+				return;
 			for (const phone of [PHONE, MANUAL])
 				await phone_says(phone, 'hangup');
 		},

@@ -193,6 +193,12 @@ class Phone extends Client {
 				'#reject' : '#hangup');
 	}
 
+	async sign_out()
+	{
+		if ((await this.state()).line === 'registered')
+			await this.page.click('#unregister');
+	}
+
 	async mute() { await this.page.click('#mute'); }
 	async hold() { await this.page.click('#hold'); }
 	async digit(key) { await this.page.click(`[data-key="${key}"]`); }
@@ -234,6 +240,11 @@ class SipJs extends Client {
 		return this.page.evaluate((o) => window.client.register(o), {
 			user, password, domain: DOMAIN,
 			websocket: `wss://${GATEWAY}/` });
+	}
+
+	sign_out()
+	{
+		return this.page.evaluate(() => window.client.unregister());
 	}
 
 	call(target, { video = false } = {})

@@ -75,6 +75,8 @@ window.client = {
 		});
 	},
 
+	unregister: () => registerer.unregister().then(() => true),
+
 	call({ to, video })
 	{
 		const inviter = new Inviter(ua, UserAgent.makeURI(to),

@@ -41,6 +41,7 @@ async function run_all({ before, after } = {})
 	for (const { name, run } of cases) {
 		if (only.length && !only.some((c) => name.includes(c)))
 			continue;
+		const began = Date.now();
 		let state;
 		try {
 			state = before ? await before(name) : undefined;
@@ -54,6 +55,7 @@ async function run_all({ before, after } = {})
 		} catch (e) {
 			note(`after ${name}: ${e.message}`);
 		}
+		note(`case ${name} took ${Date.now() - began} ms`);
 	}
 	console.log(`1..${count}`);
 	return failed ? 1 : 0;

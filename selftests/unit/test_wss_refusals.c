@@ -138,7 +138,7 @@ static const struct request_case requests[] = {
 		"GET /%2e%2e/key.pem HTTP/1.1\r\n" HOST "\r\n", "404",
 		WSS_REFUSED_PATH),
 	REQUEST("path_coded_slash_refused",
-		"GET /..%2fkey.pem HTTP/1.1\r\n" HOST "\r\n", "404",
+		"GET /x%2fapp.js HTTP/1.1\r\n" HOST "\r\n", "404",
 		WSS_REFUSED_PATH),
 	REQUEST("path_backslash_refused",
 		"GET /..\\key.pem HTTP/1.1\r\n" HOST "\r\n", "404",

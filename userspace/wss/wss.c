@@ -91,7 +91,7 @@ static int add_worker(struct wss *w, const struct wss_settings *s)
 {
 	struct addr at = s->listen;
 	char text[ADDR_STRLEN];
-	int fd, err;
+	int fd = -1, err;
 
 	if (w->port)
 		at.port = w->port;

@@ -96,6 +96,7 @@ static int xdp_key_set(void *backend, uint32_t slot,
 	    key->profile != SLUICE_SRTP_AES128_CM_SHA1_32 &&
 	    key->profile != SLUICE_SRTP_AEAD_AES_128_GCM)
 		return -EOPNOTSUPP;
+	x->key_is_used[slot] = !!key;
 	return bpf_map_update_elem(x->maps[XDP_KEYS], &slot,
 				   key ? key : &zero, BPF_ANY);
 }
@@ -236,11 +237,15 @@ static void xdp_tick(void *backend)
 static void xdp_close(void *backend)
 {
 	struct xdp *x = backend;
+	uint32_t slot;
 	size_t i;
 
 	if (!x)
 		return;
 	xdp_detach_all(x);
+	for (slot = 1; slot < SLUICE_MAX_KEYS; slot++)
+		if (x->key_is_used[slot])
+			xdp_key_set(x, slot, NULL);
 	for (i = 0; i < 2; i++)
 		bpf_link__destroy(x->watch[i]);
 	neighbours_close(x->neighbours);

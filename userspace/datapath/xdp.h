@@ -33,6 +33,7 @@ struct xdp {
 	uint64_t boot_id[2];
 	uint32_t sweep;			/* next stream to look at */
 	uint8_t stream_is_used[SLUICE_MAX_STREAMS];
+	uint8_t key_is_used[SLUICE_MAX_KEYS];
 };
 
 /* xdp_stream.c */

@@ -232,8 +232,13 @@ static void test_forged(unsigned int p)
 	char name[80];
 	int ret;
 
-	n = (uint32_t)sluice_srtp_protect(&key, 0x10000, 7, scratch, 28, len);
-	memcpy(good, scratch, n);
+	ret = sluice_srtp_protect(&key, 0x10000, 7, scratch, 28, len);
+	snprintf(name, sizeof(name), "srtp_%s_packet_is_protected",
+		 profiles[p].name);
+	if (!CHECK(ret > 0, name))
+		return;
+	n = (uint32_t)ret;
+	memcpy(good, scratch, sizeof(good));
 	for (i = 0; i < n; i++) {
 		memcpy(scratch, good, n);
 		scratch[i] ^= 1 << i % 8;

@@ -341,6 +341,60 @@ static void test_neighbours(void *x)
 	run("ip route del 203.0.113.0/24");
 }
 
+/* The hop of transport 7 towards remote, its neighbour being set by hand. */
+static struct sluice_next_hop hop_towards(void *x, const char *local,
+					  const char *remote)
+{
+	struct addr from = parse(local), to = parse(remote);
+	struct sluice_next_hop hop = { 0 };
+	struct sluice_transport t = { 0 };
+	uint32_t id = 7;
+	int fd;
+
+	if (transport(x, id, &from, &to, false))
+		return hop;
+	fd = bpf_obj_get(PINS "/" SLUICE_MAP_TRANSPORTS);
+	bpf_map_lookup_elem(fd, &id, &t);
+	close(fd);
+	fd = bpf_obj_get(PINS "/" SLUICE_MAP_NEXT_HOPS);
+	bpf_map_lookup_elem(fd, &t.next_hop, &hop);
+	close(fd);
+	return hop;
+}
+
+static void test_hops(void *x)
+{
+	struct sluice_next_hop hop;
+	uint32_t sip0 = if_nametoindex("sip0");
+
+	run("ip addr add 2001:db8:1::1/64 dev sip0 nodad");
+	run("ip neigh replace 2001:db8:1::10 lladdr 02:00:00:00:00:06 "
+	    "dev sip0");
+	hop = hop_towards(x, "[2001:db8:1::1]:16384", "[2001:db8:1::10]:4000");
+	CHECK(hop.flags == SLUICE_HOP_VALID && hop.ifindex == sip0 &&
+	      hop.dst_mac[5] == 6, "hop_ipv6_resolved");
+
+	run("ip route add 192.0.2.128/25 via 198.51.100.30");
+	run("ip neigh replace 198.51.100.30 lladdr 02:00:00:00:00:08 dev sip0");
+	hop = hop_towards(x, "198.51.100.1:16384", "192.0.2.200:4000");
+	CHECK(hop.flags & SLUICE_HOP_VALID && hop.dst_mac[5] == 8,
+	      "hop_behind_gateway_is_the_gateway");
+
+	if (run("ip link add link sip0 name sip0.7 type vlan id 7")) {
+		tap_skip("hop_vlan_device_tagged_on_its_parent",
+			 "this kernel has no VLAN devices");
+		return;
+	}
+	run("ip addr add 203.0.113.1/24 dev sip0.7 && "
+	    "ip link set sip0.7 mtu 1400 up");
+	run("ip neigh replace 203.0.113.2 lladdr 02:00:00:00:00:07 dev sip0.7");
+	hop = hop_towards(x, "203.0.113.1:16384", "203.0.113.2:4000");
+	CHECK(hop.flags == (SLUICE_HOP_VALID | SLUICE_HOP_VLAN) &&
+	      hop.ifindex == sip0 && hop.vlan_id == 7 && hop.mtu == 1400 &&
+	      hop.dst_mac[5] == 7, "hop_vlan_device_tagged_on_its_parent");
+	run("ip link del sip0.7");
+}
+
 static void test_foreign(void)
 {
 	struct bpf_insn insns[] = { { .code = 0xb7, .imm = 2 },
@@ -421,6 +475,7 @@ int main(void)
 		CHECK_STR(mode_of(x), "native", "canary_sings_native_kept");
 		test_relay("native", x);
 		test_neighbours(x);
+		test_hops(x);
 		datapath_xdp_ops.close(x);
 	}
 	CHECK(access(PINS, F_OK), "backend_closed_pins_gone");

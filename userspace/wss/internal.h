@@ -31,7 +31,7 @@ struct wss {
 	struct peers *peers;
 	struct phone *phone;
 	char **origins;		/* NULL: any */
-	struct worker *workers[WORKERS_MAX];
+	struct web_worker *workers[WORKERS_MAX];
 	unsigned int worker_count;
 	uint16_t port;
 	uint64_t counters[WSS_COUNTER_MAX];	/* atomic */
@@ -45,21 +45,21 @@ static inline void wss_count(struct wss *w, enum wss_counter c)
 
 /* ---- a web worker: its thread owns everything below ------------------- */
 
-enum worker_message {
+enum web_worker_message {
 	WORKER_SEND,
 	WORKER_CLOSE,
 	WORKER_CERTIFICATE,	/* data: two strings, certificate and key */
 	WORKER_STOP,
 };
 
-struct worker_command {
+struct web_command {
 	uint64_t conn;
 	uint32_t len_bytes;
 	uint16_t status;
 	char data[];
 };
 
-struct worker {
+struct web_worker {
 	struct wss *wss;
 	unsigned int index;
 	pthread_t thread;
@@ -84,12 +84,12 @@ struct worker {
 };
 
 /* fd is taken over, also on failure. */
-int worker_create(struct wss *wss, unsigned int index, int listen_fd,
-		  const char *certificate, const char *key,
-		  struct worker **ret);
-int worker_run(struct worker *w);
-void worker_ask(struct worker *w, struct message *m);
-void worker_free(struct worker *w);	/* stops it first */
+int web_worker_create(struct wss *wss, unsigned int index, int listen_fd,
+		      const char *certificate, const char *key,
+		      struct web_worker **ret);
+int web_worker_run(struct web_worker *w);
+void web_worker_ask(struct web_worker *w, struct message *m);
+void web_worker_free(struct web_worker *w);	/* stops it first */
 
 /* ---- TLS ------------------------------------------------------------- */
 
@@ -121,7 +121,7 @@ struct chunk {
 struct client {
 	struct client *next, **at;	/* of the worker's list */
 	struct client *bucket_next;
-	struct worker *worker;
+	struct web_worker *worker;
 	struct lws *wsi;		/* NULL once closed */
 	uint64_t id;
 	struct addr peer;
@@ -147,8 +147,8 @@ struct client {
 };
 
 /* Takes the place in peers over, not the socket. */
-struct client *client_new(struct worker *w, const struct addr *peer);
-struct client *client_find(struct worker *w, uint64_t id);
+struct client *client_new(struct web_worker *w, const struct addr *peer);
+struct client *client_find(struct web_worker *w, uint64_t id);
 void client_free(struct client *c);
 
 /* Negative: the connection must be closed at once by the caller. */

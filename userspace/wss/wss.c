@@ -106,8 +106,9 @@ static int add_worker(struct wss *w, const struct wss_settings *s)
 		close(fd);
 		return err;
 	}
-	err = worker_create(w, w->worker_count, fd, s->certificate,
-			    s->private_key, &w->workers[w->worker_count]);
+	err = web_worker_create(w, w->worker_count, fd, s->certificate,
+				s->private_key,
+				&w->workers[w->worker_count]);
 	if (!err)
 		w->worker_count++;
 	return err;
@@ -146,7 +147,7 @@ int wss_start(const struct wss_settings *settings, struct queue *events,
 	for (i = 0; !err && i < workers; i++)
 		err = add_worker(w, settings);
 	for (i = 0; !err && i < w->worker_count; i++)
-		err = worker_run(w->workers[i]);
+		err = web_worker_run(w->workers[i]);
 	if (err) {
 		wss_stop(w);
 		return err;
@@ -162,7 +163,7 @@ void wss_stop(struct wss *w)
 	if (!w)
 		return;
 	for (i = 0; i < w->worker_count; i++)
-		worker_free(w->workers[i]);
+		web_worker_free(w->workers[i]);
 	phone_free(w->phone);
 	peers_free(w->peers);
 	for (i = 0; w->origins && w->origins[i]; i++)
@@ -176,15 +177,15 @@ uint16_t wss_port(const struct wss *w)
 	return w->port;
 }
 
-static struct worker *worker_of(struct wss *w, uint64_t conn)
+static struct web_worker *worker_of(struct wss *w, uint64_t conn)
 {
 	return conn >> 56 < w->worker_count ? w->workers[conn >> 56] : NULL;
 }
 
 int wss_send(struct wss *w, uint64_t conn, const void *data, size_t len)
 {
-	struct worker *worker = worker_of(w, conn);
-	struct worker_command *cmd;
+	struct web_worker *worker = worker_of(w, conn);
+	struct web_command *cmd;
 	struct message *m;
 	int err;
 
@@ -195,7 +196,7 @@ int wss_send(struct wss *w, uint64_t conn, const void *data, size_t len)
 	m = message_new(WORKER_SEND, sizeof(*cmd) + len);
 	if (!m)
 		return -ENOMEM;
-	cmd = (struct worker_command *)m->data;
+	cmd = (struct web_command *)m->data;
 	cmd->conn = conn;
 	cmd->len_bytes = (uint32_t)len;
 	memcpy(cmd->data, data, len);
@@ -209,24 +210,24 @@ int wss_send(struct wss *w, uint64_t conn, const void *data, size_t len)
 
 void wss_close(struct wss *w, uint64_t conn, uint16_t code)
 {
-	struct worker *worker = worker_of(w, conn);
-	struct worker_command *cmd;
+	struct web_worker *worker = worker_of(w, conn);
+	struct web_command *cmd;
 	struct message *m;
 
 	m = worker ? message_new(WORKER_CLOSE, sizeof(*cmd)) : NULL;
 	if (!m)
 		return;
-	cmd = (struct worker_command *)m->data;
+	cmd = (struct web_command *)m->data;
 	cmd->conn = conn;
 	cmd->status = code;
-	worker_ask(worker, m);
+	web_worker_ask(worker, m);
 }
 
 int wss_reload_certificate(struct wss *w, const char *certificate,
 			   const char *private_key)
 {
 	size_t n = strlen(certificate) + 1, k = strlen(private_key) + 1;
-	struct worker_command *cmd;
+	struct web_command *cmd;
 	struct message *m;
 	unsigned int i;
 	int err;
@@ -236,10 +237,10 @@ int wss_reload_certificate(struct wss *w, const char *certificate,
 		m = message_new(WORKER_CERTIFICATE, sizeof(*cmd) + n + k);
 		if (!m)
 			return -ENOMEM;
-		cmd = (struct worker_command *)m->data;
+		cmd = (struct web_command *)m->data;
 		memcpy(cmd->data, certificate, n);
 		memcpy(cmd->data + n, private_key, k);
-		worker_ask(w->workers[i], m);
+		web_worker_ask(w->workers[i], m);
 	}
 	return err;
 }

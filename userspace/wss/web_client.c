@@ -37,12 +37,12 @@ static void deliver(struct client *c, enum wss_message type, const void *data,
 
 /* ---- life ------------------------------------------------------------ */
 
-static struct client **bucket(struct worker *w, uint64_t id)
+static struct client **bucket(struct web_worker *w, uint64_t id)
 {
 	return &w->buckets[id % CLIENT_BUCKETS];
 }
 
-struct client *client_new(struct worker *w, const struct addr *peer)
+struct client *client_new(struct web_worker *w, const struct addr *peer)
 {
 	struct client *c = calloc(1, sizeof(*c));
 	uint64_t now = clock_ms();
@@ -65,7 +65,7 @@ struct client *client_new(struct worker *w, const struct addr *peer)
 	return c;
 }
 
-struct client *client_find(struct worker *w, uint64_t id)
+struct client *client_find(struct web_worker *w, uint64_t id)
 {
 	struct client *c = *bucket(w, id);
 

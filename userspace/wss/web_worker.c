@@ -14,7 +14,7 @@
 #define ACCEPTS_MAX	64	/* at once, so that others get their turn */
 #define ACCEPT_PAUSE_MS	100
 
-static void stop_if_empty(struct worker *w);
+static void stop_if_empty(struct web_worker *w);
 
 /* From our own callbacks only: inside one of lws the return value closes. */
 static void kill_client(struct client *c)
@@ -30,7 +30,7 @@ static int raw_callback(struct lws *wsi, enum lws_callback_reasons reason,
 			void *user, void *in, size_t len)
 {
 	struct client *c = lws_get_opaque_user_data(wsi);
-	struct worker *w;
+	struct web_worker *w;
 
 	switch (reason) {
 	case LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS:
@@ -78,7 +78,7 @@ static void lws_says(int level, const char *line)
 		log_warn("web: libwebsockets: %.*s", (int)len, line);
 }
 
-static int create_lws(struct worker *w)
+static int create_lws(struct web_worker *w)
 {
 	struct lws_context_creation_info info = { 0 };
 	void *loops[1] = { &w->loop };
@@ -105,7 +105,7 @@ static int create_lws(struct worker *w)
 		       LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS;
 	w->lws = lws_create_context(&info);
 	if (!w->lws) {
-		log_err("web: no libwebsockets context; is its libuv plugin (libwebsockets-evlib-uv) installed?");
+		log_err("web: no libwebsockets context; its libuv plugin is libwebsockets-evlib-uv");
 		return -ENOTSUP;
 	}
 	w->vhost = lws_create_vhost(w->lws, &info);
@@ -118,7 +118,7 @@ static int create_lws(struct worker *w)
 
 /* ---- accept ---------------------------------------------------------- */
 
-static void adopt(struct worker *w, int fd, const struct addr *peer)
+static void adopt(struct web_worker *w, int fd, const struct addr *peer)
 {
 	lws_adopt_desc_t desc = { 0 };
 	struct client *c = client_new(w, peer);
@@ -147,7 +147,7 @@ static void adopt(struct worker *w, int fd, const struct addr *peer)
 
 static void accept_ready(uv_poll_t *poll, int status, int events)
 {
-	struct worker *w = poll->data;
+	struct web_worker *w = poll->data;
 	struct sockaddr_storage ss;
 	struct addr peer;
 	socklen_t len;
@@ -180,8 +180,8 @@ static void accept_ready(uv_poll_t *poll, int status, int events)
 
 /* ---- time, commands, the end ----------------------------------------- */
 
-/* lws itself is taken down by worker_free(), outside its callbacks. */
-static void stop_if_empty(struct worker *w)
+/* lws itself is taken down by web_worker_free(), outside its callbacks. */
+static void stop_if_empty(struct web_worker *w)
 {
 	if (w->is_stopping && !w->clients)
 		uv_stop(&w->loop);
@@ -189,7 +189,7 @@ static void stop_if_empty(struct worker *w)
 
 static void ticked(uv_timer_t *timer)
 {
-	struct worker *w = timer->data;
+	struct web_worker *w = timer->data;
 	uint64_t now = clock_ms();
 	struct client *c, *next;
 
@@ -205,7 +205,7 @@ static void ticked(uv_timer_t *timer)
 	}
 }
 
-static void begin_stop(struct worker *w)
+static void begin_stop(struct web_worker *w)
 {
 	struct client *c, *next;
 
@@ -223,15 +223,15 @@ static void begin_stop(struct worker *w)
 	stop_if_empty(w);
 }
 
-static void obey(struct worker *w, struct message *m)
+static void obey(struct web_worker *w, struct message *m)
 {
-	struct worker_command *cmd = (struct worker_command *)m->data;
+	struct web_command *cmd = (struct web_command *)m->data;
 	struct client *c = NULL;
 	int err = 0;
 
 	if (m->type == WORKER_SEND || m->type == WORKER_CLOSE)
 		c = client_find(w, cmd->conn);
-	switch ((enum worker_message)m->type) {
+	switch ((enum web_worker_message)m->type) {
 	case WORKER_SEND:
 		if (c)
 			err = client_send(c, (uint8_t *)cmd->data,
@@ -256,7 +256,7 @@ static void obey(struct worker *w, struct message *m)
 
 static void commanded(uv_poll_t *poll, int status, int events)
 {
-	struct worker *w = poll->data;
+	struct web_worker *w = poll->data;
 	struct message *m, *next;
 
 	for (m = queue_take(w->commands); m; m = next) {
@@ -268,7 +268,7 @@ static void commanded(uv_poll_t *poll, int status, int events)
 
 static void *run(void *arg)
 {
-	struct worker *w = arg;
+	struct web_worker *w = arg;
 
 	uv_run(&w->loop, UV_RUN_DEFAULT);
 	return NULL;
@@ -289,7 +289,7 @@ static uint64_t tick_ms(const struct wss_limits *l)
 	return ms < 5 ? 5 : ms;
 }
 
-static int create_loop(struct worker *w)
+static int create_loop(struct web_worker *w)
 {
 	int err = uv_loop_init(&w->loop);
 
@@ -303,11 +303,11 @@ static int create_loop(struct worker *w)
 	return 0;
 }
 
-int worker_create(struct wss *wss, unsigned int index, int listen_fd,
-		  const char *certificate, const char *key,
-		  struct worker **ret)
+int web_worker_create(struct wss *wss, unsigned int index, int listen_fd,
+		      const char *certificate, const char *key,
+		      struct web_worker **ret)
 {
-	struct worker *w = calloc(1, sizeof(*w));
+	struct web_worker *w = calloc(1, sizeof(*w));
 	int err;
 
 	if (!w) {
@@ -327,14 +327,14 @@ int worker_create(struct wss *wss, unsigned int index, int listen_fd,
 		err = tls_load(w->tls, certificate, key);
 	}
 	if (err) {
-		worker_free(w);
+		web_worker_free(w);
 		return err;
 	}
 	*ret = w;
 	return 0;
 }
 
-int worker_run(struct worker *w)
+int web_worker_run(struct web_worker *w)
 {
 	sigset_t all, old;
 	int err;
@@ -357,12 +357,12 @@ int worker_run(struct worker *w)
 	return -err;
 }
 
-void worker_ask(struct worker *w, struct message *m)
+void web_worker_ask(struct web_worker *w, struct message *m)
 {
 	queue_push_always(w->commands, m);
 }
 
-static void close_handles(struct worker *w)
+static void close_handles(struct web_worker *w)
 {
 	uv_handle_t *handles[] = { (uv_handle_t *)&w->accept_poll,
 				   (uv_handle_t *)&w->command_poll,
@@ -373,17 +373,17 @@ static void close_handles(struct worker *w)
 		uv_close(handles[i], NULL);
 }
 
-void worker_free(struct worker *w)
+void web_worker_free(struct web_worker *w)
 {
 	struct message *m;
 
 	if (!w)
 		return;
 	if (w->is_running) {
-		m = message_new(WORKER_STOP, sizeof(struct worker_command));
+		m = message_new(WORKER_STOP, sizeof(struct web_command));
 		if (!m)
 			abort();
-		worker_ask(w, m);
+		web_worker_ask(w, m);
 		pthread_join(w->thread, NULL);
 	}
 	if (w->lws)

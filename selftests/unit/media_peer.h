@@ -105,8 +105,8 @@ static inline size_t peer_recv_now(int fd, void *buf, size_t size)
 
 /* ---- the thread -------------------------------------------------------- */
 
-static inline int bench_start(struct bench *b, uint32_t web_timeout_ms,
-			      uint32_t sip_timeout_ms)
+static inline int bench_start_want(struct bench *b, uint32_t web_timeout_ms,
+				   uint32_t sip_timeout_ms, int want)
 {
 	struct media_settings s = {
 		.rtp_port_min = 21000, .rtp_port_max = 21999,
@@ -129,10 +129,17 @@ static inline int bench_start(struct bench *b, uint32_t web_timeout_ms,
 	close(fd);
 	b->web = s.web;
 	addr_parse_ip("127.0.0.1", &s.sip);
-	s.datapath.want = DATAPATH_WANT_USER;
+	s.datapath.want = want;
 	s.datapath.web = s.web;
 	s.datapath.sip = s.sip;
 	return media_start(&s, b->events, &b->media);
+}
+
+static inline int bench_start(struct bench *b, uint32_t web_timeout_ms,
+			      uint32_t sip_timeout_ms)
+{
+	return bench_start_want(b, web_timeout_ms, sip_timeout_ms,
+				DATAPATH_WANT_USER);
 }
 
 static inline void bench_stop(struct bench *b)

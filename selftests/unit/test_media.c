@@ -466,6 +466,32 @@ static void test_close_notify(void)
 	call_free(&c);
 }
 
+/* RFC 8842 5.1: the same session, another browser behind it. */
+static void test_new_certificate(void)
+{
+	struct browser first;
+	struct call c;
+
+	call_open(&c, GCM_FIRST);
+	call_configure(&c);
+	CHECK(call_connect(&c), "call_connects");
+	web_send(&c, 111, "first");
+	CHECK(phone_hears(&c, c.rtp_fd, "first"), "first_browser_is_heard");
+	first = c.web;
+	browser_open(&c.web, &c.local.web, GCM_FIRST);
+	browser_fingerprint(&c.web, &c.config);
+	strcpy(c.config.remote_ufrag, "next");
+	snprintf(c.username, sizeof(c.username), "%s:next", c.local.ufrag);
+	call_configure(&c);
+	CHECK(call_connect(&c), "certificate_new_makes_new_keys");
+	web_send(&c, 111, "second");
+	CHECK(phone_hears(&c, c.rtp_fd, "second"), "second_browser_is_heard");
+	sip_send(&c, c.rtp_fd, 97, "second");
+	CHECK(web_hears(&c, "second"), "second_browser_hears");
+	browser_close(&first);
+	call_free(&c);
+}
+
 static void test_extend(void)
 {
 	struct media_local more;
@@ -533,6 +559,7 @@ int main(void)
 	test_gateway_is_client();
 	test_fingerprint();
 	test_close_notify();
+	test_new_certificate();
 	test_extend();
 	bench_stop(&bench);
 	test_silence();

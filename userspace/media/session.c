@@ -251,8 +251,6 @@ void session_configure(struct session *s, const struct media_config *config)
 	    strcmp(s->config.remote_ufrag, config->remote_ufrag))
 		memcpy(s->previous_ufrag, s->config.remote_ufrag,
 		       sizeof(s->previous_ufrag));
-	if (!s->config.has_web && config->has_web)
-		s->web_alive_ms = clock_ms();
 	s->config = *config;
 	if (s->config.stream_count > s->stream_count)
 		s->config.stream_count = s->stream_count;
@@ -320,7 +318,9 @@ static void web_tick(struct session *s, uint64_t now_ms)
 			session_first_packet(s, MEDIA_SIDE_WEB, s->selected ?
 					     &s->selected->remote : NULL);
 	}
-	if (s->config.has_web && now_ms > s->web_alive_ms &&
+	/* Before the first check the other side may still be ringing. */
+	if (s->config.has_web && s->web_alive_ms &&
+	    now_ms > s->web_alive_ms &&
 	    now_ms - s->web_alive_ms >= s->w->settings.web_timeout_ms)
 		lost(s, MEDIA_SIDE_WEB);
 }

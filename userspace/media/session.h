@@ -83,7 +83,7 @@ struct session {
 	struct srtcp *srtcp;
 
 	/* life */
-	uint64_t web_alive_ms;		/* newest authenticated sign */
+	uint64_t web_alive_ms;		/* newest authenticated sign; 0: none */
 	uint64_t first_ms[2];		/* by enum media_side */
 	bool is_lost[2];		/* told already */
 	bool is_failed;

@@ -130,6 +130,26 @@ static void test_secure(void)
 	sdp_free(s);
 }
 
+#define ZERO8 "00:00:00:00:00:00:00:00:"
+
+/* RFC 8122 5.1: the m-line's own counts, however short. */
+static void test_fingerprint_level(void)
+{
+	struct sdp *s;
+
+	CHECK_INT(parse_text(HEAD "a=fingerprint:sha-384 " ZERO8 ZERO8 ZERO8
+			     ZERO8 ZERO8 "00:00:00:00:00:00:00:00\r\n"
+			     "m=audio 9 RTP/SAVPF 0\r\n"
+			     "a=fingerprint:sha-256 " ZERO8 ZERO8 ZERO8
+			     "00:00:00:00:00:00:00:01\r\n", &s), 0,
+		  "fingerprint_on_both_levels_parses");
+	if (!s)
+		return;
+	CHECK_STR(s->media[0].fingerprint.hash, "sha-256",
+		  "fingerprint_of_m_line_wins");
+	sdp_free(s);
+}
+
 static void test_hold(void)
 {
 	struct sdp *s;
@@ -375,6 +395,7 @@ int main(void)
 	test_session();
 	test_media();
 	test_secure();
+	test_fingerprint_level();
 	test_hold();
 	test_other_protocols();
 	test_refused();

@@ -271,6 +271,11 @@ static void test_payload_types(void)
 	CHECK_INT(map[0].payload[0].clock_hz, 48000, "map_clock_given");
 	CHECK_INT(map[1].payload[0].b_rx, 99, "map_b_rx_of_renumbered_is_new");
 	CHECK_INT(map[1].payload[0].a_rx, 96, "map_a_rx_of_renumbered_is_old");
+	x.b_answer->media[0].direction = SDP_INACTIVE;
+	sdp_map_streams(x.a_offer, x.a_answer, x.b_offer, x.b_answer, map,
+			&count);
+	CHECK(map[0].enabled && !map[0].a_to_b && !map[0].b_to_a,
+	      "map_of_inactive_answer_carries_nothing");
 out:
 	exchange_free(&x);
 
@@ -304,6 +309,10 @@ static void test_answerer_habits(void)
 			SDP_PROFILE_WEB);
 	CHECK(has_line(x.a_answer, "SAVPF 111 126\r\n"),
 	      "answer_with_other_types_gets_the_offerers");
+	exchange_answer(&x, corpus("freeswitch-answer-hold.sdp"),
+			SDP_PROFILE_WEB);
+	CHECK(has_line(x.a_answer, "SAVPF 111 110\r\n"),
+	      "answer_with_fewer_codecs_keeps_their_order");
 	exchange_answer(&x, parsed(PLAIN "m=audio 4000 RTP/AVP 18\r\n"),
 			SDP_PROFILE_WEB);
 	CHECK_INT(x.answer_err, -ENOTSUP, "answer_with_unoffered_codec_enotsup");
@@ -409,6 +418,9 @@ static void test_hold(void)
 		       SDP_PROFILE_WEB);
 	CHECK(has_line(x.b_offer, "a=sendonly\r\n"),
 	      "hold_rfc2543_offered_as_sendonly");
+	CHECK(has_line(x.b_offer, "SAVPF 18 0 101 96\r\n") &&
+	      has_line(x.b_offer, "a=rtpmap:96 CN/8000\r\n"),
+	      "payload_type_reserved_renumbered");
 	exchange_free(&x);
 
 	exchange_offer(&x, corpus("chrome-offer-audio.sdp"), SDP_PROFILE_PLAIN);
@@ -426,7 +438,8 @@ static void test_unfit(void)
 		enum sdp_profile to;
 		const char *name;
 	} cases[] = {
-		{ WEB "m=audio 9" SAVPF "0\r\nc=IN IP4 192.0.2.2\r\n",
+		{ WEB "m=audio 9" SAVPF "0\r\nc=IN IP4 192.0.2.2\r\n"
+		  "a=rtcp-mux\r\n",
 		  SDP_PROFILE_PLAIN, "offer_of_web_without_keys_enotsup" },
 		{ PLAIN "m=audio 9 RTP/AVP 0\r\n", SDP_PROFILE_PLAIN,
 		  "offer_of_web_without_dtls_enotsup" },
@@ -465,6 +478,47 @@ static void test_helpers(void)
 		       SDP_PROFILE_PLAIN);
 	CHECK(has_line(x.b_offer, "RTP/AVP 0 13 126\r\n"),
 	      "events_of_absent_clock_left_out");
+	exchange_free(&x);
+}
+
+/* RFC 5761 5.1.1: only who offers multiplexing gets it. */
+static void test_plain_mux(void)
+{
+	struct exchange x;
+
+	exchange_offer(&x, parsed(PLAIN "m=audio 4 RTP/AVP 0\r\na=rtcp-mux\r\n"
+				  "m=audio 6 RTP/AVP 8\r\n"),
+		       SDP_PROFILE_WEB);
+	exchange_answer(&x, parsed(WEB "a=group:BUNDLE 0 1\r\n"
+				   "m=audio 9" SAVPF "0\r\n" KEYS "a=mid:0\r\n"
+				   "m=audio 9" SAVPF "8\r\n" KEYS "a=mid:1\r\n"),
+			SDP_PROFILE_PLAIN);
+	CHECK(x.a_answer && x.a_answer->media[0].rtcp_mux,
+	      "mux_offered_by_plain_answered");
+	CHECK(x.a_answer && !x.a_answer->media[1].rtcp_mux,
+	      "mux_not_offered_by_plain_left_out");
+	exchange_answer(&x, parsed(WEB "m=audio 9" SAVPF "0\r\n"
+				   "c=IN IP4 192.0.2.2\r\n"
+				   "m=audio 0" SAVPF "8\r\n"),
+			SDP_PROFILE_PLAIN);
+	CHECK_INT(x.answer_err, -EINVAL, "answer_of_web_without_keys_einval");
+	exchange_free(&x);
+}
+
+static void test_same_codec_twice(void)
+{
+	struct exchange x;
+
+	exchange_offer(&x, parsed(WEB "m=video 9" SAVPF "96 97\r\n" KEYS
+				  "a=rtpmap:96 H264/90000\r\n"
+				  "a=rtpmap:97 H264/90000\r\n"
+				  "a=fmtp:97 packetization-mode=1\r\n"),
+		       SDP_PROFILE_PLAIN);
+	exchange_answer(&x, parsed(PLAIN "m=video 4 RTP/AVP 97\r\n"
+				   "a=rtpmap:97 H264/90000\r\n"),
+			SDP_PROFILE_WEB);
+	CHECK(has_line(x.a_answer, "SAVPF 97\r\n"),
+	      "codec_offered_twice_told_by_payload_type");
 	exchange_free(&x);
 }
 
@@ -542,6 +596,8 @@ int main(void)
 	test_hold();
 	test_unfit();
 	test_helpers();
+	test_plain_mux();
+	test_same_codec_twice();
 	test_mids();
 	test_connection_differs();
 	CHECK(corpus_each(corpus_file) > 20, "corpus_is_there");

@@ -38,7 +38,6 @@
 #define LIMIT_SDP_LINES			1024
 #define LIMIT_SDP_MEDIA			8
 #define LIMIT_SDP_CODECS		32	/* payload types of an m-line */
-#define LIMIT_SDP_CANDIDATES		64
 
 /* Calls and registrations */
 #define LIMIT_CALLS			4000

@@ -203,7 +203,15 @@ struct payload_types {
 	bool taken[SDP_PAYLOAD_TYPES];	/* by the m-lines done so far */
 };
 
-/* RFC 5761 4: with mux, 64 to 95 read as RTCP. */
+/*
+ * RFC 5761 4: with mux, 64 to 95 read as RTCP. RFC 3551 6: 1, 2 and 19 are
+ * reserved (19 was CN once); Firefox refuses the whole offer for them.
+ */
+static bool is_web_payload_type(uint8_t pt)
+{
+	return (pt < 64 || pt > 95) && pt != 1 && pt != 2 && pt != 19;
+}
+
 static int free_payload_type(const struct payload_types *t)
 {
 	for (int pt = 96; pt < SDP_PAYLOAD_TYPES; pt++)
@@ -227,7 +235,7 @@ static int own_payload_type(struct payload_types *t, enum sdp_profile to,
 
 	if (to == SDP_PROFILE_PLAIN)
 		own = t->taken[pt] ? -1 : pt;
-	else if (t->taken[pt] || (pt >= 64 && pt < 96))
+	else if (t->taken[pt] || !is_web_payload_type(pt))
 		own = free_payload_type(t);
 	if (own >= 0)
 		t->taken[own] = t->used[own] = true;

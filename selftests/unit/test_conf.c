@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "conf/conf.h"
+#include "conf/reader.h"
 #include "tap.h"
 
 static char dir[] = "/tmp/test_conf.XXXXXX";
@@ -368,6 +369,36 @@ static void test_unreadable(void)
 	memcpy(file, good, sizeof(file));
 }
 
+/* Every setting of the table stands in the page and in the man page. */
+static void test_documentation(void)
+{
+	static const char *const pages[] = {
+		"Documentation/configuration.rst",
+		"Documentation/man/sluice.conf.5" };
+	static char text[65536];
+	bool all = true;
+	FILE *f;
+
+	for (int i = 0; i < 2; i++) {
+		f = fopen(pages[i], "r");
+		if (!f) {
+			tap_skip("documentation_names_every_setting",
+				 "not run in the source folder");
+			return;
+		}
+		text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
+		fclose(f);
+		for (int k = 0; k < CONF_KEY_COUNT; k++) {
+			if (conf_keys[k].kind == CONF_KIND_GROUP ||
+			    strstr(text, conf_keys[k].name))
+				continue;
+			all = false;
+			printf("# %s: no %s\n", pages[i], conf_keys[k].name);
+		}
+	}
+	CHECK(all, "documentation_names_every_setting");
+}
+
 int main(void)
 {
 	static const char *const files[] = { "conf", "cert.pem", "key.pem" };
@@ -382,6 +413,7 @@ int main(void)
 	test_all_settings();
 	test_bad();
 	test_unreadable();
+	test_documentation();
 	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
 		snprintf(path, sizeof(path), "%s/%s", dir, files[i]);
 		unlink(path);

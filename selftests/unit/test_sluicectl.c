@@ -354,17 +354,23 @@ static void test_completion(void)
 	CHECK(!strcmp(result.out, text), "completion_file_is_the_tables");
 }
 
-/* Beside this test: O/unit/test_sluicectl and O/sluicectl. */
+/* O/sluicectl for O/unit/test_sluicectl; a sanitized test takes O/san's, or
+ * the plain one above it.
+ */
 static bool find_program(const char *self)
 {
+	static const char *const places[] = { "../sluicectl",
+					      "../../sluicectl" };
 	const char *slash = strrchr(self, '/');
-	const char *given = getenv("SLUICECTL");
+	int len = slash ? (int)(slash - self) : 1;
 
-	snprintf(program, sizeof(program), "%.*s/../sluicectl",
-		 slash ? (int)(slash - self) : 1, slash ? self : ".");
-	if (given)
-		snprintf(program, sizeof(program), "%s", given);
-	return access(program, X_OK) == 0;
+	for (int i = 0; i < 2; i++) {
+		snprintf(program, sizeof(program), "%.*s/%s", len,
+			 slash ? self : ".", places[i]);
+		if (access(program, X_OK) == 0)
+			return true;
+	}
+	return false;
 }
 
 int main(int argc, char **argv)
@@ -373,8 +379,8 @@ int main(int argc, char **argv)
 	int listener;
 
 	if (!find_program(argv[0])) {
-		tap_skip("sluicectl", "the program is not built");
-		return tap_done() ? 1 : 4;
+		puts("1..0 # SKIP sluicectl is not built");
+		return 4;
 	}
 	if (!mkdtemp(dir))
 		return 1;

@@ -236,5 +236,8 @@ void conf_check(struct conf_reader *r)
 			   "register.max: %u is less than register.min %u; "
 			   "write the larger one here", c->register_max_s,
 			   c->register_min_s);
+	if (addr_is_set(&c->metrics))
+		conf_warn(r, r->place[CONF_KEY_METRICS], "metrics: this "
+			  "version serves none, ignoring");
 	check_host(r);
 }

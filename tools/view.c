@@ -90,12 +90,9 @@ static void print_head(const json_t *answer, const struct options *o)
 
 static void print_places(const json_t *answer)
 {
-	char *a = text(answer, "datapath", "preferred");
-	char *b = text(answer, "datapath", "reason");
+	char *a, *b;
 
-	line("datapath", text_format("%s: %s", a, b));
-	free(a);
-	free(b);
+	line("datapath", text(answer, "datapath", "reason"));
 	print_interfaces(answer);
 	a = text(answer, "web", "wss");
 	b = text(answer, "web", "media");
@@ -188,15 +185,13 @@ void view_flat(const json_t *object, const struct options *o)
 
 void view_datapath(const json_t *answer, const struct options *o)
 {
-	char *preferred, *reason;
+	char *reason;
 
 	if (!o->is_terminal || !o->has_header)
 		return;
-	preferred = text(answer, "preferred", NULL);
 	reason = text(answer, "reason", NULL);
-	printf("%s: %s  contract v%lld\n", preferred, reason,
+	printf("%s  contract v%lld\n", reason,
 	       number(answer, "contract", NULL));
-	free(preferred);
 	free(reason);
 }
 

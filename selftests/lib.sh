@@ -263,8 +263,9 @@ topology()
 	in_ns gw ip addr add $WEB_GW/24 dev web0
 	in_ns gw ip addr add $SIP_GW/24 dev sip0
 	in_ns web ip addr add $WEB_PEER/24 dev eth0
-	in_ns sip ip addr add $SIP_PBX/24 dev eth0
+	# The first is what phones send media from; the PBX binds its own.
 	in_ns sip ip addr add $SIP_PHONE/24 dev eth0
+	in_ns sip ip addr add $SIP_PBX/24 dev eth0
 	for ns in "gw web0" "gw sip0" "web eth0" "sip eth0"; do
 		# shellcheck disable=SC2086
 		in_ns ${ns% *} ip link set ${ns#* } up

@@ -115,6 +115,19 @@ class Client {
 		});
 	}
 
+	/*
+	 * Does the browser play something, by its own statistics? For after a
+	 * hold, when Chromium no longer hands a remote track without signalled
+	 * SSRC to WebAudio, although it plays it.
+	 */
+	async plays(seconds = 10)
+	{
+		return !!await busywait(seconds, () => this.page.evaluate(
+			async () => [...(await window.connection().getStats())
+				.values()].some((s) => s.type === 'inbound-rtp' &&
+				s.kind === 'audio' && s.audioLevel > 0.05)));
+	}
+
 	/* Inbound RTP packets by getStats(). */
 	async received(kind = 'audio')
 	{

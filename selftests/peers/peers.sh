@@ -107,6 +107,13 @@ not_heard()
 	! heard "$@"
 }
 
+# wire_carries CAPTURE SOURCE HZ: PCMU of that tone passes at this moment. For
+# what baresip does not record: its recorder stops at the first re-INVITE.
+wire_carries()
+{
+	node "$SELFTESTS/tools/tone.js" "$LAB/$1.pcap" "$3" "$2"
+}
+
 # sipp_run SCENARIO PORT [ARGUMENT...]: one SIPp call on the trunk's address,
 # in the foreground; the exit code is SIPp's. Its messages: SCENARIO.messages.
 sipp_run()

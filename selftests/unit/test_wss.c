@@ -321,13 +321,19 @@ static void test_timeouts(void)
 	CHECK_INT(counter(WSS_TLS_FAILED), 0, "timeout_not_a_tls_failure");
 	stop();
 
-	limits = (struct wss_limits){ .ping_ms = 50, .idle_ms = 400 };
+	limits = (struct wss_limits){ .ping_ms = 20 };
 	start(&limits, NULL, 1, events);
-	drop_events();
 	ssl = open_websocket();
 	CHECK(ssl && read_frame(ssl, buf, sizeof(buf), NULL) == FRAME_OP_PING,
 	      "client_silent_pinged");
-	CHECK(read_close(ssl) == 1001 && counted(WSS_TIMEOUT_IDLE),
+	hang_up(ssl);
+	stop();
+
+	limits = (struct wss_limits){ .idle_ms = 200 };
+	start(&limits, NULL, 1, events);
+	drop_events();
+	ssl = open_websocket();
+	CHECK(ssl && read_close(ssl) == 1001 && counted(WSS_TIMEOUT_IDLE),
 	      "client_idle_closed");
 	m = next_event(WSS_CLOSED);
 	CHECK(m && !strcmp(event_of(m)->data, "idle"), "closed_idle_told");

@@ -28,6 +28,7 @@
 #include "wss/wss.h"
 
 #define WAIT_MS		20000
+#define HANG_S		180
 
 #define KEY		"dGhlIHNhbXBsZSBub25jZQ=="	/* RFC 6455 1.3 */
 #define ACCEPT		"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
@@ -215,11 +216,8 @@ static inline int tcp_connect(void)
 	struct sockaddr_in sin = { .sin_family = AF_INET,
 				   .sin_port = htons(wss_port(wss)),
 				   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	struct timeval tv = { .tv_sec = WAIT_MS / 1000 };
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv));
 	if (connect(fd, (struct sockaddr *)&sin, sizeof(sin))) {
 		close(fd);
 		return -1;
@@ -413,6 +411,11 @@ static inline int good_client_works(void)
 static inline void set_up(void)
 {
 	signal(SIGPIPE, SIG_IGN);
+	/*
+	 * For an answer that never comes. Not SO_RCVTIMEO: with it, libuv's
+	 * io_uring work ends a read by EINTR instead of restarting it.
+	 */
+	alarm(HANG_S);
 	log_set_level(LOG_LEVEL_ERR);
 	set_up_files();
 	client_tls = SSL_CTX_new(TLS_client_method());

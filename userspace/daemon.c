@@ -5,6 +5,7 @@
 #include <libgen.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,26 +55,30 @@ struct daemon {
 
 /* ---- files ----------------------------------------------------------- */
 
-/* Beside the binary in a build tree, else where `make install` puts them. */
+static bool files_are_in(struct daemon *d, const char *root, const char *lib,
+			 const char *share)
+{
+	snprintf(d->object, sizeof(d->object), "%.*s%s/sluice_xdp.bpf.o",
+		 PATH_MAX - 64, root, lib);
+	snprintf(d->phone_dir, sizeof(d->phone_dir), "%.*s%s/phone",
+		 PATH_MAX - 64, root, share);
+	return !access(d->object, R_OK);
+}
+
+/*
+ * Beside the binary in a build tree, under the binary's own prefix, else
+ * under the one of the build.
+ */
 static void find_files(struct daemon *d)
 {
-	char exe[PATH_MAX] = "", dir[PATH_MAX];
+	char exe[PATH_MAX] = "";
 	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+	const char *dir = n > 0 ? dirname(exe) : "";
 
-	if (n > 0) {
-		exe[n] = '\0';
-		snprintf(dir, sizeof(dir), "%s", dirname(exe));
-		snprintf(d->object, sizeof(d->object),
-			 "%.*s/sluice_xdp.bpf.o", PATH_MAX - 64, dir);
-		snprintf(d->phone_dir, sizeof(d->phone_dir), "%.*s/phone",
-			 PATH_MAX - 64, dir);
-		if (!access(d->object, R_OK))
-			return;
-	}
-	snprintf(d->object, sizeof(d->object),
-		 SLUICE_PREFIX "/lib/sluice/sluice_xdp.bpf.o");
-	snprintf(d->phone_dir, sizeof(d->phone_dir),
-		 SLUICE_PREFIX "/share/sluice/phone");
+	if (files_are_in(d, dir, "", "") ||
+	    files_are_in(d, dir, "/../lib/sluice", "/../share/sluice"))
+		return;
+	files_are_in(d, SLUICE_PREFIX, "/lib/sluice", "/share/sluice");
 }
 
 static int make_state(struct daemon *d)

@@ -18,6 +18,7 @@
 #include "core/log.h"
 #include "core/random.h"
 
+#define SECURE_WAIT_MS		30000	/* answer to DTLS done */
 #define MEDIA_CLOSE_WAIT_MS	5000	/* for MEDIA_CLOSED, then without it */
 
 int calls_create(const struct calls_settings *s, struct calls **ret)
@@ -259,6 +260,16 @@ static void perform(struct call *c, unsigned int todo, const struct sip_msg *m)
 		close_call(c);
 }
 
+static void not_secured(void *arg)
+{
+	struct call *c = arg;
+
+	c->timer = NULL;
+	call_set_cause(c, "web", "media: no ICE and DTLS within %u s",
+		       SECURE_WAIT_MS / 1000);
+	call_event(c, CALL_ABORTED, NULL);
+}
+
 /* Nothing in here frees the call: close_call() leaves that to the loop. */
 void call_event(struct call *c, enum call_event event, const struct sip_msg *m)
 {
@@ -270,7 +281,7 @@ void call_event(struct call *c, enum call_event event, const struct sip_msg *m)
 			       call_state_name(step.next));
 	c->state = step.next;
 	if (c->state == CALL_ANSWERED && !c->counted_up) {
-		call_timer(c, 0, NULL);
+		call_timer(c, c->is_secured ? 0 : SECURE_WAIT_MS, not_secured);
 		c->calls->stats.up++;
 		c->counted_up = true;
 	}
@@ -375,6 +386,9 @@ static void media_event_received(struct call *c, uint32_t type,
 		break;
 	case MEDIA_DTLS_DONE:
 		log_call_info(c->id, "DTLS done, %s", e->detail);
+		c->is_secured = true;
+		if (c->state == CALL_ANSWERED || c->state == CALL_UP)
+			call_timer(c, 0, NULL);
 		break;
 	case MEDIA_FIRST_PACKET:
 		log_call_info(c->id, "first packet from the %s side, %s",
@@ -385,6 +399,9 @@ static void media_event_received(struct call *c, uint32_t type,
 		call_event(c, CALL_ABORTED, NULL);
 		break;
 	case MEDIA_LOST:
+		/* Before the answer silence of the SIP side is normal. */
+		if (e->side == MEDIA_SIDE_SIP && !c->answered_ms)
+			break;
 		call_set_cause(c, e->side == MEDIA_SIDE_WEB ? "web" : "sip",
 			       "media lost: %s",
 			       *e->detail ? e->detail : "silent");

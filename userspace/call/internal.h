@@ -59,6 +59,7 @@ struct call {
 	/* The exchange in force; A is who offered it. */
 	struct sdp *a_offer, *a_answer, *b_offer, *b_answer;
 	bool offerer_is_a;
+	bool is_secured;		/* DTLS is done */
 	bool has_early_answer;		/* a_answer went out in a 183 */
 	bool b_failed_locally;		/* nobody answered B's INVITE */
 	struct media_figures figures;

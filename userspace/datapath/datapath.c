@@ -302,24 +302,36 @@ void datapath_count(struct datapath *dp, enum sluice_counter counter)
 	datapath_user_count(dp->backend[DATAPATH_USER], counter);
 }
 
-int datapath_totals(struct datapath *dp, struct datapath_totals *ret)
+int datapath_totals(struct datapath *dp,
+		    struct datapath_totals ret[DATAPATH_BACKENDS])
 {
-	struct datapath_totals sum = { 0 }, one;
-	int b, i, err;
+	struct datapath_totals all[DATAPATH_BACKENDS] = { 0 };
+	int b, err;
 
 	for (b = 0; b < DATAPATH_BACKENDS; b++) {
 		if (!dp->backend[b])
 			continue;
-		err = dp->ops[b]->totals(dp->backend[b], &one);
+		err = dp->ops[b]->totals(dp->backend[b], &all[b]);
 		if (err)
 			return err;
-		for (i = 0; i < SLUICE_DROP_MAX; i++)
-			sum.drops[i] += one.drops[i];
-		for (i = 0; i < SLUICE_COUNT_MAX; i++)
-			sum.counters[i] += one.counters[i];
 	}
-	*ret = sum;
+	memcpy(ret, all, sizeof(all));
 	return 0;
+}
+
+int datapath_event_fd(const struct datapath *dp)
+{
+	for (int b = 0; b < DATAPATH_BACKENDS; b++)
+		if (dp->backend[b] && dp->ops[b]->event_fd)
+			return dp->ops[b]->event_fd(dp->backend[b]);
+	return -1;
+}
+
+void datapath_events(struct datapath *dp, datapath_event_cb *each, void *arg)
+{
+	for (int b = 0; b < DATAPATH_BACKENDS; b++)
+		if (dp->backend[b] && dp->ops[b]->events)
+			dp->ops[b]->events(dp->backend[b], each, arg);
 }
 
 void datapath_tick(struct datapath *dp)

@@ -54,6 +54,9 @@ struct datapath_stream_state {
 	struct sluice_ssrc sources[SLUICE_SSRCS_PER_STREAM];
 };
 
+/* What the kernel saw; struct sluice_event of the contract. */
+typedef void datapath_event_cb(void *arg, const struct sluice_event *event);
+
 /*
  * The table a backend implements. Ids come from the caller and lie in the
  * contract's ranges. All return 0 or -errno; -EOPNOTSUPP means "not this
@@ -85,6 +88,9 @@ struct datapath_ops {
 	int (*totals)(void *backend, struct datapath_totals *ret);
 	/* About once a second: heartbeat, neighbours, expiry. */
 	void (*tick)(void *backend);
+	/* NULL, both: this backend reports nothing by itself. */
+	int (*event_fd)(void *backend);
+	void (*events)(void *backend, datapath_event_cb *each, void *arg);
 };
 
 /* What the user backend needs of the media thread's sockets. */
@@ -174,8 +180,13 @@ int datapath_user_input(struct datapath *dp, const struct addr *local,
 void datapath_count_drop(struct datapath *dp, enum sluice_drop reason);
 void datapath_count(struct datapath *dp, enum sluice_counter counter);
 
-int datapath_totals(struct datapath *dp, struct datapath_totals *ret);
+/* By backend; zero where one is not open. */
+int datapath_totals(struct datapath *dp,
+		    struct datapath_totals ret[DATAPATH_BACKENDS]);
 void datapath_tick(struct datapath *dp);
+/* Readable while events wait; -1 if no backend reports any. */
+int datapath_event_fd(const struct datapath *dp);
+void datapath_events(struct datapath *dp, datapath_event_cb *each, void *arg);
 
 /* struct addr <-> contract. */
 struct sluice_addr datapath_addr(const struct addr *a);

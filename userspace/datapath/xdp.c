@@ -216,12 +216,26 @@ static int heartbeat(struct xdp *x)
 
 static int event_seen(void *arg, void *data, size_t size)
 {
-	const struct sluice_event *e = data;
+	struct xdp *x = arg;
 
-	if (size >= sizeof(*e) && e->type == SLUICE_EVENT_FIRST_PACKET)
-		log_debug("datapath: first packet of ssrc %08x, stream %u",
-			  e->ssrc, e->stream);
+	if (size >= sizeof(struct sluice_event) && x->each)
+		x->each(x->each_arg, data);
 	return 0;
+}
+
+static int xdp_event_fd(void *backend)
+{
+	return ring_buffer__epoll_fd(((struct xdp *)backend)->events);
+}
+
+static void xdp_events(void *backend, datapath_event_cb *each, void *arg)
+{
+	struct xdp *x = backend;
+
+	x->each = each;
+	x->each_arg = arg;
+	ring_buffer__consume(x->events);
+	x->each = NULL;
 }
 
 static void xdp_tick(void *backend)
@@ -231,7 +245,6 @@ static void xdp_tick(void *backend)
 	heartbeat(x);
 	neighbours_tick(x->neighbours);
 	xdp_stream_sweep(x);
-	ring_buffer__consume(x->events);
 }
 
 static void xdp_close(void *backend)
@@ -452,4 +465,6 @@ const struct datapath_ops datapath_xdp_ops = {
 	.stream_stats = xdp_stream_stats,
 	.totals = xdp_totals,
 	.tick = xdp_tick,
+	.event_fd = xdp_event_fd,
+	.events = xdp_events,
 };

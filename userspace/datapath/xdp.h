@@ -30,6 +30,8 @@ struct xdp {
 	struct bpf_link *watch[2];
 	struct neighbours *neighbours;
 	struct ring_buffer *events;
+	datapath_event_cb *each;	/* while events are consumed */
+	void *each_arg;
 	uint64_t boot_id[2];
 	uint32_t sweep;			/* next stream to look at */
 	uint8_t stream_is_used[SLUICE_MAX_STREAMS];

@@ -54,13 +54,37 @@ void session_failed(struct session *s, const char *fmt, ...)
 	va_end(args);
 }
 
-void session_first_packet(struct session *s, enum media_side side,
-			  const struct addr *peer)
+static void first_packet(struct session *s, enum media_side side,
+			 const struct addr *peer, uint64_t time_ms)
 {
 	if (s->first_ms[side])
 		return;
-	s->first_ms[side] = clock_ms();
+	s->first_ms[side] = time_ms;
 	session_event(s, MEDIA_FIRST_PACKET, side, peer, "%s", "");
+}
+
+void session_first_packet(struct session *s, enum media_side side,
+			  const struct addr *peer)
+{
+	first_packet(s, side, peer, clock_ms());
+}
+
+bool session_kernel_packet(struct session *s, uint32_t transport,
+			   uint64_t time_ms)
+{
+	if (transport == s->web_transport) {
+		first_packet(s, MEDIA_SIDE_WEB,
+			     s->selected ? &s->selected->remote : NULL,
+			     time_ms);
+		return true;
+	}
+	for (uint32_t i = 0; i < s->stream_count; i++) {
+		if (transport != s->stream[i].transport)
+			continue;
+		first_packet(s, MEDIA_SIDE_SIP, &s->stream[i].remote, time_ms);
+		return true;
+	}
+	return false;
 }
 
 static void lost(struct session *s, enum media_side side)

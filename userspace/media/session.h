@@ -103,6 +103,9 @@ void session_failed(struct session *s, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 void session_first_packet(struct session *s, enum media_side side,
 			  const struct addr *peer);
+/* The kernel relayed a source's first packet; false: not our transport. */
+bool session_kernel_packet(struct session *s, uint32_t transport,
+			   uint64_t time_ms);
 
 /* ice.c: a STUN message on the browser port. */
 void ice_input(struct worker *w, const struct addr *remote,

@@ -223,6 +223,20 @@ static void tick(struct worker *w, uint64_t now_ms)
 	totals_update(w);
 }
 
+/* The kernel's report, which a tick would see up to a second later. */
+static void datapath_event(void *arg, const struct sluice_event *e)
+{
+	struct worker *w = arg;
+
+	if (e->type != SLUICE_EVENT_FIRST_PACKET)
+		return;
+	for (uint32_t i = 0; i < LIMIT_MEDIA_SESSIONS; i++)
+		if (w->session[i] &&
+		    session_kernel_packet(w->session[i], e->transport,
+					  e->time_ns / 1000000))
+			return;
+}
+
 static int wait_ms(struct worker *w)
 {
 	uint64_t now = clock_ms();
@@ -259,7 +273,9 @@ static void turn(struct worker *w)
 	for (int i = 0; i < n; i++) {
 		struct endpoint *e = ev[i].data.ptr;
 
-		if (e->kind != ENDPOINT_QUEUE)
+		if (e->kind == ENDPOINT_DATAPATH)
+			datapath_events(w->dp, datapath_event, w);
+		else if (e->kind != ENDPOINT_QUEUE)
 			receive(w, e);
 	}
 	now = clock_ms();
@@ -334,6 +350,8 @@ int worker_create(const struct media_settings *settings, struct ports *ports,
 	w->dtls = dtls;
 	w->events = events;
 	w->queue_end = (struct endpoint){ .kind = ENDPOINT_QUEUE, .fd = -1 };
+	w->datapath_end = (struct endpoint){ .kind = ENDPOINT_DATAPATH,
+					     .fd = -1 };
 	w->web_end = (struct endpoint){ .kind = ENDPOINT_WEB, .fd = -1 };
 	for (int i = 0; i < 65536; i++)
 		w->port_fd[i] = -1;
@@ -351,6 +369,11 @@ int worker_create(const struct media_settings *settings, struct ports *ports,
 	}
 	if (!err)
 		err = datapath_start(w, settings);
+	if (!err) {
+		w->datapath_end.fd = datapath_event_fd(w->dp);
+		if (w->datapath_end.fd >= 0)
+			err = worker_watch(w, &w->datapath_end);
+	}
 	if (!err)
 		err = web_open(w);
 	if (err) {

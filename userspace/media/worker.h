@@ -41,8 +41,8 @@ struct worker_close {
 	uint32_t id;
 };
 
-enum endpoint_kind { ENDPOINT_QUEUE, ENDPOINT_WEB, ENDPOINT_RTP,
-		     ENDPOINT_RTCP };
+enum endpoint_kind { ENDPOINT_QUEUE, ENDPOINT_DATAPATH, ENDPOINT_WEB,
+		     ENDPOINT_RTP, ENDPOINT_RTCP };
 
 /* What epoll hands back. */
 struct endpoint {
@@ -63,6 +63,7 @@ struct worker {
 	struct queue *events;
 	int epoll_fd;
 	struct endpoint queue_end;
+	struct endpoint datapath_end;
 	struct endpoint web_end;
 	/* Everything below: media thread only, but for the totals. */
 	bool is_stopping;

@@ -8,11 +8,16 @@ const say = (what, ...words) =>
 	console.log(`${(what + ':').padEnd(14)}${words.join(' ')}`);
 const yes = (condition) => condition ? 'yes' : 'NO';
 
-/* One line a backend. */
+/* Two seconds of talk, then one line a backend. */
 async function packets()
 {
-	const { backends } = await sluicectl('show', 'datapath');
-	return backends.map((b) => `${b.backend} ${b.web_to_sip_packets} to ` +
+	const counted = await busywait(5, async () => {
+		const { backends } = await sluicectl('show', 'datapath');
+		return backends.some((b) => b.web_to_sip_packets > 100 &&
+			b.sip_to_web_packets > 100) ? backends : null;
+	}) || (await sluicectl('show', 'datapath')).backends;
+
+	return counted.map((b) => `${b.backend} ${b.web_to_sip_packets} to ` +
 		`the phone, ${b.sip_to_web_packets} to the browser`);
 }
 

@@ -337,7 +337,7 @@ static int lay_legs(struct call *c, const struct sip_msg *m,
 		snprintf(c->b_ruri, sizeof(c->b_ruri), "%s", flow.contact);
 		snprintf(c->b.uri, sizeof(c->b.uri), "%s", flow.aor);
 		c->b_target.is_ws = true;
-		c->b_target.conn = flow.conn;
+		c->b_target.conn = flow.is_expired ? 0 : flow.conn;
 	}
 	if (sip_dialog_uas(m, source, a_contact, &d) ||
 	    call_leg_attach(&c->a, d))
@@ -374,7 +374,7 @@ static int wait_for_flow(struct call *c)
 	struct registrar *r = c->calls->settings.registrar;
 	struct registrar_flow flow;
 
-	if (registrar_find_alias(r, c->b.alias, &flow) ||
+	if (registrar_find_alias(r, c->b.alias, &flow) || flow.is_expired ||
 	    flow.lost_ms >= ALIAS_WAIT_MS)
 		return -ENOTCONN;
 	log_call_info(c->id, "waits for %s to reconnect", flow.aor);

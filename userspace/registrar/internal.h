@@ -58,6 +58,8 @@ struct registrar {
 
 struct reg_conn *registrar_conn(struct registrar *r, uint64_t id);
 void registrar_conn_free(struct registrar *r, struct reg_conn *c);
+struct binding *registrar_find_on_conn(struct registrar *r, uint64_t conn,
+				       const char *aor);
 void registrar_waiter_free(struct registrar *r, struct reg_waiter *w);
 void registrar_wake(struct registrar *r, const char *alias);
 void register_pending_free(struct registrar *r, struct reg_pending *p);

@@ -21,14 +21,28 @@ struct binding *location_by_key(struct location *l, const char *key)
 	return b;
 }
 
-uint32_t location_count_aor(const struct location *l, const char *aor)
+uint32_t location_count_aor(const struct location *l, const char *aor,
+			    bool online_only)
 {
 	uint32_t n = 0;
 
 	for (struct binding *b = l->aliases; b; b = b->by_alias.next)
-		if (!strcmp(b->aor, aor))
-			n++;
+		n += !strcmp(b->aor, aor) &&
+			(!online_only || (b->conn && !b->is_expired));
 	return n;
+}
+
+struct binding *location_stalest(struct location *l, const char *aor)
+{
+	struct binding *oldest = NULL;
+
+	for (struct binding *b = l->aliases; b; b = b->by_alias.next) {
+		if (strcmp(b->aor, aor) || (b->conn && !b->is_expired))
+			continue;
+		if (!oldest || b->expires_ms < oldest->expires_ms)
+			oldest = b;
+	}
+	return oldest;
 }
 
 uint32_t location_count_conn(const struct location *l, uint64_t conn)

@@ -24,6 +24,8 @@ struct binding {
 	uint64_t created_ms;
 	uint64_t trunk_expires_ms;	/* granted by the registrar */
 	uint64_t expires_ms;	/* granted to the browser */
+	/* expires_ms is over: offline, while the PBX still sends calls here. */
+	bool is_expired;
 	uint32_t client_cseq;	/* of the newest accepted REGISTER */
 	char *client_call_id;
 	UT_hash_handle by_alias;
@@ -38,8 +40,11 @@ struct location {
 
 struct binding *location_by_alias(struct location *l, const char *alias);
 struct binding *location_by_key(struct location *l, const char *key);
-/* Bindings of one AOR. */
-uint32_t location_count_aor(const struct location *l, const char *aor);
+/* Bindings of one AOR; online_only: that a browser holds now. */
+uint32_t location_count_aor(const struct location *l, const char *aor,
+			    bool online_only);
+/* The one of this AOR that is offline longest; NULL: all are online. */
+struct binding *location_stalest(struct location *l, const char *aor);
 /* AORs registered on one connection. */
 uint32_t location_count_conn(const struct location *l, uint64_t conn);
 /* Empty binding in both indexes; alias and key are copied. NULL: no memory. */

@@ -63,6 +63,19 @@ static void reply(struct sip_server *st, int status, const char *phrase)
 	sip_server_reply(st, &rep, NULL);
 }
 
+static void reply_too_brief(struct sip_server *st, uint32_t min_s)
+{
+	char header[40], tag[17];
+	struct sip_reply rep = {
+		.status = 423, .phrase = "Interval Too Brief", .to_tag = tag,
+		.extra_headers = header,
+	};
+
+	snprintf(header, sizeof(header), "Min-Expires: %u\r\n", min_s);
+	random_token(tag, 16);
+	sip_server_reply(st, &rep, NULL);
+}
+
 static struct reg_session *session_get(struct reg_conn *c, const char *call_id)
 {
 	struct reg_session *s;
@@ -104,11 +117,13 @@ static uint32_t asked_expires(const struct sip_msg *m)
 	return s > UINT32_MAX / 1000 ? UINT32_MAX / 1000 : (uint32_t)s;
 }
 
-static uint32_t to_client_s(const struct registrar *r, uint32_t granted_s)
+/* Never more than was asked for (RFC 3261 10.3), granted or configured. */
+static uint32_t to_client_s(const struct reg_pending *p, uint32_t granted_s)
 {
-	uint32_t max = r->settings.expires_max_s;
+	uint32_t max = p->registrar->settings.expires_max_s;
+	uint32_t s = p->asked_s < granted_s ? p->asked_s : granted_s;
 
-	return max && granted_s > max ? max : granted_s;
+	return max && s > max ? max : s;
 }
 
 static int own_contact(const struct binding *b, uint32_t expires_s, char *ret,
@@ -170,6 +185,13 @@ static struct binding *commit(struct reg_pending *p, uint32_t granted_s)
 		b = NULL;
 	}
 	if (!b) {
+		/* A phone of a new instance at each page load leaves many. */
+		if (location_count_aor(&r->location, p->aor, false) >=
+		    LIMIT_BINDINGS_PER_AOR) {
+			b = location_stalest(&r->location, p->aor);
+			if (b)
+				location_remove(&r->location, b);
+		}
 		b = location_add(&r->location, p->alias, p->key);
 		if (!b)
 			return NULL;
@@ -186,7 +208,8 @@ static struct binding *commit(struct reg_pending *p, uint32_t granted_s)
 	if (!b->conn)
 		b->lost_ms = now;
 	b->trunk_expires_ms = now + (uint64_t)granted_s * 1000;
-	b->expires_ms = now + (uint64_t)to_client_s(r, granted_s) * 1000;
+	b->expires_ms = now + (uint64_t)to_client_s(p, granted_s) * 1000;
+	b->is_expired = false;
 	return b;
 }
 
@@ -208,16 +231,17 @@ static void accepted(struct reg_pending *p, const struct sip_msg *response)
 	char contact[1024] = "", tag[17];
 	struct sip_reply rep = { .status = 200, .to_tag = tag };
 	struct binding *b = location_by_key(&r->location, p->key);
+	uint64_t now = clock_ms();
 	char addr[ADDR_STRLEN];
 
 	random_token(tag, 16);
 	if (p->wildcard) {
 		remove_all(r, p->aor);
 	} else if (p->query) {
-		if (b && b->conn == p->conn)
-			own_contact(b, (uint32_t)((b->expires_ms -
-				    clock_ms()) / 1000), contact,
-				    sizeof(contact));
+		b = registrar_find_on_conn(r, p->conn, p->aor);
+		if (b && b->expires_ms > now)
+			own_contact(b, (uint32_t)((b->expires_ms - now) /
+				    1000), contact, sizeof(contact));
 	} else if (!granted_s) {
 		if (b) {
 			log_info("%s unregistered", b->aor);
@@ -231,7 +255,7 @@ static void accepted(struct reg_pending *p, const struct sip_msg *response)
 		}
 		log_info("%s registered from %s for %u s", b->aor,
 			 addr_format(&b->peer, addr), granted_s);
-		own_contact(b, to_client_s(r, granted_s), contact,
+		own_contact(b, to_client_s(p, granted_s), contact,
 			    sizeof(contact));
 	}
 	if (*contact)
@@ -298,6 +322,7 @@ static bool answer_from_cache(struct registrar *r, struct sip_server *st,
 		return false;
 	b->client_cseq = sip_msg_cseq(req);
 	b->expires_ms = now + (uint64_t)expires_s * 1000;
+	b->is_expired = false;
 	random_token(tag, 16);
 	sip_server_reply(st, &rep, NULL);
 	return true;
@@ -324,6 +349,9 @@ static int pending_fill(struct registrar *r, struct reg_pending *p,
 	p->key = location_key(aor, instance, contact ? contact : "");
 	if (!p->aor || !p->contact || !p->instance || !p->key)
 		return -ENOMEM;
+	/* "*" goes with Expires: 0 only (RFC 3261 10.2.2). */
+	if (p->wildcard && asked_expires(req))
+		return -EINVAL;
 	p->asked_s = p->query || p->wildcard ? 0 : asked_expires(req);
 	b = location_by_key(&r->location, p->key);
 	if (b)
@@ -412,11 +440,16 @@ void registrar_request(struct registrar *r, struct sip_server *st)
 	if (is_new && (r->location.count >= LIMIT_REGISTRATIONS ||
 		       location_count_conn(&r->location, c->id) >=
 		       LIMIT_AORS_PER_CLIENT ||
-		       location_count_aor(&r->location, p->aor) >=
+		       location_count_aor(&r->location, p->aor, true) >=
 		       LIMIT_BINDINGS_PER_AOR)) {
 		log_warn("REGISTER of %s refused: too many bindings", p->aor);
 		register_pending_free(r, p);
 		reply(st, 503, "Too Many Bindings");
+		return;
+	}
+	if (p->asked_s && p->asked_s < r->settings.expires_min_s) {
+		register_pending_free(r, p);
+		reply_too_brief(st, r->settings.expires_min_s);
 		return;
 	}
 	if (answer_from_cache(r, st, p)) {

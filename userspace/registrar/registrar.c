@@ -22,10 +22,12 @@ static void sweep(void *arg)
 
 	for (b = r->location.aliases; b; b = next) {
 		next = b->by_alias.next;
-		if (b->trunk_expires_ms > now)
-			continue;
-		log_info("registration of %s expired", b->aor);
-		location_remove(&r->location, b);
+		if (b->expires_ms <= now && !b->is_expired) {
+			b->is_expired = true;
+			log_info("registration of %s expired", b->aor);
+		}
+		if (b->trunk_expires_ms <= now)
+			location_remove(&r->location, b);
 	}
 	r->sweep = NULL;
 	loop_timer_add(r->settings.loop, SWEEP_MS, sweep, r, &r->sweep);
@@ -134,18 +136,20 @@ int registrar_find_alias(struct registrar *r, const char *user,
 	memset(ret, 0, sizeof(*ret));
 	ret->conn = b->conn;
 	ret->lost_ms = b->conn ? 0 : clock_ms() - b->lost_ms;
+	ret->is_expired = b->is_expired;
 	snprintf(ret->contact, sizeof(ret->contact), "%s", b->contact);
 	snprintf(ret->aor, sizeof(ret->aor), "%s", b->aor);
 	return 0;
 }
 
-static struct binding *find_on_conn(struct registrar *r, uint64_t conn,
-				    const char *aor)
+struct binding *registrar_find_on_conn(struct registrar *r, uint64_t conn,
+				       const char *aor)
 {
 	struct binding *b;
 
 	for (b = r->location.aliases; b; b = b->by_alias.next)
-		if (b->conn == conn && !strcmp(b->aor, aor))
+		if (b->conn == conn && !b->is_expired &&
+		    !strcmp(b->aor, aor))
 			return b;
 	return NULL;
 }
@@ -153,13 +157,13 @@ static struct binding *find_on_conn(struct registrar *r, uint64_t conn,
 bool registrar_is_registered(struct registrar *r, uint64_t conn,
 			     const char *aor)
 {
-	return conn && find_on_conn(r, conn, aor);
+	return conn && registrar_find_on_conn(r, conn, aor);
 }
 
 int registrar_contact(struct registrar *r, uint64_t conn, const char *aor,
 		      char *ret, size_t size)
 {
-	struct binding *b = find_on_conn(r, conn, aor);
+	struct binding *b = registrar_find_on_conn(r, conn, aor);
 
 	if (!b)
 		return -ENOENT;
@@ -255,6 +259,8 @@ void registrar_each(struct registrar *r, bool (*each)(void *arg,
 	for (b = r->location.aliases; b; b = b->by_alias.next) {
 		struct registration_info info = { 0 };
 
+		if (b->is_expired)
+			continue;
 		snprintf(info.aor, sizeof(info.aor), "%s", b->aor);
 		snprintf(info.alias, sizeof(info.alias), "%s", b->alias);
 		snprintf(info.contact, sizeof(info.contact), "%s", b->contact);
@@ -265,8 +271,8 @@ void registrar_each(struct registrar *r, bool (*each)(void *arg,
 		addr_format(&b->peer, info.peer);
 		info.online = b->conn != 0;
 		info.age_ms = now - b->created_ms;
-		info.expires_in_s = b->trunk_expires_ms > now ?
-			(b->trunk_expires_ms - now) / 1000 : 0;
+		info.expires_in_s = b->expires_ms > now ?
+			(b->expires_ms - now) / 1000 : 0;
 		if (!each(arg, &info))
 			return;
 	}
@@ -274,5 +280,9 @@ void registrar_each(struct registrar *r, bool (*each)(void *arg,
 
 uint32_t registrar_count(const struct registrar *r)
 {
-	return r->location.count;
+	uint32_t n = 0;
+
+	for (struct binding *b = r->location.aliases; b; b = b->by_alias.next)
+		n += !b->is_expired;
+	return n;
 }

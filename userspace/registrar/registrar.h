@@ -35,6 +35,7 @@ void registrar_conn_closed(struct registrar *r, uint64_t conn);
 struct registrar_flow {
 	uint64_t conn;		/* 0: offline, lost_ms ago */
 	uint64_t lost_ms;
+	bool is_expired;	/* registered no more, though connected */
 	char contact[256];	/* the browser's own Contact URI */
 	char aor[256];
 };

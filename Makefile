@@ -47,7 +47,7 @@ bpf: $(BPF_OBJ)
 
 $(O)/libsluiced.a: $(USER_OBJ)
 	$(say) AR $@
-	$(Q)rm -f $@ && $(AR) rcs $@ $^
+	$(Q)rm -f $@ && $(AR) rcsP $@ $^
 
 $(O)/sluiced: $(MAIN_OBJ) $(O)/libsluiced.a
 	$(say) LD $@
@@ -70,7 +70,7 @@ $(O)/$(notdir $(1:.c=.o)): $(1) $(BPF_HDR)
 endef
 $(foreach f,$(BPF_SRC),$(eval $(call bpf_rule,$(f))))
 
-include mk/phone.mk mk/deps.mk mk/demo.mk mk/check.mk mk/install.mk mk/style.mk
+include mk/phone.mk mk/deps.mk mk/demo.mk mk/check.mk mk/fuzz.mk mk/install.mk mk/style.mk
 
 .PHONY: clean
 clean:

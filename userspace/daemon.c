@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -245,6 +246,19 @@ static int block_signals(struct daemon *d)
 	return d->signal_fd < 0 ? -errno : 0;
 }
 
+/* A client is a descriptor, a call two or more: take what the host gives. */
+static void raise_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit))
+		log_warn("open files: limit stays at %lu: %s, ignoring",
+			 (unsigned long)limit.rlim_cur, strerror(errno));
+}
+
 /* ---- start ----------------------------------------------------------- */
 
 static int start_media(struct daemon *d)
@@ -407,6 +421,7 @@ static int start_all(struct daemon *d)
 	int err;
 
 	find_files(d);
+	raise_file_limit();
 	err = block_signals(d);
 	if (err)
 		return err;

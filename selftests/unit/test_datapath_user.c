@@ -503,10 +503,17 @@ static void test_refusals(void)
 	for (i = 0; i < SLUICE_SSRCS_PER_STREAM; i++)
 		send_plain(100 + i, 1, &seq);
 	CHECK(seq >= 0, "user_last_ssrc_within_limit_is_relayed");
-	CHECK_INT(send_plain(200, 1, &seq), SLUICE_DROP_SSRC_LIMIT,
-		  "user_ssrc_above_limit_is_refused");
-	CHECK_INT(send_plain(100, 2, &seq), 0,
+	CHECK_INT(send_plain(200, 1, &seq), 0,
+		  "user_plain_ssrc_above_limit_takes_the_oldest_place");
+	CHECK_INT(send_plain(101, 2, &seq), 0,
 		  "user_known_ssrc_goes_on_at_limit");
+	for (i = 0; i < SLUICE_SSRCS_PER_STREAM; i++) {
+		r = shape(WEB_PT, 300U + (uint32_t)i, 1);
+		from_browser(&r);
+	}
+	r = shape(WEB_PT, 400, 1);
+	CHECK_INT(from_browser(&r), SLUICE_DROP_SSRC_LIMIT,
+		  "user_secured_ssrc_above_limit_is_refused");
 	tear_down();
 }
 

@@ -73,6 +73,20 @@ static void test_report(void)
 	CHECK_INT(out[52 + 1], 202, "sdes_follows_the_report");
 }
 
+static void test_deltas(void)
+{
+	struct rtcp_map moved = map;
+
+	in_len = 0;
+	add(sr, sizeof(sr));
+	moved.timestamp_delta = 5;
+	moved.seq_delta = 0x34;
+	CHECK(translate(&moved) && sluice_get32(out + 16) == 0x1005,
+	      "sr_timestamp_is_moved_like_the_packets");
+	CHECK_INT(sluice_get32(out + 36), 0x11200,
+		  "block_sequence_is_moved_back_to_the_source");
+}
+
 static void test_other_stream(void)
 {
 	struct rtcp_map other = map;
@@ -154,6 +168,7 @@ static void test_malformed(void)
 int main(void)
 {
 	test_report();
+	test_deltas();
 	test_other_stream();
 	test_feedback();
 	test_malformed();

@@ -44,6 +44,9 @@ struct datapath_stream_stats {
 	uint32_t jitter_us;	/* of the current source */
 	uint32_t in_ssrc;	/* current source, host order; 0: none */
 	uint32_t out_ssrc;
+	/* of the current source: what is sent is what arrived plus this */
+	uint32_t seq_delta;	/* extended sequence number, mod 2^32 */
+	uint32_t timestamp_delta;
 };
 
 /* State moved by freeze: the out index and the sources of one stream. */

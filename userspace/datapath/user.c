@@ -240,6 +240,10 @@ static int user_stream_stats(void *backend, uint32_t id,
 			continue;
 		st.last_seen_ns = source->last_seen_ns;
 		st.in_ssrc = s->sources[i].ssrc;
+		if (source->index_delta != SLUICE_DELTA_RESYNC) {
+			st.seq_delta = (uint32_t)source->index_delta;
+			st.timestamp_delta = source->timestamp_delta;
+		}
 		if (s->stream.clock_hz)
 			st.jitter_us = (uint32_t)(source->jitter_q4 *
 				(1000000ULL / 16) / s->stream.clock_hz);

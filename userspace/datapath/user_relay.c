@@ -141,6 +141,29 @@ static int relay_open(struct relay *r, const struct user_source *source)
 }
 
 /*
+ * Room for a new source. A plain one that is silent longest gives way: its
+ * index is worth nothing. A secured one stays, or its packets could be
+ * replayed.
+ */
+static bool make_room(struct relay *r)
+{
+	struct user_stream *s = r->stream;
+	struct user_source *oldest = &s->sources[0];
+	uint32_t i;
+
+	if (s->out.sources < SLUICE_SSRCS_PER_STREAM)
+		return true;
+	if (r->rx)
+		return false;
+	for (i = 1; i < s->out.sources; i++)
+		if (s->sources[i].state.last_seen_ns <
+		    oldest->state.last_seen_ns)
+			oldest = &s->sources[i];
+	*oldest = s->sources[--s->out.sources];
+	return true;
+}
+
+/*
  * Authenticates, then commits. A new source is kept only once its packet is
  * authentic. While a stream is held index and window go on all the same, or
  * ROC would be lost.
@@ -154,7 +177,7 @@ static int relay_accept(struct relay *r, struct user_source **ret)
 	int err;
 
 	if (!source) {
-		if (s->out.sources >= SLUICE_SSRCS_PER_STREAM)
+		if (!make_room(r))
 			return -SLUICE_DROP_SSRC_LIMIT;
 		if (is_elsewhere(r))
 			return -SLUICE_DROP_PAYLOAD_TYPE;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Streams and their state in the maps. */
 #include "datapath/xdp.h"
+#include "lib/index.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -220,11 +221,16 @@ int xdp_stream_stats(void *backend, uint32_t id,
 	n = read_sources(x, id, keys, sources);
 	for (i = 0; i < n; i++) {
 		add_source(&stats, &sources[i]);
-		if (out.packets && keys[i].ssrc == out.current_ssrc &&
-		    stream.clock_hz)
+		if (!out.packets || keys[i].ssrc != out.current_ssrc)
+			continue;
+		if (stream.clock_hz)
 			stats.jitter_us = (uint32_t)(
 				(uint64_t)sources[i].jitter_q4 * 1000000 /
 				16 / stream.clock_hz);
+		if (sources[i].index_delta == SLUICE_DELTA_RESYNC)
+			continue;
+		stats.seq_delta = (uint32_t)sources[i].index_delta;
+		stats.timestamp_delta = sources[i].timestamp_delta;
 	}
 	*ret = stats;
 	return 0;

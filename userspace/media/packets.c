@@ -30,6 +30,8 @@ static struct rtcp_map map_of(struct session *s, uint32_t i, int direction)
 		.seen_ssrc = to_sip ? s->local.web_ssrc[i] :
 				      s->local.sip_ssrc[i],
 		.source_ssrc = seen.in_ssrc,
+		.timestamp_delta = own.timestamp_delta,
+		.seq_delta = seen.seq_delta,
 		.cname = s->local.cname,
 	};
 }

@@ -197,7 +197,7 @@ static void put_report(struct writer *w, const struct rtcp_compound *c,
 		put32(w, map->out_ssrc);
 		put32(w, (uint32_t)(s->ntp >> 32));
 		put32(w, (uint32_t)s->ntp);
-		put32(w, s->timestamp);
+		put32(w, s->timestamp + map->timestamp_delta);
 		put32(w, s->packets);
 		put32(w, s->bytes);
 	} else {
@@ -211,7 +211,7 @@ static void put_report(struct writer *w, const struct rtcp_compound *c,
 			continue;
 		put32(w, map->source_ssrc);
 		put32(w, b->loss);
-		put32(w, b->highest_seq);
+		put32(w, b->highest_seq - map->seq_delta);
 		put32(w, b->jitter);
 		put32(w, b->lsr);
 		put32(w, b->dlsr);

@@ -55,6 +55,11 @@ struct rtcp_map {
 	uint32_t out_ssrc;	/* the same, as the other side knows it */
 	uint32_t seen_ssrc;	/* ours, that the reporter receives */
 	uint32_t source_ssrc;	/* its origin on the other side; 0: none */
+	/* what the datapath adds: to in_ssrc's timestamps, to the extended
+	 * sequence numbers of source_ssrc
+	 */
+	uint32_t timestamp_delta;
+	uint32_t seq_delta;
 	const char *cname;
 };
 

@@ -35,8 +35,9 @@ BROWSER_TESTS := $(sort $(wildcard selftests/browser/*.sh))
 unit-san:
 	$(Q)$(MAKE) SAN=1 unit
 
-check: all bpftest unit-san
-	$(Q)$(RUN) $(UNIT_SAN) $(BPF_TEST_BIN) $(NET_TESTS) $(BROWSER_TESTS)
+check: all bpftest unit-san fuzz-build
+	$(Q)$(RUN) $(UNIT_SAN) selftests/fuzz/short.sh $(BPF_TEST_BIN) \
+		$(NET_TESTS) $(BROWSER_TESTS)
 check-unit: unit-san
 	$(Q)$(RUN) $(UNIT_SAN)
 check-bpf: bpftest

@@ -40,7 +40,7 @@ BPF_OBJ := $(foreach f,$(BPF_SRC),$(O)/$(notdir $(f:.c=.o)))
 BPF_HDR := $(wildcard bpf/*.h bpf/*/*.h)
 
 .PHONY: all
-all: $(O)/sluiced $(O)/sluicectl bpf phone
+all: $(O)/sluiced $(O)/sluicectl bpf phone ## daemon, CLI, BPF object, demo phone (default)
 
 .PHONY: bpf
 bpf: $(BPF_OBJ)
@@ -73,7 +73,7 @@ $(foreach f,$(BPF_SRC),$(eval $(call bpf_rule,$(f))))
 include mk/phone.mk mk/deps.mk mk/demo.mk mk/check.mk mk/fuzz.mk mk/install.mk mk/style.mk
 
 .PHONY: clean
-clean:
+clean: ## remove $(O)
 	$(Q)rm -rf $(O)
 
 -include $(shell [ -d $(O) ] && find $(O) -name '*.d')

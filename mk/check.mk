@@ -35,7 +35,7 @@ BROWSER_TESTS := $(sort $(wildcard selftests/browser/*.sh))
 unit-san:
 	$(Q)$(MAKE) SAN=1 unit
 
-check: all bpftest unit-san fuzz-build
+check: all bpftest unit-san fuzz-build ## every test; check-unit, -bpf, -net, -browser, -fuzz: a part
 	$(Q)$(RUN) $(UNIT_SAN) selftests/fuzz/short.sh $(BPF_TEST_BIN) \
 		$(NET_TESTS) $(BROWSER_TESTS)
 check-unit: unit-san

@@ -22,7 +22,7 @@ define npm_ci
 endef
 
 .PHONY: deps
-deps: $(DEPS_BUILD) $(DEPS_TEST)
+deps: $(DEPS_BUILD) $(DEPS_TEST) ## install what is missing from apt and npm
 
 $(DEPS_BUILD): tools/deps.sh userspace/phone/package-lock.json
 	$(Q)tools/deps.sh build

@@ -8,8 +8,8 @@ LINT_SRC := $(filter userspace/%.c tools/%.c selftests/unit/%.c,$(STYLE_FILES))
 
 .PHONY: help format lint lint-warnings lint-cppcheck lint-shell lint-layout
 help: ## this list
-	@awk -F ':|## ' '/^[a-z][a-z-]*:.*## / \
-		{ printf "  %-14s %s\n", $$1, $$NF }' $(MAKEFILE_LIST)
+	@awk -F '## ' '/^[a-z][a-z-]*:.*## / { split($$1, target, ":"); \
+		printf "  %-14s %s\n", target[1], $$2 }' $(MAKEFILE_LIST)
 
 format: ## clang-format in place (FILES= or all)
 	$(Q)clang-format -i $(STYLE_FILES)

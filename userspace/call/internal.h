@@ -118,11 +118,21 @@ void call_refuse_a(struct call *c, const struct sip_msg *m);
 
 /* indialog.c */
 void call_indialog(struct call_leg *leg, struct sip_server *st);
+
+/* bye.c */
+/* src: the other leg's BYE, whose headers pass (Reason), or NULL. */
 void call_bye(struct call_leg *leg, const struct sip_msg *src);
+void call_bye_received(struct call_leg *leg, struct sip_server *st);
 /* For requests whose outcome changes nothing: frees the client at its end. */
 void call_forget_response(void *arg, struct sip_client *ct,
 			  const struct sip_msg *m);
+
+/* reoffer.c */
+void call_reoffer_received(struct call_leg *leg, struct sip_server *st);
 void call_reoffer_free(struct call *c);
+
+/* relay.c */
+void call_relay_received(struct call_leg *leg, struct sip_server *st);
 void call_relays_free(struct call *c);
 
 /* describe.c: descriptions and what the media thread is told */

@@ -31,18 +31,22 @@ UNIT_SAN := $(UNIT_SRC:selftests/unit/%.c=$(O)/san/unit/%)
 NET_TESTS := $(sort $(wildcard selftests/net/*.sh))
 BROWSER_TESTS := $(sort $(wildcard selftests/browser/*.sh))
 
-.PHONY: check check-unit check-bpf check-net check-browser unit-san
+# The daemon of the net tests has the sanitizers; that of the browser tests,
+# which judge media in real time, has not.
+.PHONY: check check-unit check-bpf check-net check-browser unit-san all-san
 unit-san:
 	$(Q)$(MAKE) SAN=1 unit
+all-san: all
+	$(Q)$(MAKE) SAN=1 all
 
-check: all bpftest unit-san fuzz-build ## every test; check-unit, -bpf, -net, -browser, -fuzz: a part
+check: all all-san bpftest unit-san fuzz-build ## every test; check-unit, -bpf, -net, -browser, -fuzz: a part
 	$(Q)$(RUN) $(UNIT_SAN) selftests/fuzz/short.sh $(BPF_TEST_BIN) \
-		$(NET_TESTS) $(BROWSER_TESTS)
+		SAN=1 $(NET_TESTS) SAN=0 $(BROWSER_TESTS)
 check-unit: unit-san
 	$(Q)$(RUN) $(UNIT_SAN)
 check-bpf: bpftest
 	$(Q)$(RUN) $(BPF_TEST_BIN)
-check-net: all
-	$(Q)$(RUN) $(NET_TESTS)
+check-net: all all-san
+	$(Q)$(RUN) SAN=1 $(NET_TESTS)
 check-browser: all
 	$(Q)$(RUN) $(BROWSER_TESTS)

@@ -66,6 +66,30 @@ check()
 	fi
 }
 
+# tap_include COMMAND...: the points of a helper that speaks TAP itself.
+tap_include()
+{
+	local line rc failed_before=$tap_failed seen=$tap_count
+	while IFS= read -r line; do
+		case $line in
+		"ok "*" # SKIP "*)
+			line=${line#ok * - }
+			skip "${line% # SKIP *}" "${line#* # SKIP }" ;;
+		"ok "*) ok "${line#ok * - }" ;;
+		"not ok "*) not_ok "${line#not ok * - }" ;;
+		"rc "*) rc=${line#rc } ;;
+		1..*) ;;
+		*) echo "$line" ;;
+		esac
+	done < <("$@"; echo "rc $?")
+	if [ "$rc" != 0 ] && [ "$tap_failed" = "$failed_before" ]; then
+		not_ok "$(basename "${2:-$1}" .js)_runs_to_its_end" \
+			"exit code $rc"
+	elif [ "$tap_count" = "$seen" ]; then
+		not_ok "$(basename "${2:-$1}" .js)_checks_something"
+	fi
+}
+
 # Ends the script: the plan, then 0 or 1.
 tap_done()
 {

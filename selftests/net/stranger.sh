@@ -43,4 +43,5 @@ check stranger_web_junk_gets_no_answer \
 check stranger_sip_junk_gets_no_answer capture_lacks sip_side . \
 	"src host $SIP_GW and dst host $SIP_PHONE and (udp or icmp)"
 check gateway_after_strangers_serves sluicectl status
+gateway_stopped
 tap_done

@@ -310,7 +310,7 @@ is_listening()
 capture()
 {
 	need_command tcpdump
-	start "$1" "$2" tcpdump -U -n -i "$3" -w "$LAB/$1.pcap"
+	start "$1" "$2" tcpdump -U --immediate-mode -n -i "$3" -w "$LAB/$1.pcap"
 	busywait 10 log_has "$1" "listening on" || die "tcpdump did not start"
 }
 

@@ -19,6 +19,16 @@ udp()
 	in_ns "$1" bash -c 'printf "%s" "$3" >"/dev/udp/$1/$2"' - "$2" "$3" "$4"
 }
 
+# options N: a request as a scanner sends it.
+options()
+{
+	printf '%s\r\n' "OPTIONS sip:100@$SIP_GW SIP/2.0" \
+		"Via: SIP/2.0/UDP $SIP_PHONE:5091;branch=z9hG4bKscan$1" \
+		"From: <sip:100@$SIP_PHONE>;tag=scan$1" \
+		"To: <sip:100@$SIP_GW>" "Call-ID: scan$1@$SIP_PHONE" \
+		"CSeq: 1 OPTIONS" "Max-Forwards: 70" "Content-Length: 0" ""
+}
+
 lab_up
 topology
 pbx_start
@@ -28,10 +38,10 @@ capture sip_side sip eth0
 capture web_side web eth0
 check stranger_invite_gets_silence \
 	sipp_run uac-stranger 5090 "$SIP_GW:5060" -s alice
-for _ in 1 2 3 4 5 6 7 8 9 10; do
+for n in 1 2 3 4 5 6 7 8 9 10; do
 	udp web $WEB_GW 10000 "junk of a stranger"
-	udp sip $SIP_GW 16384 "junk of a stranger"
 	udp sip $SIP_GW 5060 "junk of a stranger"
+	udp sip $SIP_GW 5060 "$(options $n)"
 done
 drops_counted()
 {

@@ -551,6 +551,12 @@ void call_invite(struct calls *cs, struct sip_server *st)
 			   "the offer does not parse");
 		return;
 	}
+	if (!offer->media_count) {
+		/* RFC 3264 5 allows it; there is nothing to carry. */
+		sdp_free(offer);
+		call_reply(st, 488, NULL, NULL, "the offer has no m-line");
+		return;
+	}
 	c = find_challenged(cs, m, source->is_ws ? source->conn : 0);
 	if (c) {
 		retry(c, st, offer);

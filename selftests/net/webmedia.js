@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The media of a browser without a browser: ICE checks made here, DTLS by
+ * openssl s_client, SRTP (AES_CM_128_HMAC_SHA1_80) by Node's crypto. Well
+ * formed or not, as the test tells.
+ *
+ *	const media = await WebMedia.open('203.0.113.77');
+ *	call = await user.invite('2001', { body: media.offer(offer_sdp()) });
+ *	media.answered(call.final.body);
+ *	await media.check();
+ *	await media.handshake();
+ *	media.send_rtp(0, payload);
+ */
+'use strict';
+const { execFileSync, spawn } = require('child_process');
+const crypto = require('crypto');
+const fs = require('fs');
+const os = require('os');
+const path = require('path');
+const { busywait } = require('../browser/tap.js');
+const { open_udp } = require('./sockets.js');
+
+/* ---- STUN (RFC 8489) ---------------------------------------------------- */
+
+const REQUEST = 0x0001, SUCCESS = 0x0101;
+const COOKIE = 0x2112a442;
+
+function crc32(data)
+{
+	let crc = ~0;
+
+	for (const byte of data) {
+		crc ^= byte;
+		for (let bit = 0; bit < 8; bit++)
+			crc = crc >>> 1 ^ (0xedb88320 & -(crc & 1));
+	}
+	return ~crc >>> 0;
+}
+
+function attribute(type, value)
+{
+	const head = Buffer.alloc(4);
+
+	head.writeUInt16BE(type, 0);
+	head.writeUInt16BE(value.length, 2);
+	return Buffer.concat([head, value, Buffer.alloc(-value.length & 3)]);
+}
+
+const word = (n) => {
+	const b = Buffer.alloc(4);
+	b.writeUInt32BE(n >>> 0);
+	return b;
+};
+
+/*
+ * A binding request. password: null for no MESSAGE-INTEGRITY; fingerprint:
+ * 'none' or 'wrong' otherwise than right.
+ */
+function stun({ username, password = null, type = REQUEST,
+	fingerprint = 'right', id = crypto.randomBytes(12), more = [] })
+{
+	const head = Buffer.alloc(8);
+	let body = Buffer.concat([
+		...(username ? [attribute(6, Buffer.from(username))] : []),
+		attribute(0x24, word(0x6e7f00ff)), attribute(0x25, Buffer.alloc(0)),
+		attribute(0x802a, Buffer.alloc(8, 7)), ...more]);
+	const message = (extra) => {
+		head.writeUInt16BE(type, 0);
+		head.writeUInt16BE(body.length + extra, 2);
+		head.writeUInt32BE(COOKIE, 4);
+		return Buffer.concat([head, id, body]);
+	};
+
+	if (password !== null)
+		body = Buffer.concat([body, attribute(8, crypto
+			.createHmac('sha1', password).update(message(24))
+			.digest())]);
+	if (fingerprint !== 'none')
+		body = Buffer.concat([body, attribute(0x8028, word(
+			crc32(message(8)) ^ 0x5354554e ^
+			(fingerprint === 'wrong' ? 1 : 0)))]);
+	return message(0);
+}
+
+/* ---- SRTP (RFC 3711) ------------------------------------------------------ */
+
+function keystream(key, iv, length)
+{
+	return crypto.createCipheriv('aes-128-ctr', key, iv)
+		.update(Buffer.alloc(length));
+}
+
+/* 4.3.1, with a derivation rate of 0. */
+function derive(key, salt, label, length)
+{
+	const iv = Buffer.concat([salt, Buffer.alloc(2)]);
+
+	iv[7] ^= label;
+	return keystream(key, iv, length);
+}
+
+class Srtp {
+	constructor(key, salt)
+	{
+		this.key = derive(key, salt, 0, 16);
+		this.auth = derive(key, salt, 1, 20);
+		this.salt = derive(key, salt, 2, 14);
+	}
+
+	tag(packet, roc)
+	{
+		return crypto.createHmac('sha1', this.auth).update(packet)
+			.update(word(roc)).digest().subarray(0, 10);
+	}
+
+	/* header: 12 bytes */
+	protect(header, payload, roc = 0)
+	{
+		const iv = Buffer.concat([this.salt, Buffer.alloc(2)]);
+
+		header.copy(iv, 4, 8, 12);
+		for (let i = 0; i < 4; i++)
+			iv[4 + i] ^= this.salt[4 + i];
+		for (let i = 0; i < 4; i++)
+			iv[8 + i] ^= roc >>> (24 - 8 * i) & 255;
+		iv[12] ^= header[2];
+		iv[13] ^= header[3];
+		const stream = keystream(this.key, iv, payload.length);
+		const packet = Buffer.concat([header,
+			payload.map((b, i) => b ^ stream[i])]);
+		return Buffer.concat([packet, this.tag(packet, roc)]);
+	}
+
+	is_authentic(packet, roc = 0)
+	{
+		const at = packet.length - 10;
+
+		return at >= 12 && this.tag(packet.subarray(0, at), roc)
+			.equals(packet.subarray(at));
+	}
+}
+
+/* ---- a browser's socket --------------------------------------------------- */
+
+/* One certificate for the whole run. */
+function certificate()
+{
+	const dir = fs.mkdtempSync(path.join(process.env.LAB || os.tmpdir(),
+		'dtls-'));
+	const key = path.join(dir, 'dtls.key'), cert = path.join(dir, 'cert');
+
+	execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt',
+		'ec_paramgen_curve:prime256v1', '-nodes', '-subj', '/CN=lab',
+		'-keyout', key, '-out', cert], { stdio: 'ignore' });
+	return { key, cert, fingerprint: new crypto.X509Certificate(
+		fs.readFileSync(cert)).fingerprint256 };
+}
+
+class WebMedia {
+	static async open(address)
+	{
+		const media = new WebMedia();
+
+		media.address = address;
+		media.udp = await open_udp(address);
+		media.port = media.udp.port;
+		media.identity = certificate();
+		media.ufrag = 'wMed';
+		media.ssrc = crypto.randomBytes(4).readUInt32BE() | 1;
+		media.seq = 100;
+		media.echoes = 0;	/* SRTP received and authentic */
+		media.forged = 0;	/* received and not authentic */
+		return media;
+	}
+
+	/* The description with our fingerprint and ufrag. */
+	offer(text)
+	{
+		return text.replace(/a=fingerprint:.*/,
+			`a=fingerprint:sha-256 ${this.identity.fingerprint}`)
+			.replace(/a=ice-ufrag:.*/, `a=ice-ufrag:${this.ufrag}`);
+	}
+
+	/* Reads the gateway's description. */
+	answered(text)
+	{
+		const get = (re) => (re.exec(text) || [])[1];
+
+		this.remote_ufrag = get(/^a=ice-ufrag:(\S+)/m);
+		this.password = get(/^a=ice-pwd:(\S+)/m);
+		const [, to, port] = /^a=candidate:\S+ 1 udp \d+ (\S+) (\d+)/im
+			.exec(text) || [];
+		this.to = to;
+		this.to_port = Number(port);
+		this.username = `${this.remote_ufrag}:${this.ufrag}`;
+	}
+
+	send(data)
+	{
+		return this.udp.send(data, this.to_port, this.to);
+	}
+
+	/* A good check; true once it is answered with success. */
+	async check(seconds = 5)
+	{
+		const id = crypto.randomBytes(12);
+
+		await this.send(stun({ username: this.username,
+			password: this.password, id }));
+		return busywait(seconds, () => this.udp.received.some((d) =>
+			d.length >= 20 && d.readUInt16BE(0) === SUCCESS &&
+			d.subarray(8, 20).equals(id)));
+	}
+
+	/* DTLS from this socket's port; then the keys are there. */
+	async handshake()
+	{
+		await this.udp.close();
+		const child = spawn('openssl', ['s_client', '-dtls1_2',
+			'-connect', `${this.to}:${this.to_port}`,
+			'-bind', `${this.address}:${this.port}`,
+			'-cert', this.identity.cert, '-key', this.identity.key,
+			'-use_srtp', 'SRTP_AES128_CM_SHA1_80', '-mtu', '1200',
+			'-keymatexport', 'EXTRACTOR-dtls_srtp',
+			'-keymatexportlen', '60'],
+		{ stdio: ['pipe', 'pipe', 'pipe'] });
+		let text = '';
+		const ended = new Promise((resolve) =>
+			child.on('exit', resolve));
+
+		child.stdout.on('data', (d) => text += d);
+		child.stderr.on('data', (d) => text += d);
+		const hex = await busywait(10, () => (
+			/Keying material: ([0-9A-F]{120})\b/.exec(text) || [])[1]);
+		/* Killed, that it says no goodbye. */
+		child.kill('SIGKILL');
+		await ended;
+		this.udp = await open_udp(this.address, this.port);
+		if (!hex)
+			throw new Error(`no DTLS: ${text.slice(-300)}`);
+		const k = Buffer.from(hex, 'hex');
+		this.tx = new Srtp(k.subarray(0, 16), k.subarray(32, 46));
+		this.rx = new Srtp(k.subarray(16, 32), k.subarray(46, 60));
+		this.udp.socket.on('message', (d) => {
+			const type = d[1] & 0x7f;
+
+			if (d[0] >> 6 !== 2 || (type >= 64 && type <= 95))
+				return;
+			if (this.rx.is_authentic(d))
+				this.echoes++;
+			else
+				this.forged++;
+		});
+	}
+
+	/* SRTP of the next sequence number; sequence numbers must not wrap. */
+	rtp(payload_type, payload = Buffer.alloc(160, 0xd5))
+	{
+		const header = Buffer.alloc(12);
+
+		header[0] = 0x80;
+		header[1] = payload_type;
+		header.writeUInt16BE(++this.seq, 2);
+		header.writeUInt32BE(this.seq * 160, 4);
+		header.writeUInt32BE(this.ssrc >>> 0, 8);
+		return this.tx.protect(header, payload);
+	}
+
+	send_rtp(payload_type, payload)
+	{
+		return this.send(this.rtp(payload_type, payload));
+	}
+
+	close()
+	{
+		return this.udp.close();
+	}
+}
+
+module.exports = { Srtp, WebMedia, attribute, stun };

@@ -105,7 +105,8 @@ static int create_lws(struct web_worker *w)
 		       LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS;
 	w->lws = lws_create_context(&info);
 	if (!w->lws) {
-		log_err("web: no libwebsockets context; its libuv plugin is libwebsockets-evlib-uv");
+		log_err("web: no libwebsockets context; its libuv plugin is "
+			"libwebsockets-evlib-uv");
 		return -ENOTSUP;
 	}
 	w->vhost = lws_create_vhost(w->lws, &info);

@@ -121,16 +121,15 @@ json_t *client_next(struct client *c)
 	return object;
 }
 
-int client_ask(struct client *c, const char *command, const char *id,
+int client_ask(struct client *c, const char *command, json_t *args,
 	       json_t **ret)
 {
 	json_t *request = json_pack("{s:s}", "command", command);
 	json_t *answer = NULL;
 	char *text;
 
-	if (id)
-		json_object_set_new(request, "args",
-				    json_pack("{s:s}", "id", id));
+	if (args)
+		json_object_set_new(request, "args", args);
 	text = json_dumps(request, JSON_COMPACT);
 	json_decref(request);
 	if (text && send(c->fd, text, strlen(text), MSG_NOSIGNAL) > 0 &&

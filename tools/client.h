@@ -12,10 +12,11 @@ int client_open(const char *socket_path, struct client **ret);
 void client_close(struct client *c);	/* accepts NULL */
 
 /*
- * One request ("show calls", id or NULL) and its answer. EXIT_UNREACHABLE if
- * none comes in time; what the answer says is client_verdict()'s.
+ * One request ("show calls"; args: taken, NULL for none) and its answer.
+ * EXIT_UNREACHABLE if none comes in time; what the answer says is
+ * client_verdict()'s.
  */
-int client_ask(struct client *c, const char *command, const char *id,
+int client_ask(struct client *c, const char *command, json_t *args,
 	       json_t **ret);
 /* Next line of a stream, however long it takes; NULL: the daemon left. */
 json_t *client_next(struct client *c);

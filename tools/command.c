@@ -10,46 +10,63 @@
 #include "text.h"
 
 const struct command command_list[] = {
-	{ "status", NULL, NULL, "the whole gateway at a glance", .run = run_status },
-	{ "show", "calls", NULL, "calls", .run = run_list, .list = &list_calls },
-	{ "show", "call", "ID", "one call with its legs and streams",
+	{ "status", .help = "the whole gateway at a glance",
+	  .run = run_status },
+	{ "show", "calls", .help = "calls", .run = run_list,
+	  .list = &list_calls },
+	{ "show", "call", "ID", .help = "one call with its legs and streams",
 	  .run = run_call },
-	{ "show", "streams", NULL, "media streams of all calls",
+	{ "show", "streams", .help = "media streams of all calls",
 	  .run = run_list, .list = &list_streams },
-	{ "show", "registrations", NULL, "browsers that registered",
+	{ "show", "registrations", .help = "browsers that registered",
 	  .run = run_list, .list = &list_registrations },
-	{ "show", "trunks", NULL, "the PBX and whether it answers",
+	{ "show", "trunks", .help = "the PBX and whether it answers",
 	  .run = run_list, .list = &list_trunks },
-	{ "show", "drops", NULL, "what was dropped, by reason",
+	{ "show", "drops", .help = "what was dropped, by reason",
 	  .run = run_list, .list = &list_drops },
-	{ "show", "datapath", NULL, "packets by datapath",
+	{ "show", "datapath", .help = "packets by datapath",
 	  .run = run_list, .list = &list_backends },
-	{ "show", "interfaces", NULL, "interfaces with the XDP program",
+	{ "show", "interfaces", .help = "interfaces with the XDP program",
 	  .run = run_list, .list = &list_interfaces },
-	{ "terminate", "call", "ID", "end a call", .run = run_terminate,
+	{ "terminate", "call", "ID", .help = "end a call",
+	  .run = run_terminate, .is_optional = true },
+	{ "move", "call", "ID", .key = "path", .values = "kernel|user",
+	  .help = "its media to the other datapath", .run = run_move,
 	  .is_optional = true },
-	{ "check", NULL, "FILE", "check a configuration file", .run = run_check },
-	{ "reload", NULL, NULL, "read the configuration again", .run = run_reload },
-	{ "trace", NULL, NULL, "SIP messages of both sides as they pass",
+	{ "check", NULL, "FILE", .help = "check a configuration file",
+	  .run = run_check },
+	{ "reload", .help = "read the configuration again",
+	  .run = run_reload },
+	{ "trace", .help = "SIP messages of both sides as they pass",
 	  .run = run_stream },
-	{ "events", NULL, NULL, "what happens, as it happens", .run = run_stream },
-	{ "completion", NULL, NULL, "print the completion for bash",
+	{ "events", .help = "what happens, as it happens", .run = run_stream },
+	{ "completion", .help = "print the completion for bash",
 	  .run = run_completion },
 	{ .verb = NULL },
 };
 
+/* What stands behind the verb, to be freed. */
+static char *signature(const struct command *c)
+{
+	return text_format("%s%s%s%s%s%s%s%s", c->object ? " " : "",
+			   c->object ? c->object : "", c->argument ? " " : "",
+			   c->argument ? c->argument : "", c->key ? " " : "",
+			   c->key ? c->key : "", c->key ? "=" : "",
+			   c->key ? c->values : "");
+}
+
 void command_print_help(void)
 {
-	char *left;
+	char *left, *right;
 
-	fputs("Usage: sluicectl [OPTION]... VERB [OBJECT] [ID]\n\n", stdout);
+	fputs("Usage: sluicectl [OPTION]... VERB [OBJECT] [ID] [KEY=VALUE]\n\n",
+	      stdout);
 	for (const struct command *c = command_list; c->verb; c++) {
-		left = text_format("%s%s%s%s%s", c->verb, c->object ? " " : "",
-				   c->object ? c->object : "",
-				   c->argument ? " " : "",
-				   c->argument ? c->argument : "");
+		right = signature(c);
+		left = text_format("%s%s", c->verb, right);
 		printf("  %-21s %s\n", left, c->help);
 		free(left);
+		free(right);
 	}
 	fputc('\n', stdout);
 	options_print_help();
@@ -62,14 +79,15 @@ void command_print_help(void)
 static int usage_of_verb(const char *verb)
 {
 	const char *separator = "";
+	char *rest;
 
 	fprintf(stderr, "sluicectl: usage: ");
 	for (const struct command *c = command_list; c->verb; c++) {
 		if (strcmp(c->verb, verb))
 			continue;
-		fprintf(stderr, "%s%s%s%s%s%s", separator, c->verb,
-			c->object ? " " : "", c->object ? c->object : "",
-			c->argument ? " " : "", c->argument ? c->argument : "");
+		rest = signature(c);
+		fprintf(stderr, "%s%s%s", separator, c->verb, rest);
+		free(rest);
 		separator = " | ";
 	}
 	fputc('\n', stderr);
@@ -86,8 +104,15 @@ static bool matches(const struct command *c, const struct options *o,
 
 	if (strcmp(c->verb, o->words[0]) ||
 	    (c->object && !named && !c->is_optional) ||
-	    o->word_count != used + (c->argument ? 1 : 0))
+	    o->word_count != used + (c->argument ? 1 : 0) + (c->key ? 1 : 0))
 		return false;
+	if (c->key) {
+		const char *last = o->words[o->word_count - 1];
+		size_t n = strlen(c->key);
+
+		if (strncmp(last, c->key, n) || last[n] != '=')
+			return false;
+	}
 	*ret_argument = c->argument ? o->words[used] : NULL;
 	return true;
 }

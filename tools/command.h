@@ -12,6 +12,8 @@ struct command {
 	const char *verb;
 	const char *object;	/* NULL: the verb stands alone */
 	const char *argument;	/* "ID", "FILE" or NULL */
+	const char *key;	/* of a key=value behind it, or NULL */
+	const char *values;	/* "a|b" */
 	const char *help;
 	/* Runs it; the exit code. argument: NULL if the table has none. */
 	int (*run)(const struct command *command, const struct options *o,
@@ -33,6 +35,7 @@ int run_status(const struct command *c, const struct options *o,
 int run_call(const struct command *c, const struct options *o, const char *id);
 int run_terminate(const struct command *c, const struct options *o,
 		  const char *id);
+int run_move(const struct command *c, const struct options *o, const char *id);
 int run_reload(const struct command *c, const struct options *o,
 	       const char *id);
 int run_stream(const struct command *c, const struct options *o,

@@ -5,7 +5,7 @@
 _sluicectl()
 {
 	local current=${COMP_WORDS[COMP_CWORD]} words="" said="" i
-	local verbs="status show terminate check reload trace events completion"
+	local verbs="status show terminate move check reload trace events completion"
 	local options="--json --socket --no-header --columns --sort --limit --watch --color --utc --help --version"
 
 	for ((i = 1; i < COMP_CWORD; i++)); do
@@ -25,10 +25,16 @@ _sluicectl()
 	terminate)
 		words="call"
 		;;
+	move)
+		words="call"
+		;;
 	"show call")
 		words=$(sluicectl -H -o call show calls 2>/dev/null)
 		;;
 	"terminate call")
+		words=$(sluicectl -H -o call show calls 2>/dev/null)
+		;;
+	"move call")
 		words=$(sluicectl -H -o call show calls 2>/dev/null)
 		;;
 	"check")

@@ -158,7 +158,7 @@ int options_parse(int argc, char **argv, struct options *ret)
 	if (err)
 		return err;
 	for (; optind < argc; optind++) {
-		if (o.word_count == 3) {
+		if (o.word_count == 4) {
 			fprintf(stderr, "sluicectl: \"%s\" is too much; see "
 				"sluicectl --help\n", argv[optind]);
 			return EXIT_USAGE;

@@ -29,7 +29,7 @@ struct options {
 	bool is_terminal;	/* stdout */
 	bool is_coloured;
 	unsigned int width;	/* of the terminal, in characters */
-	const char *words[3];	/* VERB OBJECT ID */
+	const char *words[4];	/* VERB OBJECT ID key=value */
 	int word_count;
 	bool is_help, is_version;
 };

@@ -22,6 +22,21 @@ static void print_json(const json_t *object)
 	fflush(stdout);
 }
 
+/* What the words say behind VERB OBJECT; NULL: nothing. */
+static json_t *arguments(const struct command *c, const struct options *o,
+			 const char *id)
+{
+	json_t *args;
+
+	if (!id)
+		return NULL;
+	args = json_pack("{s:s}", "id", id);
+	if (c->key)
+		json_object_set_new(args, c->key, json_string(
+			strchr(o->words[o->word_count - 1], '=') + 1));
+	return args;
+}
+
 /* One question on a connection of its own. */
 static int ask(const struct command *c, const struct options *o,
 	       const char *id, json_t **ret)
@@ -34,7 +49,7 @@ static int ask(const struct command *c, const struct options *o,
 		return err;
 	request = text_format("%s%s%s", c->verb, c->object ? " " : "",
 			      c->object ? c->object : "");
-	err = client_ask(client, request, id, ret);
+	err = client_ask(client, request, arguments(c, o, id), ret);
 	free(request);
 	client_close(client);
 	return err;
@@ -143,6 +158,21 @@ int run_terminate(const struct command *c, const struct options *o,
 	if (!o->is_json)
 		printf("call %s ends\n", json_string_value(json_object_get(
 						 answer, "terminated")));
+	json_decref(answer);
+	return EXIT_OK;
+}
+
+int run_move(const struct command *c, const struct options *o, const char *id)
+{
+	json_t *answer;
+	int code = ask_and_judge(c, o, id, &answer);
+
+	if (code)
+		return code;
+	if (!o->is_json)
+		printf("call %s moves to the %s path\n",
+		       json_string_value(json_object_get(answer, "moved")),
+		       json_string_value(json_object_get(answer, "path")));
 	json_decref(answer);
 	return EXIT_OK;
 }

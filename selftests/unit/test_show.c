@@ -30,6 +30,14 @@ int calls_terminate(struct calls *c, const char *id, const char *cause)
 	return 0;
 }
 
+int calls_move(struct calls *c, const char *id, enum datapath_backend to)
+{
+	if (to == DATAPATH_XDP)
+		return -EOPNOTSUPP;
+	snprintf(terminated, sizeof(terminated), "%s moved", id);
+	return 0;
+}
+
 void calls_stats(const struct calls *c, struct calls_stats *ret)
 {
 	*ret = (struct calls_stats){ .live = 3, .up = 2, .attempts = 10 };
@@ -142,16 +150,26 @@ void ctl_publish(struct ctl *c, const char *name, json_t *object)
 	published = object;
 }
 
-static struct ctl_reply ask(const char *name, const char *id)
+static struct ctl_reply ask_with(const char *name, json_t *args)
 {
 	struct ctl_reply reply = { 0 };
-	json_t *args = id ? json_pack("{s:s}", "id", id) : NULL;
 
 	for (int i = 0; i < command_count; i++)
 		if (!strcmp(commands[i].name, name))
 			commands[i].handler(commands[i].arg, args, &reply);
 	json_decref(args);
 	return reply;
+}
+
+static struct ctl_reply ask(const char *name, const char *id)
+{
+	return ask_with(name, id ? json_pack("{s:s}", "id", id) : NULL);
+}
+
+static struct ctl_reply ask_move(const char *id, const char *path)
+{
+	return ask_with("move call", json_pack("{s:s, s:s}", "id", id, "path",
+					       path));
 }
 
 /* ---- the tests ------------------------------------------------------- */
@@ -264,6 +282,15 @@ static void test_ids(void)
 	CHECK(!r.code && !strcmp(terminated, "b207"),
 	      "terminate_by_user_ends_the_call");
 	json_decref(r.body);
+	r = ask_move("user2", "user");
+	CHECK(!r.code && !strcmp(terminated, "b207 moved"),
+	      "move_by_user_moves_the_call");
+	json_decref(r.body);
+	r = ask_move("b207", "kernel");
+	CHECK(r.code && !strcmp(r.code, "refused"),
+	      "move_to_closed_path_is_refused");
+	r = ask_move("b207", "elsewhere");
+	CHECK(r.code && !strcmp(r.code, "usage"), "move_to_nowhere_is_usage");
 }
 
 static void test_status(void)

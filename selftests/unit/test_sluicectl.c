@@ -53,6 +53,9 @@ static const struct {
 	  "\"error\":\"no call zz\"}\n" },
 	{ "{\"command\":\"terminate call\",\"args\":{\"id\":\"9c41\"}}\n",
 	  "{\"schema\":1,\"ok\":true,\"terminated\":\"9c41\"}\n" },
+	{ "{\"command\":\"move call\",\"args\":{\"id\":\"9c41\","
+	  "\"path\":\"user\"}}\n",
+	  "{\"schema\":1,\"ok\":true,\"moved\":\"9c41\",\"path\":\"user\"}\n" },
 	{ "{\"command\":\"status\"}\n",
 	  "{\"schema\":1,\"ok\":true,\"code\":\"degraded\","
 	  "\"version\":\"9.9\",\"uptime_s\":3661,\"config\":\"/c\","
@@ -301,6 +304,10 @@ static void test_verbs(void)
 	CHECK_INT(piped("-s @ terminate 9c41"), 0,
 		  "terminate_without_object_exits_0");
 	CHECK_STR(result.out, "call 9c41 ends\n", "terminate_names_the_call");
+	CHECK_INT(piped("-s @ move call 9c41 path=user"), 0, "move_exits_0");
+	CHECK_STR(result.out, "call 9c41 moves to the user path\n",
+		  "move_names_call_and_path");
+	CHECK_INT(piped("-s @ move 9c41"), 2, "move_without_path_exits_2");
 	CHECK_INT(piped("-s @ reload"), 1, "reload_refused_exits_1");
 	CHECK(strstr(result.err, "/c:3: pbx is missing\n"),
 	      "reload_refused_prints_messages");

@@ -465,7 +465,7 @@ static void terminate(struct call *c, const char *cause)
 	call_event(c, CALL_ABORTED, NULL);
 }
 
-int calls_terminate(struct calls *cs, const char *id, const char *cause)
+static int find_named(struct calls *cs, const char *id, struct call **ret)
 {
 	struct call *found = NULL;
 
@@ -480,8 +480,26 @@ int calls_terminate(struct calls *cs, const char *id, const char *cause)
 	}
 	if (!found)
 		return -ENOENT;
-	terminate(found, cause);
+	*ret = found;
 	return 0;
+}
+
+int calls_terminate(struct calls *cs, const char *id, const char *cause)
+{
+	struct call *c;
+	int err = find_named(cs, id, &c);
+
+	if (!err)
+		terminate(c, cause);
+	return err;
+}
+
+int calls_move(struct calls *cs, const char *id, enum datapath_backend to)
+{
+	struct call *c;
+	int err = find_named(cs, id, &c);
+
+	return err ? err : media_move(cs->settings.media, c->media_id, to);
 }
 
 void calls_terminate_all(struct calls *cs, const char *cause)

@@ -47,6 +47,11 @@ void calls_conn_closed(struct calls *c, uint64_t conn);
  * -ENOENT, -EEXIST (ambiguous).
  */
 int calls_terminate(struct calls *c, const char *id, const char *cause);
+/*
+ * Its media into another backend. -ENOENT, -EEXIST as above; -EOPNOTSUPP: that
+ * backend is not open.
+ */
+int calls_move(struct calls *c, const char *id, enum datapath_backend to);
 /* No new calls (503); cb once the last is gone. */
 void calls_drain(struct calls *c, void (*cb)(void *arg), void *arg);
 void calls_terminate_all(struct calls *c, const char *cause);

@@ -263,6 +263,7 @@ int show_register(struct ctl *c, struct ctl_context *context)
 		{ "show datapath", show_datapath },
 		{ "show interfaces", show_interfaces },
 		{ "terminate call", show_terminate },
+		{ "move call", show_move },
 		{ "reload", show_reload },
 	};
 	int err = 0;

@@ -286,27 +286,73 @@ void show_call(void *arg, const json_t *args, struct ctl_reply *ret)
 	json_decref(s.match);
 }
 
+/* The whole id of the one call that is meant, the caller's; or refuses. */
+static char *one_call(const struct ctl_context *x, const json_t *args,
+		      struct ctl_reply *ret)
+{
+	struct search s = { .id = show_id(args, ret) };
+	char *id = NULL;
+
+	if (!s.id)
+		return NULL;
+	calls_each(x->calls, look, &s);
+	if (s.found == 1)
+		id = strdup(json_string_value(json_object_get(s.match, "id")));
+	else
+		refuse_search(ret, &s);
+	json_decref(s.match);
+	return id;
+}
+
+static void refuse_order(struct ctl_reply *ret, const char *id, int err)
+{
+	show_refuse(ret, err == -ENOENT ? "not-found" : "refused",
+		    "call %.16s: %s", id, strerror(-err));
+}
+
 void show_terminate(void *arg, const json_t *args, struct ctl_reply *ret)
 {
 	const struct ctl_context *x = arg;
-	struct search s = { .id = show_id(args, ret) };
-	const char *id;
+	char *id = one_call(x, args, ret);
 	int err;
 
-	if (!s.id)
+	if (!id)
 		return;
-	calls_each(x->calls, look, &s);
-	if (s.found != 1) {
-		refuse_search(ret, &s);
-		json_decref(s.match);
-		return;
-	}
-	id = json_string_value(json_object_get(s.match, "id"));
 	err = calls_terminate(x->calls, id, "terminated by the operator");
 	if (err)
-		show_refuse(ret, err == -ENOENT ? "not-found" : "refused",
-			    "call %.16s: %s", id, strerror(-err));
+		refuse_order(ret, id, err);
 	else
 		ret->body = json_pack("{s:s}", "terminated", id);
-	json_decref(s.match);
+	free(id);
+}
+
+void show_move(void *arg, const json_t *args, struct ctl_reply *ret)
+{
+	const char *path = json_string_value(json_object_get(args, "path"));
+	const struct ctl_context *x = arg;
+	enum datapath_backend to;
+	char *id;
+	int err;
+
+	if (path && (!strcmp(path, "kernel") || !strcmp(path, "xdp"))) {
+		to = DATAPATH_XDP;
+	} else if (path && !strcmp(path, "user")) {
+		to = DATAPATH_USER;
+	} else {
+		show_refuse(ret, "usage", "path is kernel or user");
+		return;
+	}
+	id = one_call(x, args, ret);
+	if (!id)
+		return;
+	err = calls_move(x->calls, id, to);
+	if (err == -EOPNOTSUPP)
+		show_refuse(ret, "refused", "the kernel path is not open: %s",
+			    datapath_reason(media_datapath(x->media)));
+	else if (err)
+		refuse_order(ret, id, err);
+	else
+		ret->body = json_pack("{s:s, s:s}", "moved", id, "path",
+				      show_backend_name(to));
+	free(id);
 }

@@ -7,7 +7,7 @@
 #include "ctl/text.h"
 
 ctl_handler show_status, show_trunks, show_registrations, show_reload;
-ctl_handler show_calls, show_call, show_streams, show_terminate;
+ctl_handler show_calls, show_call, show_streams, show_terminate, show_move;
 ctl_handler show_drops, show_datapath, show_interfaces;
 
 /* "192.0.2.1:5060", or null if it is unset. */

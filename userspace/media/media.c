@@ -254,6 +254,22 @@ int media_configure(struct media *m, uint32_t id,
 	return err;
 }
 
+int media_move(struct media *m, uint32_t id, enum datapath_backend to)
+{
+	struct worker_move move = { .id = id, .to = to };
+	struct ticket ticket;
+	int err = tickets_get(m->tickets, id, &ticket);
+
+	explicit_bzero(&ticket, sizeof(ticket));
+	if (err)
+		return err;
+	/* The kernel path is preferred wherever it is open. */
+	if (to == DATAPATH_XDP &&
+	    datapath_preferred(m->worker->dp) != DATAPATH_XDP)
+		return -EOPNOTSUPP;
+	return post(m, WORKER_MOVE, &move, sizeof(move));
+}
+
 void media_close(struct media *m, uint32_t id)
 {
 	struct worker_close c = { .id = id };

@@ -119,6 +119,11 @@ struct media_config {
 /* Asynchronous: a failure comes as MEDIA_FAILED. -EINVAL: unknown id. */
 int media_configure(struct media *m, uint32_t id,
 		    const struct media_config *config);
+/*
+ * Into another backend in mid-call, where it stays. Asynchronous: MEDIA_STATS
+ * tells where it is then. -EINVAL: unknown id; -EOPNOTSUPP: not open.
+ */
+int media_move(struct media *m, uint32_t id, enum datapath_backend to);
 /* Always answered by MEDIA_CLOSED with the last figures. */
 void media_close(struct media *m, uint32_t id);
 

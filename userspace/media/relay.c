@@ -2,7 +2,7 @@
 /*
  * A session as keys, transports, streams and flows of the datapath. The
  * preferred backend is tried first; what it does not support moves the whole
- * session, with its stream states, to the user backend.
+ * session, with its stream states, to the user backend (move.c).
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -128,8 +128,8 @@ static void key_drop(struct session *s, uint32_t slot)
 
 /* ---- the whole state --------------------------------------------------- */
 
-static int apply_stream(struct session *s, uint32_t i, int direction,
-			const struct datapath_stream_state *state)
+int relay_install_stream(struct session *s, uint32_t i, int direction,
+			 const struct datapath_stream_state *state)
 {
 	struct session_stream *st = &s->stream[i];
 	struct sluice_stream value;
@@ -145,25 +145,25 @@ static int apply_stream(struct session *s, uint32_t i, int direction,
 	return err;
 }
 
-/* Streams before transports: a packet never meets a stream not there. */
-static int apply(struct session *s)
+/* A slot in use is never written again. */
+int relay_install_keys(struct session *s)
+{
+	int err;
+
+	if (!s->rx_key || s->are_keys_installed)
+		return 0;
+	err = key_set(s, s->rx_key, false);
+	if (!err)
+		err = key_set(s, s->tx_key, true);
+	s->are_keys_installed = !err;
+	return err;
+}
+
+int relay_install_transports(struct session *s)
 {
 	struct sluice_transport t;
-	int err = 0;
+	int err;
 
-	s->generation++;
-	/* A slot in use is never written again. */
-	if (s->rx_key && !s->are_keys_installed) {
-		err = key_set(s, s->rx_key, false);
-		if (!err)
-			err = key_set(s, s->tx_key, true);
-		s->are_keys_installed = !err;
-	}
-	for (uint32_t i = 0; !err && i < s->stream_count; i++)
-		for (int d = 0; !err && d < DIRECTIONS; d++)
-			err = apply_stream(s, i, d, NULL);
-	if (err)
-		return err;
 	build_web(s, &t);
 	err = datapath_transport_set(s->w->dp, s->backend, s->web_transport,
 				     &t);
@@ -181,6 +181,19 @@ static int apply(struct session *s)
 	return 0;
 }
 
+/* Streams before transports: a packet never meets a stream not there. */
+static int apply(struct session *s)
+{
+	int err;
+
+	s->generation++;
+	err = relay_install_keys(s);
+	for (uint32_t i = 0; !err && i < s->stream_count; i++)
+		for (int d = 0; !err && d < DIRECTIONS; d++)
+			err = relay_install_stream(s, i, d, NULL);
+	return err ? err : relay_install_transports(s);
+}
+
 static void transports_remove(struct session *s)
 {
 	for (uint32_t i = 0; i < s->stream_count; i++) {
@@ -195,60 +208,6 @@ static void transports_remove(struct session *s)
 		datapath_transport_set(s->w->dp, s->backend, s->web_transport,
 				       NULL);
 	s->is_web_installed = false;
-}
-
-/* One stream at a time leaves the old backend and enters the new one. */
-static int move_streams(struct session *s, enum datapath_backend to)
-{
-	enum datapath_backend from = s->backend;
-	int err = 0;
-
-	for (uint32_t i = 0; i < s->stream_count; i++) {
-		for (int d = 0; d < DIRECTIONS; d++) {
-			struct session_stream *st = &s->stream[i];
-			struct datapath_stream_state state;
-
-			if (!st->is_installed[d])
-				continue;
-			st->is_installed[d] = false;
-			if (datapath_stream_freeze(s->w->dp, from,
-						   st->stream[d], &state))
-				continue;
-			s->backend = to;
-			if (!err)
-				err = apply_stream(s, i, d, &state);
-			s->backend = from;
-		}
-	}
-	return err;
-}
-
-static void flows_again(struct session *s)
-{
-	for (uint32_t i = 0; i < s->tuple_count; i++)
-		relay_web_flow(s, &s->tuple[i]->remote, true);
-	for (uint32_t i = 0; i < s->stream_count; i++)
-		relay_sip_flows(s, i);
-}
-
-static int fall_back(struct session *s)
-{
-	int err;
-
-	snprintf(s->backend_reason, sizeof(s->backend_reason),
-		 "not supported by the kernel path");
-	transports_remove(s);
-	err = move_streams(s, DATAPATH_USER);
-	if (s->rx_key) {
-		datapath_key_set(s->w->dp, s->backend, s->rx_key, NULL);
-		datapath_key_set(s->w->dp, s->backend, s->tx_key, NULL);
-		s->are_keys_installed = false;
-	}
-	s->backend = DATAPATH_USER;
-	if (!err)
-		err = apply(s);
-	flows_again(s);
-	return err;
 }
 
 /* Streams of m-lines that are in use for the first time. */
@@ -276,8 +235,12 @@ int relay_apply(struct session *s)
 
 	if (!err)
 		err = apply(s);
-	if (err == -EOPNOTSUPP && s->backend != DATAPATH_USER)
-		err = fall_back(s);
+	if (err == -EOPNOTSUPP && s->backend != DATAPATH_USER) {
+		err = relay_move(s, DATAPATH_USER,
+				 "not supported by the kernel path");
+		if (!err)
+			err = apply(s);
+	}
 	return err;
 }
 

@@ -291,6 +291,22 @@ void session_configure(struct session *s, const struct media_config *config)
 	association_configured(s);
 }
 
+/* The operator's order; what came of it is told at once. */
+void session_move(struct session *s, enum datapath_backend to)
+{
+	const char *reason = to == datapath_preferred(s->w->dp) ? "" :
+			     "moved by the operator";
+	int err = relay_move(s, to, reason);
+	struct message *m;
+
+	if (err)
+		log_call_warn(s->call, "media: cannot be moved: %s",
+			      strerror(-err));
+	m = figures(s, MEDIA_STATS);
+	if (m && queue_push(s->w->events, m))
+		message_free(m);
+}
+
 /* ---- once a second ----------------------------------------------------- */
 
 static void sip_tick(struct session *s, uint64_t now_ms)

@@ -94,6 +94,7 @@ int session_open(struct worker *w, const struct worker_open *open);
 int session_extend(struct session *s, const struct worker_open *open);
 void session_configure(struct session *s, const struct media_config *config);
 void session_close(struct session *s);	/* tells MEDIA_CLOSED, frees */
+void session_move(struct session *s, enum datapath_backend to);
 void session_tick(struct session *s, uint64_t now_ms);
 void session_event(struct session *s, enum media_message type,
 		   enum media_side side, const struct addr *peer,
@@ -142,5 +143,17 @@ void relay_sip_flows(struct session *s, uint32_t i);
 void relay_stats(struct session *s, uint32_t i, int direction,
 		 struct datapath_stream_stats *ret);
 void relay_close(struct session *s);
+/* In s->backend. state: NULL for a new stream or an update of one. */
+int relay_install_keys(struct session *s);
+int relay_install_transports(struct session *s);
+int relay_install_stream(struct session *s, uint32_t i, int direction,
+			 const struct datapath_stream_state *state);
+
+/*
+ * move.c: the live session into another backend; -errno: it stays where it
+ * is. reason: why it is not in the preferred one, or "".
+ */
+int relay_move(struct session *s, enum datapath_backend to,
+	       const char *reason);
 
 #endif

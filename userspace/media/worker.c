@@ -85,7 +85,7 @@ static void datagram(struct worker *w, const struct endpoint *e,
 			    &remote, data, m->msg_len, SLUICE_SCRATCH);
 }
 
-static void receive(struct worker *w, struct endpoint *e)
+void worker_receive(struct worker *w, struct endpoint *e)
 {
 	struct receiver *r = w->receiver;
 
@@ -184,6 +184,14 @@ static void command(struct worker *w, struct message *m)
 			closed_unopened(w, c->id);
 		break;
 	}
+	case WORKER_MOVE: {
+		struct worker_move *move = (struct worker_move *)m->data;
+
+		s = find(w, move->id);
+		if (s)
+			session_move(s, move->to);
+		break;
+	}
 	case WORKER_STOP:
 		w->is_stopping = true;
 		break;
@@ -276,7 +284,7 @@ static void turn(struct worker *w)
 		if (e->kind == ENDPOINT_DATAPATH)
 			datapath_events(w->dp, datapath_event, w);
 		else if (e->kind != ENDPOINT_QUEUE)
-			receive(w, e);
+			worker_receive(w, e);
 	}
 	now = clock_ms();
 	association_timers(w, now);

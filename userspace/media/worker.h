@@ -20,6 +20,7 @@ enum worker_command {
 	WORKER_EXTEND,		/* struct worker_open, the new m-lines */
 	WORKER_CONFIGURE,	/* struct worker_configure */
 	WORKER_CLOSE,		/* struct worker_close */
+	WORKER_MOVE,		/* struct worker_move */
 	WORKER_STOP,
 };
 
@@ -39,6 +40,11 @@ struct worker_configure {
 
 struct worker_close {
 	uint32_t id;
+};
+
+struct worker_move {
+	uint32_t id;
+	enum datapath_backend to;
 };
 
 enum endpoint_kind { ENDPOINT_QUEUE, ENDPOINT_DATAPATH, ENDPOINT_WEB,
@@ -91,6 +97,8 @@ void worker_free(struct worker *w);
 
 int worker_watch(struct worker *w, struct endpoint *e);
 void worker_unwatch(struct worker *w, struct endpoint *e);
+/* What waits at a socket, up to a bound. Not while a datagram is dealt with. */
+void worker_receive(struct worker *w, struct endpoint *e);
 /* From one of our ports; -errno. */
 int worker_send(struct worker *w, const struct addr *local,
 		const struct addr *remote, const void *data, size_t len);

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A live session from one backend to the other. Its streams' states, index
+ * spaces and replay windows go along (stream_freeze), so that no index is
+ * used twice and the receivers see one continuous sequence.
+ *
+ * Nothing is lost on the way to the user backend: the flows are turned to the
+ * sockets first, where packets wait until this thread is done here. On the
+ * way to the kernel the sockets are emptied first; what comes to them in the
+ * microseconds before the flows are turned is dropped.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/log.h"
+#include "media/session.h"
+
+static const char *name_of(enum datapath_backend b)
+{
+	return b == DATAPATH_XDP ? "kernel" : "user";
+}
+
+static void turn_flows(struct session *s)
+{
+	for (uint32_t i = 0; i < s->tuple_count; i++)
+		relay_web_flow(s, &s->tuple[i]->remote, true);
+	for (uint32_t i = 0; i < s->stream_count; i++)
+		relay_sip_flows(s, i);
+}
+
+static void empty_sockets(struct session *s)
+{
+	worker_receive(s->w, &s->w->web_end);
+	for (uint32_t i = 0; i < s->stream_count; i++)
+		worker_receive(s->w, &s->stream[i].rtp);
+}
+
+/* Transports first: what they point to must stay while they are there. */
+static void leave(struct session *s, enum datapath_backend b)
+{
+	datapath_transport_set(s->w->dp, b, s->web_transport, NULL);
+	for (uint32_t i = 0; i < s->stream_count; i++)
+		datapath_transport_set(s->w->dp, b, s->stream[i].transport,
+				       NULL);
+	if (!s->rx_key)
+		return;
+	datapath_key_set(s->w->dp, b, s->rx_key, NULL);
+	datapath_key_set(s->w->dp, b, s->tx_key, NULL);
+}
+
+/* What packets need besides streams; nothing leads to it yet. */
+static int prepare(struct session *s, enum datapath_backend to)
+{
+	enum datapath_backend from = s->backend;
+	bool had_keys = s->are_keys_installed;
+	int err;
+
+	s->backend = to;
+	s->are_keys_installed = false;
+	err = relay_install_keys(s);
+	if (!err)
+		err = relay_install_transports(s);
+	if (!err)
+		return 0;
+	leave(s, to);
+	s->backend = from;
+	s->are_keys_installed = had_keys;
+	return err;
+}
+
+/*
+ * One stream at a time leaves `from` and enters s->backend; one that is not
+ * taken goes back, and so the session is in two places until the caller has
+ * brought it together again.
+ */
+static int hand_over(struct session *s, enum datapath_backend from,
+		     bool is_there[MEDIA_STREAMS][DIRECTIONS])
+{
+	enum datapath_backend to = s->backend;
+	struct datapath_stream_state state;
+	int err = 0;
+
+	for (uint32_t i = 0; !err && i < s->stream_count; i++) {
+		for (int d = 0; !err && d < DIRECTIONS; d++) {
+			struct session_stream *st = &s->stream[i];
+
+			if (!st->is_installed[d] || is_there[i][d])
+				continue;
+			err = datapath_stream_freeze(s->w->dp, from,
+						     st->stream[d], &state);
+			if (err)
+				break;
+			err = relay_install_stream(s, i, d, &state);
+			is_there[i][d] = !err;
+			if (!err)
+				continue;
+			s->backend = from;
+			if (relay_install_stream(s, i, d, &state))
+				st->is_installed[d] = false;
+			s->backend = to;
+		}
+	}
+	return err;
+}
+
+static int hand_back(struct session *s, enum datapath_backend from,
+		     bool is_there[MEDIA_STREAMS][DIRECTIONS])
+{
+	for (uint32_t i = 0; i < MEDIA_STREAMS; i++)
+		for (int d = 0; d < DIRECTIONS; d++)
+			is_there[i][d] = !is_there[i][d];
+	return hand_over(s, from, is_there);
+}
+
+int relay_move(struct session *s, enum datapath_backend to, const char *reason)
+{
+	bool is_there[MEDIA_STREAMS][DIRECTIONS] = { 0 };
+	enum datapath_backend from = s->backend;
+	int err;
+
+	if (to == from)
+		return 0;
+	s->generation++;
+	err = prepare(s, to);
+	if (err)
+		return err;
+	if (to == DATAPATH_USER)
+		turn_flows(s);
+	else
+		empty_sockets(s);
+	err = hand_over(s, from, is_there);
+	if (err) {
+		s->backend = from;
+		if (hand_back(s, to, is_there))
+			session_failed(s, "datapath: streams are lost between "
+				       "the backends");
+		turn_flows(s);
+		leave(s, to);
+		return err;
+	}
+	if (to != DATAPATH_USER)
+		turn_flows(s);
+	leave(s, from);
+	snprintf(s->backend_reason, sizeof(s->backend_reason), "%s", reason);
+	log_call_info(s->call, "media: moved from the %s to the %s path%s%s",
+		      name_of(from), name_of(to), *reason ? ": " : "", reason);
+	return 0;
+}

@@ -171,7 +171,7 @@ void packets_web(struct worker *w, const struct addr *remote, uint8_t *data,
 			worker_drop(w, SLUICE_DROP_NO_FLOW);
 		break;
 	default:
-		worker_drop(w, SLUICE_DROP_NOT_RTP);
+		worker_drop(w, t ? SLUICE_DROP_NOT_RTP : SLUICE_DROP_NO_FLOW);
 	}
 }
 
@@ -244,8 +244,7 @@ static void sip_rtcp_port(struct session *s, uint32_t i,
 {
 	struct session_stream *st = &s->stream[i];
 
-	if (!addr_same_ip(remote, &st->rtcp_remote) ||
-	    (!addr_equal(remote, &st->rtcp_remote) && !st->is_rtcp_learning)) {
+	if (!addr_equal(remote, &st->rtcp_remote) && !st->is_rtcp_learning) {
 		worker_drop(s->w, SLUICE_DROP_WRONG_SOURCE);
 		return;
 	}
@@ -269,6 +268,8 @@ void packets_sip(struct session *s, uint32_t i, bool is_rtcp_port,
 {
 	const struct media_stream_config *c = &s->config.stream[i];
 	struct session_stream *st = &s->stream[i];
+	const struct addr *source = is_rtcp_port ? &st->rtcp_remote :
+						   &st->sdp_remote;
 	enum sluice_class class;
 
 	if (len < 2) {
@@ -278,6 +279,9 @@ void packets_sip(struct session *s, uint32_t i, bool is_rtcp_port,
 	class = sluice_classify(data[0], data[1]);
 	if (!s->is_configured || i >= s->config.stream_count || !c->enabled) {
 		worker_drop(s->w, SLUICE_DROP_NO_FLOW);
+	} else if (!addr_is_set(source) || !addr_same_ip(remote, source)) {
+		/* The kernel's order: whoever it is not, says nothing. */
+		worker_drop(s->w, SLUICE_DROP_WRONG_SOURCE);
 	} else if (class != SLUICE_CLASS_RTP && class != SLUICE_CLASS_RTCP) {
 		worker_drop(s->w, SLUICE_DROP_NOT_RTP);
 	} else if (is_rtcp_port) {
@@ -285,9 +289,6 @@ void packets_sip(struct session *s, uint32_t i, bool is_rtcp_port,
 			sip_rtcp_port(s, i, remote, data, len);
 		else
 			worker_drop(s->w, SLUICE_DROP_RTCP);
-	} else if (!addr_is_set(&st->sdp_remote) ||
-		   !addr_same_ip(remote, &st->sdp_remote)) {
-		worker_drop(s->w, SLUICE_DROP_WRONG_SOURCE);
 	} else if (class == SLUICE_CLASS_RTP) {
 		sip_rtp(s, i, remote, data, len, capacity);
 	} else if (!c->sip_rtcp_mux) {

@@ -7,14 +7,15 @@
 GATEWAY_BIN=$O/sluiced
 [ "${SAN:-0}" != 1 ] || GATEWAY_BIN=$O/san/sluiced
 
-# gateway_config [LINE...]: the ten lines, plus settings of the test.
+# gateway_config [LINE...]: the ten lines, plus settings of the test. PBX_URI
+# names another way to the PBX.
 gateway_config()
 {
 	cat >"$LAB/sluice.conf" <<-EOF
 		gateway = {
 		  web = { address = "$WEB_GW"; };
 		  sip = { address = "$SIP_GW"; };
-		  pbx = "sip:$SIP_PBX:5060;transport=udp";
+		  pbx = "${PBX_URI:-sip:$SIP_PBX:5060;transport=udp}";
 		  datapath = "$DATAPATH";
 		  control = "$LAB/control.sock";
 		  state = "$LAB/state";

@@ -63,6 +63,20 @@ static void reply(struct sip_server *st, int status, const char *phrase)
 	sip_server_reply(st, &rep, NULL);
 }
 
+static void reply_unreachable(struct sip_server *st, int cause)
+{
+	char reason[96], tag[17];
+	struct sip_reply rep = {
+		.status = 503, .phrase = "PBX Unreachable", .to_tag = tag,
+		.extra_headers = reason,
+	};
+
+	snprintf(reason, sizeof(reason), "Reason: SIP;cause=%d;text=\"the PBX "
+		 "does not answer\"\r\n", cause);
+	random_token(tag, 16);
+	sip_server_reply(st, &rep, NULL);
+}
+
 static void reply_too_brief(struct sip_server *st, uint32_t min_s)
 {
 	char header[40], tag[17];
@@ -271,7 +285,7 @@ static void response_cb(void *arg, struct sip_client *ct,
 	struct reg_pending *p = arg;
 	int status = sip_msg_status(response);
 	struct sip_reply rep = { .status = status };
-	char reason[160], tag[17];
+	char tag[17];
 
 	if (status < 200)
 		return;
@@ -281,15 +295,10 @@ static void response_cb(void *arg, struct sip_client *ct,
 		random_token(tag, 16);
 		rep.to_tag = tag;
 		rep.phrase = sip_msg_phrase(response);
-		if (sip_client_is_local(ct)) {
-			snprintf(reason, sizeof(reason),
-				 "Reason: SIP;cause=%d;text=\"the PBX does "
-				 "not answer\"\r\n", status);
-			rep.status = 503;
-			rep.phrase = "PBX Unreachable";
-			rep.extra_headers = reason;
-		}
-		sip_server_reply(p->server, &rep, response);
+		if (sip_client_is_local(ct))
+			reply_unreachable(p->server, status);
+		else
+			sip_server_reply(p->server, &rep, response);
 	}
 	register_pending_free(p->registrar, p);
 }
@@ -410,6 +419,7 @@ void registrar_request(struct registrar *r, struct sip_server *st)
 	const struct sip_target *source = sip_server_source(st);
 	const struct sip_msg *req = sip_server_request(st);
 	struct reg_conn *c = registrar_conn(r, source->conn);
+	struct sip_trunk_status trunk;
 	struct reg_session *s;
 	struct reg_pending *p;
 	bool is_new;
@@ -454,6 +464,12 @@ void registrar_request(struct registrar *r, struct sip_server *st)
 	}
 	if (answer_from_cache(r, st, p)) {
 		register_pending_free(r, p);
+		return;
+	}
+	sip_trunk_status(r->stack, &trunk);
+	if (trunk.known && !trunk.up) {
+		register_pending_free(r, p);
+		reply_unreachable(st, 503);
 		return;
 	}
 	if (send_to_pbx(p, s)) {

@@ -59,6 +59,8 @@ void client_response(struct sip_client *ct, const struct sip_msg *response,
 		return;
 	ct->status = status;
 	ct->is_local = is_local;
+	if (is_local && !ct->to.is_ws)
+		trunk_suspect(ct->s);
 	if (status >= 200) {
 		loop_timer_cancel(ct->timer);
 		ct->timer = NULL;

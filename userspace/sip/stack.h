@@ -138,5 +138,7 @@ int nta_ack(struct sip_stack *s, const struct sip_target *to,
 int trunk_resolve(struct sip_stack *s);	/* before the sockets are bound */
 int trunk_start(struct sip_stack *s);
 void trunk_stop(struct sip_stack *s);
+/* A request met silence or a transport error: probe at once. */
+void trunk_suspect(struct sip_stack *s);
 
 #endif

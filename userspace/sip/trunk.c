@@ -171,6 +171,14 @@ static void probe(void *arg)
 		log_err("sip: no memory for the trunk's timer");
 }
 
+void trunk_suspect(struct sip_stack *s)
+{
+	struct trunk *t = s->trunk;
+
+	if (t && t->status.up && !t->probe)
+		probe_after(t, 0);
+}
+
 int trunk_start(struct sip_stack *s)
 {
 	struct trunk *t;

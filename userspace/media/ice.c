@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ICE-lite (RFC 8445): we answer checks and never send any. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,7 @@
 #define UNKNOWN_ATTRIBUTE 420
 
 struct response {
+	const struct credentials *own;	/* those that the request used */
 	uint8_t buf[RESPONSE_MAX];
 	uint32_t len;
 };
@@ -28,24 +30,32 @@ static uint8_t *add_attr(struct response *r, uint16_t type, uint32_t len)
 	return p + 4;
 }
 
-static void start(struct response *r, uint16_t type,
-		  const struct sluice_stun *request)
+/* A check that was found good, and by which of our credentials. */
+struct check {
+	const struct sluice_stun *request;
+	const struct credentials *own;
+};
+
+static void start(struct response *r, uint16_t type, const struct check *c)
 {
+	const struct sluice_stun *request = c->request;
+
 	memset(r, 0, sizeof(*r));
+	r->own = c->own;
 	sluice_put16(r->buf, type);
 	sluice_put32(r->buf + 4, SLUICE_STUN_COOKIE);
 	memcpy(r->buf + 8, request->transaction_id, SLUICE_STUN_ID_LEN);
 	r->len = SLUICE_STUN_HEADER_LEN;
 }
 
-static void finish(struct response *r, const struct session *s)
+static void finish(struct response *r)
 {
+	const char *password = r->own->password;
 	uint32_t off = r->len;
 	uint8_t *value;
 
 	value = add_attr(r, SLUICE_STUN_MESSAGE_INTEGRITY, SLUICE_SHA1_LEN);
-	sluice_stun_integrity(r->buf, off, s->local.password,
-			      strlen(s->local.password), value);
+	sluice_stun_integrity(r->buf, off, password, strlen(password), value);
 	off = r->len;
 	value = add_attr(r, SLUICE_STUN_FINGERPRINT, 4);
 	sluice_put32(value, sluice_stun_fingerprint(r->buf, off));
@@ -79,18 +89,19 @@ static void add_error(struct response *r, unsigned int code,
 static void reply(struct session *s, const struct addr *remote,
 		  struct response *r)
 {
-	finish(r, s);
+	finish(r);
 	worker_send(s->w, &s->w->settings.web, remote, r->buf, r->len);
 }
 
 static void reply_error(struct session *s, const struct addr *remote,
-			const struct sluice_stun *m, unsigned int code)
+			const struct check *c, unsigned int code)
 {
+	const struct sluice_stun *m = c->request;
 	struct response r;
 	uint8_t *p;
 	uint32_t n = m->unknown_count;
 
-	start(&r, SLUICE_STUN_BINDING_ERROR, m);
+	start(&r, SLUICE_STUN_BINDING_ERROR, c);
 	if (code == ROLE_CONFLICT) {
 		add_error(&r, code, "Role Conflict");
 	} else {
@@ -199,6 +210,49 @@ static void pair_nominated(struct session *s, struct tuple *t)
 		      "%s", "");
 }
 
+/* ---- our credentials --------------------------------------------------- */
+
+static void credentials_drop(struct session *s, struct credentials *c)
+{
+	if (!c->generation)
+		return;
+	tuples_remove_ufrag(s->w->tuples, &c->entry);
+	relay_ufrag(s, c, false);
+	explicit_bzero(c, sizeof(*c));
+}
+
+/* Checks with the old ones may still be under way, and media is. */
+int ice_restart(struct session *s, const char *ufrag, const char *password)
+{
+	uint32_t generation = s->ours[s->newest].generation;
+	struct credentials *c;
+
+	if (generation)
+		s->newest ^= 1;
+	c = &s->ours[s->newest];
+	credentials_drop(s, c);
+	c->generation = generation + 1;
+	c->entry.session = s;
+	memcpy(c->entry.ufrag, ufrag, SLUICE_UFRAG_LEN);
+	snprintf(c->password, sizeof(c->password), "%s", password);
+	tuples_add_ufrag(s->w->tuples, &c->entry);
+	return relay_ufrag(s, c, true);
+}
+
+void ice_close(struct session *s)
+{
+	credentials_drop(s, &s->ours[0]);
+	credentials_drop(s, &s->ours[1]);
+}
+
+/* ufrag: what tuples_find_ufrag() found the session by. */
+static const struct credentials *credentials_of(const struct session *s,
+						const char *ufrag)
+{
+	return &s->ours[memcmp(s->ours[0].entry.ufrag, ufrag,
+			       SLUICE_UFRAG_LEN) != 0];
+}
+
 /* ---- requests ---------------------------------------------------------- */
 
 static bool is_peer(const struct session *s, const char *name, size_t len)
@@ -230,12 +284,12 @@ static struct session *find_session(struct worker *w, const uint8_t *data,
 }
 
 static void check_succeeded(struct session *s, const struct addr *remote,
-			    const struct sluice_stun *m)
+			    const struct check *c)
 {
 	struct response r;
 	struct tuple *t;
 
-	start(&r, SLUICE_STUN_BINDING_SUCCESS, m);
+	start(&r, SLUICE_STUN_BINDING_SUCCESS, c);
 	add_mapped(&r, remote);
 	reply(s, remote, &r);
 
@@ -243,7 +297,7 @@ static void check_succeeded(struct session *s, const struct addr *remote,
 	t = tuple_verified(s, remote);
 	if (!t)
 		return;
-	if (m->use_candidate)
+	if (c->request->use_candidate)
 		pair_nominated(s, t);
 	association_pair_verified(s);
 }
@@ -252,6 +306,7 @@ void ice_input(struct worker *w, const struct addr *remote,
 	       const uint8_t *data, size_t len)
 {
 	struct sluice_stun m;
+	struct check c = { .request = &m };
 	struct session *s;
 
 	datapath_count(w->dp, SLUICE_COUNT_PASSED_STUN);
@@ -271,17 +326,18 @@ void ice_input(struct worker *w, const struct addr *remote,
 		worker_drop(w, SLUICE_DROP_STUN_UFRAG);
 		return;
 	}
+	c.own = credentials_of(s, (const char *)data + m.username_off);
 	if (!sluice_stun_has_fingerprint(data, &m) ||
-	    !sluice_stun_is_authentic(data, &m, s->local.password,
-				      strlen(s->local.password))) {
+	    !sluice_stun_is_authentic(data, &m, c.own->password,
+				      strlen(c.own->password))) {
 		worker_drop(w, SLUICE_DROP_STUN_INTEGRITY);
 		return;
 	}
 	if (m.unknown_count)
-		reply_error(s, remote, &m, UNKNOWN_ATTRIBUTE);
+		reply_error(s, remote, &c, UNKNOWN_ATTRIBUTE);
 	else if (m.ice_controlled)
 		/* RFC 8445 7.3.1.1: a lite agent is always controlled. */
-		reply_error(s, remote, &m, ROLE_CONFLICT);
+		reply_error(s, remote, &c, ROLE_CONFLICT);
 	else
-		check_succeeded(s, remote, &m);
+		check_succeeded(s, remote, &c);
 }

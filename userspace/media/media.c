@@ -143,13 +143,18 @@ static int take_streams(struct media *m, struct worker_open *o,
 	return 0;
 }
 
+static void fresh_credentials(struct media_local *l)
+{
+	random_ice_chars(l->ufrag, SLUICE_UFRAG_LEN);
+	random_ice_chars(l->password, PASSWORD_LEN);
+}
+
 static void local_fill(struct media *m, struct media_local *l)
 {
 	l->web = m->settings.web_public;
 	if (!addr_is_set(&l->web))
 		l->web = m->settings.web;
-	random_ice_chars(l->ufrag, SLUICE_UFRAG_LEN);
-	random_ice_chars(l->password, PASSWORD_LEN);
+	fresh_credentials(l);
 	random_token(l->cname, CNAME_LEN);
 	memcpy(l->fingerprint, m->identity.fingerprint,
 	       sizeof(l->fingerprint));
@@ -218,6 +223,27 @@ int media_extend(struct media *m, uint32_t id, uint32_t stream_count,
 	explicit_bzero(&o, sizeof(o));
 	explicit_bzero(&ticket, sizeof(ticket));
 	return 0;
+}
+
+int media_restart_ice(struct media *m, uint32_t id, struct media_local *ret)
+{
+	struct worker_credentials c = { .id = id };
+	struct ticket ticket;
+	int err = tickets_get(m->tickets, id, &ticket);
+
+	if (err)
+		return err;
+	fresh_credentials(&ticket.local);
+	memcpy(c.ufrag, ticket.local.ufrag, sizeof(c.ufrag));
+	memcpy(c.password, ticket.local.password, sizeof(c.password));
+	err = post(m, WORKER_CREDENTIALS, &c, sizeof(c));
+	if (!err) {
+		tickets_update(m->tickets, &ticket);
+		*ret = ticket.local;
+	}
+	explicit_bzero(&c, sizeof(c));
+	explicit_bzero(&ticket, sizeof(ticket));
+	return err;
 }
 
 static bool is_terminated(const char *text, size_t size)

@@ -79,6 +79,12 @@ int media_open(struct media *m, const struct media_open *open,
 int media_extend(struct media *m, uint32_t id, uint32_t stream_count,
 		 struct media_local *ret);
 
+/*
+ * New ICE credentials (RFC 8445 9), accepted at once beside those in force;
+ * those before are forgotten. Keys and the selected pair stay.
+ */
+int media_restart_ice(struct media *m, uint32_t id, struct media_local *ret);
+
 enum media_dtls_role { MEDIA_DTLS_SERVER = 0,	/* we are a=setup:passive */
 		       MEDIA_DTLS_CLIENT = 1 };	/* we are a=setup:active */
 

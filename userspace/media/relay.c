@@ -291,7 +291,7 @@ int relay_web_flow(struct session *s, const struct addr *remote, bool is_there)
 	struct sluice_flow flow = {
 		.transport = s->web_transport,
 		.flags = SLUICE_FLOW_VERIFIED,
-		.credential_generation = 1,
+		.credential_generation = s->ours[s->newest].generation,
 	};
 
 	if (s->selected && addr_equal(&s->selected->remote, remote))
@@ -360,16 +360,21 @@ static int port_set(struct session *s, const struct addr *local,
 
 int relay_open(struct session *s)
 {
-	struct sluice_ufrag value = { .credential_generation = 1 };
-	struct sluice_ufrag_key key;
-
 	s->backend = datapath_preferred(s->w->dp);
 	s->web_transport = datapath_transport_alloc(s->w->dp);
-	if (!s->web_transport)
-		return -ENOSPC;
-	value.transport = s->web_transport;
-	memcpy(key.ufrag, s->local.ufrag, SLUICE_UFRAG_LEN);
-	return datapath_ufrag_set(s->w->dp, &key, &value);
+	return s->web_transport ? 0 : -ENOSPC;
+}
+
+int relay_ufrag(struct session *s, const struct credentials *c, bool is_there)
+{
+	struct sluice_ufrag value = {
+		.transport = s->web_transport,
+		.credential_generation = c->generation,
+	};
+	struct sluice_ufrag_key key;
+
+	memcpy(key.ufrag, c->entry.ufrag, SLUICE_UFRAG_LEN);
+	return datapath_ufrag_set(s->w->dp, &key, is_there ? &value : NULL);
 }
 
 int relay_open_stream(struct session *s, uint32_t i)
@@ -418,13 +423,9 @@ static void close_stream(struct session *s, struct session_stream *st)
 		datapath_transport_release(s->w->dp, st->transport);
 }
 
-/* Unlinked first (ufrag, flows, transports), then streams, then keys. */
+/* Unlinked first (flows, transports), then streams, then keys. */
 void relay_close(struct session *s)
 {
-	struct sluice_ufrag_key key;
-
-	memcpy(key.ufrag, s->local.ufrag, SLUICE_UFRAG_LEN);
-	datapath_ufrag_set(s->w->dp, &key, NULL);
 	transports_remove(s);
 	streams_remove(s);
 	for (uint32_t i = 0; i < s->stream_count; i++)

@@ -196,11 +196,10 @@ int session_open(struct worker *w, const struct worker_open *open)
 	s->call[sizeof(s->call) - 1] = '\0';
 	s->local = open->local;
 	s->dtls_due_ms = UINT64_MAX;
-	s->ufrag.session = s;
-	memcpy(s->ufrag.ufrag, s->local.ufrag, SLUICE_UFRAG_LEN);
-	tuples_add_ufrag(w->tuples, &s->ufrag);
 	w->session[ticket_slot(s->id)] = s;
 	err = relay_open(s);
+	if (!err)
+		err = ice_restart(s, s->local.ufrag, s->local.password);
 	if (err)
 		session_failed(s, "datapath: %s", strerror(-err));
 	session_extend(s, open);
@@ -215,7 +214,7 @@ void session_close(struct session *s)
 
 	association_close(s);
 	ice_forget(s);
-	tuples_remove_ufrag(w->tuples, &s->ufrag);
+	ice_close(s);
 	relay_close(s);
 	for (uint32_t i = 0; i < s->stream_count; i++) {
 		struct session_stream *st = &s->stream[i];

@@ -39,6 +39,13 @@ struct session_stream {
 	uint64_t last_sip_ms;		/* RTCP, and RTP seen by the daemon */
 };
 
+/* A generation of our ICE credentials (RFC 8445 9). */
+struct credentials {
+	uint32_t generation;		/* 1..; 0: none */
+	struct ufrag_entry entry;
+	char password[33];
+};
+
 struct session {
 	struct worker *w;
 	uint32_t id;
@@ -59,7 +66,8 @@ struct session {
 	bool are_keys_installed;
 
 	/* ICE */
-	struct ufrag_entry ufrag;
+	struct credentials ours[2];	/* before and after a restart */
+	uint32_t newest;		/* of the two */
 	char previous_ufrag[257];	/* of the peer, before its restart */
 	struct tuple *tuple[LIMIT_ICE_REMOTE_TUPLES];
 	uint32_t tuple_count;
@@ -112,6 +120,9 @@ bool session_kernel_packet(struct session *s, uint32_t transport,
 void ice_input(struct worker *w, const struct addr *remote,
 	       const uint8_t *data, size_t len);
 void ice_forget(struct session *s);	/* every tuple of it */
+/* The session's first credentials, or the next ones; the last two count. */
+int ice_restart(struct session *s, const char *ufrag, const char *password);
+void ice_close(struct session *s);
 
 /* association.c: DTLS of a session. */
 void association_input(struct tuple *t, const uint8_t *data, size_t len);
@@ -137,6 +148,7 @@ int relay_open_stream(struct session *s, uint32_t i);
 int relay_apply(struct session *s);
 /* New keys from s->master: fresh slots, fresh streams, the old ones wiped. */
 int relay_rekey(struct session *s);
+int relay_ufrag(struct session *s, const struct credentials *c, bool is_there);
 int relay_web_flow(struct session *s, const struct addr *remote, bool is_there);
 void relay_sip_flows(struct session *s, uint32_t i);
 /* Zeroes where there is no stream. */

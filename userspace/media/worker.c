@@ -192,6 +192,15 @@ static void command(struct worker *w, struct message *m)
 			session_move(s, move->to);
 		break;
 	}
+	case WORKER_CREDENTIALS: {
+		struct worker_credentials *c =
+			(struct worker_credentials *)m->data;
+
+		s = find(w, c->id);
+		if (s)
+			ice_restart(s, c->ufrag, c->password);
+		break;
+	}
 	case WORKER_STOP:
 		w->is_stopping = true;
 		break;

@@ -21,6 +21,7 @@ enum worker_command {
 	WORKER_CONFIGURE,	/* struct worker_configure */
 	WORKER_CLOSE,		/* struct worker_close */
 	WORKER_MOVE,		/* struct worker_move */
+	WORKER_CREDENTIALS,	/* struct worker_credentials */
 	WORKER_STOP,
 };
 
@@ -45,6 +46,12 @@ struct worker_close {
 struct worker_move {
 	uint32_t id;
 	enum datapath_backend to;
+};
+
+struct worker_credentials {
+	uint32_t id;
+	char ufrag[SLUICE_UFRAG_LEN + 1];
+	char password[33];
 };
 
 enum endpoint_kind { ENDPOINT_QUEUE, ENDPOINT_DATAPATH, ENDPOINT_WEB,

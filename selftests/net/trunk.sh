@@ -42,6 +42,9 @@ pbx_start
 stage pbx_restarted up
 gateway_stopped
 
+# A new one: this one still knows contacts at UDP.
+stop pbx KILL
+pbx_start
 PBX_URI="sip:$SIP_PBX:5060;transport=tcp" gateway_start "check_from = false;"
 capture inside sip eth0
 stage tcp_pbx up

@@ -296,8 +296,8 @@ static void sip_contact(const struct call *c, uint64_t conn, const char *aor,
 {
 	if (registrar_contact(c->calls->settings.registrar, conn, aor, ret,
 			      size))
-		snprintf(ret, size, "<sip:%s@%s>", c->id,
-			 sip_stack_host(c->calls->stack));
+		registrar_format_contact(c->calls->settings.registrar, c->id,
+					 ret, size);
 }
 
 /* Legs' addresses and targets. 0, or the SIP status to refuse with. */
@@ -330,8 +330,8 @@ static int lay_legs(struct call *c, const struct sip_msg *m,
 		if (registrar_find_alias(cs->settings.registrar, ruri.user,
 					 &flow))
 			return 404;
-		snprintf(a_contact, sizeof(a_contact), "<sip:%s@%s>",
-			 ruri.user, sip_stack_host(cs->stack));
+		registrar_format_contact(cs->settings.registrar, ruri.user,
+					 a_contact, sizeof(a_contact));
 		web_contact(c, c->b_contact, sizeof(c->b_contact));
 		snprintf(c->b.alias, sizeof(c->b.alias), "%.63s", ruri.user);
 		snprintf(c->b_ruri, sizeof(c->b_ruri), "%s", flow.contact);

@@ -63,8 +63,5 @@ struct binding *registrar_find_on_conn(struct registrar *r, uint64_t conn,
 void registrar_waiter_free(struct registrar *r, struct reg_waiter *w);
 void registrar_wake(struct registrar *r, const char *alias);
 void register_pending_free(struct registrar *r, struct reg_pending *p);
-/* "<sip:ALIAS@HOST:PORT>" */
-void register_alias_contact(const struct registrar *r, const char *alias,
-			    char *ret, size_t size);
 
 #endif

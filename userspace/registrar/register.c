@@ -20,8 +20,8 @@
 #define THROTTLED_TRUNK_S	3600	/* asked of the PBX when throttling */
 #define SESSIONS_PER_CONN	LIMIT_AORS_PER_CLIENT
 
-void register_alias_contact(const struct registrar *r, const char *alias,
-			    char *ret, size_t size)
+void registrar_format_contact(const struct registrar *r, const char *user,
+			      char *ret, size_t size)
 {
 	char transport[16];
 	struct sip_uri pbx;
@@ -29,10 +29,10 @@ void register_alias_contact(const struct registrar *r, const char *alias,
 	if (sip_uri_parse(r->settings.pbx, &pbx) ||
 	    !sip_uri_param(&pbx, "transport", transport, sizeof(transport)) ||
 	    !strcasecmp(transport, "udp"))
-		snprintf(ret, size, "<sip:%s@%s>", alias,
+		snprintf(ret, size, "<sip:%s@%s>", user,
 			 sip_stack_host(r->stack));
 	else
-		snprintf(ret, size, "<sip:%s@%s;transport=%s>", alias,
+		snprintf(ret, size, "<sip:%s@%s;transport=%s>", user,
 			 sip_stack_host(r->stack), transport);
 }
 
@@ -396,7 +396,7 @@ static int send_to_pbx(struct reg_pending *p, struct reg_session *s)
 	if (p->wildcard) {
 		snprintf(contact, sizeof(contact), "*");
 	} else if (!p->query) {
-		register_alias_contact(r, p->alias, uri, sizeof(uri));
+		registrar_format_contact(r, p->alias, uri, sizeof(uri));
 		snprintf(contact, sizeof(contact), "%s;expires=%u", uri,
 			 ask_s);
 	}

@@ -167,7 +167,7 @@ int registrar_contact(struct registrar *r, uint64_t conn, const char *aor,
 
 	if (!b)
 		return -ENOENT;
-	register_alias_contact(r, b->alias, ret, size);
+	registrar_format_contact(r, b->alias, ret, size);
 	return 0;
 }
 

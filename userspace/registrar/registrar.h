@@ -43,7 +43,12 @@ struct registrar_flow {
 /* user: the alias, user part of the R-URI. -ENOENT. */
 int registrar_find_alias(struct registrar *r, const char *user,
 			 struct registrar_flow *ret);
-/* Our Contact "<sip:alias@host>" for an AOR registered on this connection. */
+/* "<sip:USER@HOST:PORT>" with the transport of the way to the PBX: our Contact
+ * on that side, where user is an alias or a call.
+ */
+void registrar_format_contact(const struct registrar *r, const char *user,
+			      char *ret, size_t size);
+/* Our Contact for an AOR registered on this connection. */
 int registrar_contact(struct registrar *r, uint64_t conn, const char *aor,
 		      char *ret, size_t size);
 bool registrar_is_registered(struct registrar *r, uint64_t conn,

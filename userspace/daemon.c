@@ -376,6 +376,7 @@ static int start_sip(struct daemon *d)
 		.loop = d->loop,
 		.media = d->media,
 		.pbx = c->pbx,
+		.web = c->web_public,
 		.check_from = c->check_from,
 		.no_answer_ms = NO_ANSWER_MS,
 	};

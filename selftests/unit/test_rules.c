@@ -5,12 +5,13 @@
 
 static const struct rules_input web_invite = {
 	.source = RULES_REALM_WEB, .method = SIP_INVITE, .max_forwards = 70,
-	.from_registered = true, .check_from = true,
+	.has_user = true, .from_registered = true, .check_from = true,
 };
 
 static const struct rules_input sip_invite = {
 	.source = RULES_REALM_SIP, .method = SIP_INVITE, .max_forwards = 70,
-	.alias_known = true, .check_from = true,
+	.has_user = true, .alias_known = true, .alias_online = true,
+	.check_from = true,
 };
 
 static int status(struct rules_input in)
@@ -59,17 +60,60 @@ static void test_refusals(void)
 	in.has_to_tag = true;
 	CHECK_INT(status(in), 481, "bye_without_dialog_is_481");
 	in.has_to_tag = false;
-	in.method = SIP_OPTIONS;
-	CHECK_INT(rules_decide(&in).route, RULES_ROUTE_LOCAL,
-		  "options_is_answered_here");
 	in.method = SIP_REGISTER;
 	in.from_registered = false;
 	CHECK_INT(status(in), 0, "register_of_browser_passes");
 }
 
+static void test_requests(void)
+{
+	struct rules_input in = web_invite;
+
+	in.method = SIP_MESSAGE;
+	CHECK_INT(rules_decide(&in).route, RULES_ROUTE_PBX,
+		  "message_of_browser_goes_to_pbx");
+	in.from_registered = false;
+	CHECK_INT(status(in), 403, "message_from_not_registered_is_403");
+	in = sip_invite;
+	in.method = SIP_NOTIFY;
+	CHECK_INT(rules_decide(&in).route, RULES_ROUTE_ALIAS,
+		  "notify_of_pbx_goes_to_alias");
+	in.method = SIP_UPDATE;
+	CHECK_INT(status(in), 481, "update_without_dialog_is_481");
+}
+
+static void test_options(void)
+{
+	struct rules_input in = web_invite;
+
+	in.method = SIP_OPTIONS;
+	CHECK_INT(rules_decide(&in).route, RULES_ROUTE_PBX,
+		  "options_of_browser_to_user_goes_to_pbx");
+	in.has_user = false;
+	in.from_registered = false;
+	CHECK_INT(rules_decide(&in).route, RULES_ROUTE_LOCAL,
+		  "options_of_browser_to_gateway_is_answered_here");
+	in = sip_invite;
+	in.method = SIP_OPTIONS;
+	CHECK_INT(rules_decide(&in).route, RULES_ROUTE_LOCAL,
+		  "options_to_online_alias_is_answered_here");
+	in.max_forwards = 0;
+	CHECK_INT(rules_decide(&in).route, RULES_ROUTE_LOCAL,
+		  "options_without_forwards_is_answered_here");
+	in.max_forwards = 70;
+	in.alias_online = false;
+	CHECK_INT(status(in), 480, "options_to_offline_alias_is_480");
+	in.alias_known = false;
+	CHECK_INT(status(in), 404, "options_to_unknown_alias_is_404");
+	in.has_user = false;
+	CHECK_INT(status(in), 0, "options_to_gateway_is_answered");
+}
+
 int main(void)
 {
 	test_routes();
+	test_requests();
+	test_options();
 	test_refusals();
 	return tap_done();
 }

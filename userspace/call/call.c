@@ -28,6 +28,7 @@ int calls_create(const struct calls_settings *s, struct calls **ret)
 	if (!cs)
 		return -ENOMEM;
 	cs->settings = *s;
+	random_bytes(cs->seeds, sizeof(cs->seeds));
 	*ret = cs;
 	return 0;
 }
@@ -43,6 +44,8 @@ void calls_free(struct calls *cs)
 		return;
 	while (cs->list)
 		call_free(cs->list);
+	call_forwards_free(cs);
+	call_subs_free(cs);
 	free(cs);
 }
 
@@ -105,10 +108,10 @@ void call_free(struct call *c)
 	registrar_wait_cancel(cs->settings.registrar, c);
 	loop_timer_cancel(c->timer);
 	call_reoffer_free(c);
-	call_relays_free(c);
 	sip_client_free(c->invite_client);
 	sip_msg_unref(c->b_ack);
 	call_set_exchange(c, true, NULL, NULL, NULL, NULL);
+	call_sub_adopt(c);
 	leg_detach(&c->a);
 	leg_detach(&c->b);
 	if (c->media_id)
@@ -200,7 +203,6 @@ static void close_call(struct call *c)
 		c->calls->stats.up--;
 	c->counted_up = false;
 	call_reoffer_free(c);
-	call_relays_free(c);
 	if (c->media_id)
 		media_close(c->calls->settings.media, c->media_id);
 	/* MEDIA_CLOSED comes earlier; a call without media goes at once. */
@@ -294,7 +296,7 @@ void calls_request(struct calls *cs, struct sip_server *st)
 {
 	const struct sip_msg *m = sip_server_request(st);
 	struct call_leg *leg = call_leg_of(cs, m);
-	struct rules_decision d;
+	struct sub_leg *sub;
 
 	if (leg) {
 		call_indialog(leg, st);
@@ -304,15 +306,11 @@ void calls_request(struct calls *cs, struct sip_server *st)
 		call_invite(cs, st);
 		return;
 	}
-	d = rules_decide(&(struct rules_input){
-		.source = sip_server_source(st)->is_ws ? RULES_REALM_WEB :
-							 RULES_REALM_SIP,
-		.method = sip_msg_method(m),
-		.max_forwards = sip_msg_max_forwards(m),
-		.has_to_tag = sip_msg_to_tag(m) != NULL,
-	});
-	call_reply(st, d.reply_status ? d.reply_status : 200, d.reply_phrase,
-		   NULL, d.reply_reason);
+	sub = call_sub_leg_of(cs, m);
+	if (sub)
+		call_sub_indialog(sub, st);
+	else
+		call_request_received(cs, st);
 }
 
 void calls_cancelled(struct calls *cs, struct sip_server *st)

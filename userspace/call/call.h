@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/addr.h"
 #include "core/queue.h"
 #include "media/media.h"
 #include "sip/transaction.h"
@@ -21,6 +22,7 @@ struct calls_settings {
 	struct media *media;
 	struct registrar *registrar;
 	const char *pbx;
+	struct addr web;		/* as browsers know the gateway */
 	bool check_from;
 	uint32_t no_answer_ms;		/* 180000 */
 };

@@ -46,8 +46,6 @@ void call_indialog(struct call_leg *leg, struct sip_server *st)
 		call_reply(st, 200, NULL, NULL, NULL);
 		break;
 	case SIP_PRACK:		/* 100rel is not offered on any leg */
-	case SIP_REFER:
-	case SIP_SUBSCRIBE:
 		call_reply(st, 405, NULL, NULL, NULL);
 		break;
 	default:

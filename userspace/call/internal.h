@@ -7,6 +7,7 @@
 
 #include "call/call.h"
 #include "call/call_fsm.h"
+#include "call/request.h"
 #include "registrar/registrar.h"
 #include "rules/rules.h"
 #include "sip/dialog.h"
@@ -34,14 +35,6 @@ struct call_reoffer {
 	struct sdp *from_offer, *to_offer;
 };
 
-/* Any other request in a dialog, passed on. */
-struct call_relay {
-	struct call_relay *next;
-	struct call_leg *to;
-	struct sip_server *server;
-	struct sip_client *client;
-};
-
 struct call {
 	struct calls *calls;
 	char id[MEDIA_CALL_ID_LEN];
@@ -66,7 +59,7 @@ struct call {
 	bool has_figures;
 
 	struct call_reoffer *reoffer;
-	struct call_relay *relays;
+	unsigned int refers;		/* subscriptions by REFER in it */
 	struct loop_timer *timer;
 
 	uint64_t started_ms, started_wall_ms, answered_ms, ended_ms;
@@ -84,6 +77,12 @@ struct calls {
 	struct call *list;		/* utlist, newest first */
 	struct call *by_media;
 	struct call_leg *legs;
+	struct call_forward *forwards;
+	unsigned int forward_count;
+	struct call_sub *subs;
+	struct sub_leg *sub_legs;
+	uint64_t last_sub;
+	uint64_t seeds[4];		/* of call_derive_ids() */
 	struct calls_stats stats;
 	bool draining;
 	void (*drained)(void *arg);
@@ -133,7 +132,8 @@ void call_reoffer_free(struct call *c);
 
 /* relay.c */
 void call_relay_received(struct call_leg *leg, struct sip_server *st);
-void call_relays_free(struct call *c);
+void call_relay_answered(struct call *c, const struct sip_msg *request,
+			 const struct sip_msg *response);
 
 /* describe.c: descriptions and what the media thread is told */
 void call_sdp_local(const struct call *c, struct call_leg *leg,

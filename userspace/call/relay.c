@@ -1,74 +1,68 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Requests inside a call that mean nothing to the gateway: passed on. */
-#include <stdlib.h>
-#include <utlist.h>
+/*
+ * Requests inside a call that mean nothing to its media: passed on (INFO,
+ * MESSAGE, REFER and its NOTIFYs, ...). A call's end leaves them alone; the
+ * other side answers them.
+ */
+#include <stdio.h>
+#include <string.h>
 
 #include "call/internal.h"
-
-static void relay_free(struct call *c, struct call_relay *r)
-{
-	LL_DELETE(c->relays, r);
-	sip_client_free(r->client);
-	free(r);
-}
-
-void call_relays_free(struct call *c)
-{
-	while (c->relays) {
-		call_reply(c->relays->server, 481, NULL, NULL, NULL);
-		relay_free(c, c->relays);
-	}
-}
-
-static void relay_response(void *arg, struct sip_client *ct,
-			   const struct sip_msg *m)
-{
-	struct call_relay *r = arg;
-	struct sip_reply reply = { .status = sip_msg_status(m),
-				   .phrase = sip_msg_phrase(m) };
-
-	if (reply.status < 200)
-		return;
-	reply.content_type = sip_msg_content_type(m);
-	reply.body = sip_msg_body(m, &reply.body_len);
-	sip_server_reply(r->server, &reply, m);
-	relay_free(r->to->call, r);
-}
 
 void call_relay_received(struct call_leg *leg, struct sip_server *st)
 {
 	const struct sip_msg *m = sip_server_request(st);
 	struct call_leg *to = call_other(leg);
 	struct call *c = leg->call;
+	char extra[CALL_EXTRA_BYTES];
 	struct sip_request q = {
 		.method = sip_msg_method_name(m),
 		.max_forwards = sip_msg_max_forwards(m) - 1,
-		.content_type = sip_msg_content_type(m),
+		.extra_headers = extra,
+		.end_to_end_digest = true,
 	};
-	struct call_relay *r;
-	struct sip_msg *out;
-	int err;
+	struct call_forward *f;
+	struct sip_msg *out = NULL;
 
 	if (!to->dialog || !to->dialog->remote_tag ||
 	    !call_leg_refresh_flow(to)) {
 		call_reply(st, 480, NULL, NULL, "the other side is offline");
 		return;
 	}
-	q.body = sip_msg_body(m, &q.body_len);
-	r = calloc(1, sizeof(*r));
-	if (!r || sip_dialog_request(to->dialog, &q, m, &out)) {
-		free(r);
-		call_reply(st, 500, NULL, NULL, NULL);
+	f = call_forward_create(c->calls, st);
+	if (!f) {
+		call_reply(st, 503, NULL, NULL, "too many requests");
 		return;
 	}
-	r->to = to;
-	r->server = st;
-	LL_PREPEND(c->relays, r);
-	err = sip_client_send(c->calls->stack, &to->dialog->peer, out,
-			      relay_response, r, &r->client);
-	sip_msg_unref(out);
-	if (err) {
-		relay_free(c, r);
-		call_reply(st, 500, NULL, NULL, NULL);
+	snprintf(f->call, sizeof(f->call), "%s", c->id);
+	/* RFC 3515 2.4.4, RFC 6665 4.1.2.1: these have a Contact in the 2xx. */
+	if (sip_msg_method(m) == SIP_REFER ||
+	    sip_msg_method(m) == SIP_SUBSCRIBE ||
+	    sip_msg_method(m) == SIP_NOTIFY)
+		snprintf(f->contact, sizeof(f->contact), "%s",
+			 leg->dialog->contact);
+	call_take_body(&q, m);
+	call_translate(c->calls, m, extra, sizeof(extra));
+	if (sip_dialog_request(to->dialog, &q, m, &out))
+		out = NULL;
+	call_forward_send(f, &to->dialog->peer, out);
+}
+
+/* Counts what was subscribed inside the call: it may outlive the call. */
+void call_relay_answered(struct call *c, const struct sip_msg *request,
+			 const struct sip_msg *response)
+{
+	if (sip_msg_status(response) >= 300)
+		return;
+	switch (sip_msg_method(request)) {
+	case SIP_REFER:
+		c->refers++;
+		break;
+	case SIP_NOTIFY:
+		if (!call_sub_state(request) && c->refers)
+			c->refers--;
+		break;
+	default:
+		break;
 	}
 }

@@ -42,6 +42,9 @@
 /* Calls and registrations */
 #define LIMIT_CALLS			4000
 #define LIMIT_CALLS_PER_CLIENT		32
+#define LIMIT_FORWARDS			10000	/* requests without a call */
+#define LIMIT_SUBSCRIPTIONS		20000
+#define LIMIT_SUBSCRIPTIONS_PER_CLIENT	64
 #define LIMIT_REGISTRATIONS		20000
 #define LIMIT_BINDINGS_PER_AOR		10
 #define LIMIT_AORS_PER_CLIENT		16

@@ -30,7 +30,9 @@ struct rules_input {
 	bool has_to_tag;
 	bool from_registered;	/* From's AOR is registered on the connection */
 	bool check_from;	/* configuration */
+	bool has_user;		/* request URI has a user part */
 	bool alias_known;	/* request URI names an alias */
+	bool alias_online;	/* and its browser is connected */
 	bool trunk_down;	/* the PBX does not answer */
 	bool draining;		/* no new calls */
 };

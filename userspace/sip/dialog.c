@@ -184,6 +184,21 @@ int sip_dialog_response(struct sip_dialog *d, const struct sip_msg *response)
 	return 0;
 }
 
+int sip_dialog_adopt(struct sip_dialog *d, const struct sip_msg *notify)
+{
+	int err;
+
+	if (replace(&d->remote_tag, sip_msg_from_tag(notify)) < 0 ||
+	    set_target(d, notify) < 0)
+		return -ENOMEM;
+	err = take_routes(d, notify, false);
+	if (err < 0)
+		return err;
+	choose_next_hop(d);
+	d->confirmed = true;
+	return 0;
+}
+
 int sip_dialog_refresh(struct sip_dialog *d, const struct sip_msg *m)
 {
 	int err;

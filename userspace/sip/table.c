@@ -5,57 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/hash.h"
 #include "core/random.h"
 
 #define TABLE_MIN_BUCKETS	64
-
-static uint64_t rotl(uint64_t x, unsigned int n)
-{
-	return x << n | x >> (64 - n);
-}
-
-static void sip_round(uint64_t v[4])
-{
-	v[0] += v[1];
-	v[1] = rotl(v[1], 13) ^ v[0];
-	v[0] = rotl(v[0], 32);
-	v[2] += v[3];
-	v[3] = rotl(v[3], 16) ^ v[2];
-	v[0] += v[3];
-	v[3] = rotl(v[3], 21) ^ v[0];
-	v[2] += v[1];
-	v[1] = rotl(v[1], 17) ^ v[2];
-	v[2] = rotl(v[2], 32);
-}
-
-static uint64_t hash_key(const struct table *t, const char *key)
-{
-	uint64_t v[4] = {
-		t->seed[0] ^ 0x736f6d6570736575ULL,
-		t->seed[1] ^ 0x646f72616e646f6dULL,
-		t->seed[0] ^ 0x6c7967656e657261ULL,
-		t->seed[1] ^ 0x7465646279746573ULL,
-	};
-	size_t len = strlen(key), left = len;
-	uint64_t m;
-
-	for (; left >= 8; left -= 8, key += 8) {
-		memcpy(&m, key, 8);
-		v[3] ^= m;
-		sip_round(v);
-		v[0] ^= m;
-	}
-	m = 0;
-	memcpy(&m, key, left);
-	m |= (uint64_t)len << 56;
-	v[3] ^= m;
-	sip_round(v);
-	v[0] ^= m;
-	v[2] ^= 0xff;
-	for (int i = 0; i < 3; i++)
-		sip_round(v);
-	return v[0] ^ v[1] ^ v[2] ^ v[3];
-}
 
 int table_init(struct table *t)
 {
@@ -105,7 +58,7 @@ int table_add(struct table *t, struct table_node *n, const char *key,
 		return -ENOMEM;
 	if (t->count >= t->size)
 		grow(t);
-	n->hash = hash_key(t, key);
+	n->hash = hash_text(t->seed, key);
 	n->object = object;
 	bucket = &t->buckets[n->hash & (t->size - 1)];
 	n->next = *bucket;
@@ -131,7 +84,7 @@ void table_remove(struct table *t, struct table_node *n)
 
 void *table_find(const struct table *t, const char *key)
 {
-	uint64_t hash = hash_key(t, key);
+	uint64_t hash = hash_text(t->seed, key);
 	const struct table_node *n;
 
 	for (n = t->buckets[hash & (t->size - 1)]; n; n = n->next)

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Requests outside of dialogs (MESSAGE, PUBLISH, OPTIONS, NOTIFY, ...): to the
+ * PBX, or to the browser behind an alias; the answer comes back (RFC 3261 16
+ * as far as it speaks of a single target, 8 for what is ours).
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <utlist.h>
+
+#include "call/internal.h"
+#include "core/hash.h"
+#include "core/limits.h"
+
+static void forward_free(struct call_forward *f)
+{
+	DL_DELETE(f->calls->forwards, f);
+	f->calls->forward_count--;
+	sip_client_free(f->client);
+	free(f);
+}
+
+void call_forwards_free(struct calls *cs)
+{
+	while (cs->forwards)
+		forward_free(cs->forwards);
+}
+
+struct call_forward *call_forward_create(struct calls *cs,
+					 struct sip_server *st)
+{
+	struct call_forward *f;
+
+	if (cs->forward_count >= LIMIT_FORWARDS)
+		return NULL;
+	f = calloc(1, sizeof(*f));
+	if (!f)
+		return NULL;
+	f->calls = cs;
+	f->server = st;
+	DL_PREPEND(cs->forwards, f);
+	cs->forward_count++;
+	return f;
+}
+
+/* Nobody answered. RFC 4320 4.2: no 408 for what is not an INVITE. */
+static void answer_silence(struct call_forward *f, const struct sip_target *to)
+{
+	struct sip_reply r = {
+		.status = to->is_ws ? 480 : 503,
+		.phrase = to->is_ws ? NULL : "PBX Unreachable",
+		.to_tag = *f->to_tag ? f->to_tag : NULL,
+	};
+
+	sip_server_reply(f->server, &r, NULL);
+}
+
+/* Contacts of a 3xx or 485 as one value: they are where to try next. */
+static void redirect_contacts(const struct sip_msg *m, char *ret, size_t size)
+{
+	const char *uri;
+	size_t at = 0;
+	int n;
+
+	*ret = '\0';
+	for (unsigned int i = 0; (uri = sip_msg_contact(m, i)); i++) {
+		n = snprintf(ret + at, size - at, "%s<%s>", at ? ", " : "",
+			     uri);
+		if (n < 0 || (size_t)n >= size - at) {
+			ret[at] = '\0';
+			return;
+		}
+		at += (size_t)n;
+	}
+}
+
+static void pass_response(struct call_forward *f, const struct sip_msg *m)
+{
+	char contacts[1024];
+	int status = sip_msg_status(m);
+	struct sip_reply r = {
+		.status = status,
+		.phrase = sip_msg_phrase(m),
+		.to_tag = *f->to_tag ? f->to_tag : NULL,
+		.content_type = sip_msg_content_type(m),
+	};
+
+	r.body = sip_msg_body(m, &r.body_len);
+	if (status < 300 && *f->contact) {
+		r.contact = f->contact;
+	} else if (status >= 300 && (status < 400 || status == 485)) {
+		redirect_contacts(m, contacts, sizeof(contacts));
+		r.contact = *contacts ? contacts : NULL;
+	}
+	sip_server_reply(f->server, &r, m);
+}
+
+static struct call *call_by_id(struct calls *cs, const char *id)
+{
+	for (struct call *c = cs->list; *id && c; c = c->next)
+		if (!strcmp(c->id, id))
+			return c;
+	return NULL;
+}
+
+static void forward_response(void *arg, struct sip_client *ct,
+			     const struct sip_msg *m)
+{
+	struct call_forward *f = arg;
+	struct calls *cs = f->calls;
+	const struct sip_msg *request = sip_server_request(f->server);
+	struct call *c;
+
+	if (sip_msg_status(m) < 200)
+		return;
+	if (sip_client_is_local(ct))
+		answer_silence(f, sip_client_target(ct));
+	else
+		pass_response(f, m);
+	c = call_by_id(cs, f->call);
+	if (c)
+		call_relay_answered(c, request, m);
+	if (f->sub)
+		call_sub_answered(cs, f->sub, request, m);
+	forward_free(f);
+}
+
+void call_forward_send(struct call_forward *f, const struct sip_target *to,
+		       struct sip_msg *out)
+{
+	if (!out || sip_client_send(f->calls->stack, to, out, forward_response,
+				    f, &f->client)) {
+		call_reply(f->server, 500, NULL, NULL, NULL);
+		forward_free(f);
+	}
+	sip_msg_unref(out);
+}
+
+void call_take_body(struct sip_request *q, const struct sip_msg *m)
+{
+	const char *type = sip_msg_content_type(m), *end;
+
+	q->content_type = type;
+	q->body = sip_msg_body(m, &q->body_len);
+	if (!q->body || !type || strncasecmp(type, "message/sipfrag", 15))
+		return;
+	end = memchr(q->body, '\n', q->body_len);
+	if (end)
+		q->body_len = (size_t)(end + 1 - (const char *)q->body);
+}
+
+void call_derive_ids(const struct calls *cs, const struct sip_msg *m,
+		     char call_id[33], char tag[17])
+{
+	const char *from_tag = sip_msg_from_tag(m);
+	char *text;
+
+	if (asprintf(&text, "%s\n%s", sip_msg_call_id(m),
+		     from_tag ? from_tag : "") < 0)
+		abort();
+	snprintf(call_id, 33, "%016" PRIx64 "%016" PRIx64,
+		 hash_text(cs->seeds, text), hash_text(cs->seeds + 1, text));
+	snprintf(tag, 17, "%016" PRIx64, hash_text(cs->seeds + 2, text));
+	free(text);
+}
+
+/* Nothing but a request of that kind: no dialog, no Contact. */
+static void pass_request(struct calls *cs, struct sip_server *st,
+			 const struct sip_target *to, const char *ruri)
+{
+	const struct sip_msg *m = sip_server_request(st);
+	char call_id[33], tag[17], extra[CALL_EXTRA_BYTES];
+	struct sip_request q = {
+		.method = sip_msg_method_name(m),
+		.ruri = ruri,
+		.from = sip_msg_from_value(m),
+		.from_tag = tag,
+		.to = sip_msg_to_value(m),
+		.call_id = call_id,
+		.cseq = sip_msg_cseq(m),
+		.max_forwards = sip_msg_max_forwards(m) - 1,
+		.extra_headers = extra,
+		.end_to_end_digest = true,
+	};
+	struct call_forward *f = call_forward_create(cs, st);
+	struct sip_msg *out = NULL;
+
+	if (!f) {
+		call_reply(st, 503, NULL, NULL, "too many requests");
+		return;
+	}
+	call_derive_ids(cs, m, call_id, tag);
+	call_take_body(&q, m);
+	call_translate(cs, m, extra, sizeof(extra));
+	if (sip_msg_make_request(&q, m, &out))
+		out = NULL;
+	call_forward_send(f, to, out);
+}
+
+/* The next hop and Request-URI; 0, or the status to refuse with. */
+static int route(struct calls *cs, const struct sip_msg *m,
+		 enum rules_route where, struct sip_target *ret_to,
+		 char *ret_ruri, size_t size)
+{
+	struct registrar_flow flow;
+	struct sip_uri u;
+
+	memset(ret_to, 0, sizeof(*ret_to));
+	if (where == RULES_ROUTE_PBX) {
+		snprintf(ret_to->uri, sizeof(ret_to->uri), "%s",
+			 cs->settings.pbx);
+		return snprintf(ret_ruri, size, "%s", sip_msg_ruri(m)) >=
+			(int)size ? 414 : 0;
+	}
+	if (sip_uri_parse(sip_msg_ruri(m), &u) ||
+	    registrar_find_alias(cs->settings.registrar, u.user, &flow))
+		return 404;
+	if (!flow.conn || flow.is_expired)
+		return 480;
+	ret_to->is_ws = true;
+	ret_to->conn = flow.conn;
+	snprintf(ret_ruri, size, "%s", flow.contact);
+	return 0;
+}
+
+static struct rules_decision decide(struct calls *cs, struct sip_server *st)
+{
+	const struct sip_target *source = sip_server_source(st);
+	const struct sip_msg *m = sip_server_request(st);
+	struct sip_trunk_status trunk;
+	struct registrar_flow flow = { 0 };
+	struct sip_uri ruri = { 0 };
+	char aor[256] = "";
+	bool is_known;
+
+	sip_trunk_status(cs->stack, &trunk);
+	sip_uri_aor(sip_msg_from_uri(m), aor, sizeof(aor));
+	sip_uri_parse(sip_msg_ruri(m), &ruri);
+	is_known = !source->is_ws && *ruri.user &&
+		!registrar_find_alias(cs->settings.registrar, ruri.user, &flow);
+	return rules_decide(&(struct rules_input){
+		.source = source->is_ws ? RULES_REALM_WEB : RULES_REALM_SIP,
+		.method = sip_msg_method(m),
+		.max_forwards = sip_msg_max_forwards(m),
+		.has_to_tag = sip_msg_to_tag(m) != NULL,
+		.has_user = *ruri.user,
+		.check_from = cs->settings.check_from,
+		.from_registered = source->is_ws &&
+			registrar_is_registered(cs->settings.registrar,
+						source->conn, aor),
+		.alias_known = is_known,
+		.alias_online = is_known && flow.conn && !flow.is_expired,
+		.trunk_down = trunk.known && !trunk.up,
+		.draining = cs->draining,
+	});
+}
+
+/* RFC 3261 11.2 */
+static void answer_options(struct sip_server *st)
+{
+	const struct sip_reply r = {
+		.status = 200,
+		.extra_headers =
+			"Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, "
+			"UPDATE, PRACK, REFER, NOTIFY, SUBSCRIBE, MESSAGE, "
+			"PUBLISH\r\n"
+			"Accept: application/sdp\r\n"
+			"Supported: replaces, tdialog\r\n",
+	};
+
+	sip_server_reply(st, &r, NULL);
+}
+
+void call_request_received(struct calls *cs, struct sip_server *st)
+{
+	const struct sip_msg *m = sip_server_request(st);
+	struct rules_decision d = decide(cs, st);
+	struct sip_target to;
+	char ruri[1024];
+	int status;
+
+	if (d.reply_status) {
+		call_reply(st, d.reply_status, d.reply_phrase, NULL,
+			   d.reply_reason);
+		return;
+	}
+	if (d.route == RULES_ROUTE_LOCAL) {
+		answer_options(st);
+		return;
+	}
+	status = route(cs, m, d.route, &to, ruri, sizeof(ruri));
+	if (status)
+		call_reply(st, status, NULL, NULL, status == 480 ?
+			   "browser is offline" : NULL);
+	else if (sip_msg_method(m) == SIP_SUBSCRIBE ||
+		 sip_msg_method(m) == SIP_REFER)
+		call_sub_received(cs, st, &to, ruri);
+	else
+		pass_request(cs, st, &to, ruri);
+}

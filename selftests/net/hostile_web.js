@@ -291,8 +291,6 @@ test('sdp', async () => {
 		 */
 		ok(m && m.status >= 400 && m.status < 500,
 			`sdp_${name}_answered`, m ? m.start : 'no answer');
-		if (m)
-			note(`${name}: ${m.start}`);
 		user.last_uri = 'sip:1486@198.51.100.10';
 		if (m)
 			flow.send(user.ack_refusal(m));

@@ -609,6 +609,20 @@ class Call {
 			m.get('Call-ID') === this.call_id, ms);
 	}
 
+	/* The CANCEL of an INVITE that rings here, answered. */
+	async cancelled(ms = 5000)
+	{
+		const m = await this.user.flow.expect((r) =>
+			r.method === 'CANCEL' &&
+			r.get('Call-ID') === this.call_id, ms);
+
+		if (m) {
+			this.user.flow.send(response(m, 200, 'OK'));
+			this.respond(487, 'Request Terminated');
+		}
+		return m;
+	}
+
 	/* The BYE of the other side, answered. */
 	async ended(ms = 5000)
 	{

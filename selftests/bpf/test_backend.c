@@ -203,13 +203,19 @@ static int transport(void *x, uint32_t id, const struct addr *local,
 	       -1 : datapath_xdp_ops.transport_set(x, id, &t);
 }
 
-static int stream(void *x, uint32_t id, const struct datapath_stream_state *st)
+static int stream_in(const struct datapath_ops *ops, void *backend,
+		     uint32_t id, const struct datapath_stream_state *st)
 {
 	struct sluice_stream s = { .flags = SLUICE_STREAM_ACTIVE, .from = id,
 				   .to = 3 - id, .out_ssrc = 0x0a0a0a0a + id,
 				   .clock_hz = 8000 };
 
-	return datapath_xdp_ops.stream_set(x, id, &s, st);
+	return ops->stream_set(backend, id, &s, st);
+}
+
+static int stream(void *x, uint32_t id, const struct datapath_stream_state *st)
+{
+	return stream_in(&datapath_xdp_ops, x, id, st);
 }
 
 /* A browser on transport 1, a PBX on transport 2. */
@@ -258,6 +264,26 @@ static int relay(int from, uint16_t seq, uint8_t *out)
 	return memcmp(out + 12, packet + 12, 160) ? -1 : len;
 }
 
+/* Out of the kernel, through the user backend, and back: the same bytes. */
+static int is_same_elsewhere(void *x, uint32_t id,
+			     const struct datapath_stream_state *state)
+{
+	const struct datapath_ops *user = &datapath_user_ops;
+	static struct datapath_stream_state there, back;
+	struct datapath_config config = { 0 };
+	void *u;
+	int ok;
+
+	if (datapath_user_open(&config, &u))
+		return 0;
+	ok = !stream_in(user, u, id, state) &&
+	     !user->stream_freeze(u, id, &there) && !stream(x, id, &there) &&
+	     !datapath_xdp_ops.stream_freeze(x, id, &back);
+	user->close(u);
+	return ok && !memcmp(state, &there, sizeof(there)) &&
+	       !memcmp(state, &back, sizeof(back));
+}
+
 static void test_relay(const char *mode, void *x)
 {
 	struct datapath_stream_stats stats = { 0 };
@@ -291,6 +317,8 @@ static void test_relay(const char *mode, void *x)
 	CHECK(!datapath_xdp_ops.stream_freeze(x, 1, &state) &&
 	      state.source_count == 1 && state.out.packets == 21 &&
 	      state.sources[0].packets == 21, name);
+	snprintf(name, sizeof(name), "backend_%s_state_same_elsewhere", mode);
+	CHECK(is_same_elsewhere(x, 1, &state), name);
 	snprintf(name, sizeof(name), "backend_%s_thawed_goes_on", mode);
 	CHECK(!stream(x, 1, &state) && relay(0, 131, out) == 172 &&
 	      sluice_get16(out + 2) == before + 1, name);

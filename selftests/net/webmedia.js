@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The media of a browser without a browser: ICE checks made here, DTLS by
- * openssl s_client, SRTP (AES_CM_128_HMAC_SHA1_80) by Node's crypto. Well
+ * openssl s_client, SRTP by Node's crypto. Well
  * formed or not, as the test tells.
  *
  *	const media = await WebMedia.open('203.0.113.77');
@@ -99,32 +99,52 @@ function derive(key, salt, label, length)
 	return keystream(key, iv, length);
 }
 
+/* suite: as RFC 4568 6.2 and RFC 7714 14 name it; header: 12 bytes. */
 class Srtp {
-	constructor(key, salt)
+	constructor(key, salt, suite = 'AES_CM_128_HMAC_SHA1_80')
 	{
-		this.key = derive(key, salt, 0, 16);
-		this.auth = derive(key, salt, 1, 20);
-		this.salt = derive(key, salt, 2, 14);
+		const base = Buffer.concat([salt, Buffer.alloc(2)]).subarray(0, 14);
+
+		this.is_gcm = suite === 'AEAD_AES_128_GCM';
+		this.tag_length = this.is_gcm ? 16 :
+			suite === 'AES_CM_128_HMAC_SHA1_32' ? 4 : 10;
+		this.key = derive(key, base, 0, 16);
+		this.auth = derive(key, base, 1, 20);
+		this.salt = derive(key, base, 2, this.is_gcm ? 12 : 14);
 	}
 
 	tag(packet, roc)
 	{
 		return crypto.createHmac('sha1', this.auth).update(packet)
-			.update(word(roc)).digest().subarray(0, 10);
+			.update(word(roc)).digest().subarray(0, this.tag_length);
 	}
 
-	/* header: 12 bytes */
+	/* RFC 3711 4.1.1; RFC 7714 8.1 */
+	iv(header, roc)
+	{
+		const iv = this.is_gcm ? Buffer.from(this.salt) :
+			Buffer.concat([this.salt, Buffer.alloc(2)]);
+		const at = this.is_gcm ? 2 : 4;
+
+		for (let i = 0; i < 4; i++)
+			iv[at + i] ^= header[8 + i];
+		for (let i = 0; i < 4; i++)
+			iv[at + 4 + i] ^= roc >>> (24 - 8 * i) & 255;
+		iv[at + 8] ^= header[2];
+		iv[at + 9] ^= header[3];
+		return iv;
+	}
+
 	protect(header, payload, roc = 0)
 	{
-		const iv = Buffer.concat([this.salt, Buffer.alloc(2)]);
+		const iv = this.iv(header, roc);
 
-		header.copy(iv, 4, 8, 12);
-		for (let i = 0; i < 4; i++)
-			iv[4 + i] ^= this.salt[4 + i];
-		for (let i = 0; i < 4; i++)
-			iv[8 + i] ^= roc >>> (24 - 8 * i) & 255;
-		iv[12] ^= header[2];
-		iv[13] ^= header[3];
+		if (this.is_gcm) {
+			const c = crypto.createCipheriv('aes-128-gcm', this.key, iv)
+				.setAAD(header);
+			return Buffer.concat([header, c.update(payload), c.final(),
+				c.getAuthTag()]);
+		}
 		const stream = keystream(this.key, iv, payload.length);
 		const packet = Buffer.concat([header,
 			payload.map((b, i) => b ^ stream[i])]);
@@ -133,10 +153,31 @@ class Srtp {
 
 	is_authentic(packet, roc = 0)
 	{
-		const at = packet.length - 10;
+		return !!this.unprotect(packet, roc);
+	}
 
-		return at >= 12 && this.tag(packet.subarray(0, at), roc)
-			.equals(packet.subarray(at));
+	/* The payload; null: not authentic. */
+	unprotect(packet, roc = 0)
+	{
+		const at = packet.length - this.tag_length;
+
+		if (at < 12)
+			return null;
+		const header = packet.subarray(0, 12);
+		const data = packet.subarray(12, at), tag = packet.subarray(at);
+		if (this.is_gcm) {
+			const d = crypto.createDecipheriv('aes-128-gcm', this.key,
+				this.iv(header, roc)).setAAD(header).setAuthTag(tag);
+			try {
+				return Buffer.concat([d.update(data), d.final()]);
+			} catch {
+				return null;
+			}
+		}
+		if (!this.tag(packet.subarray(0, at), roc).equals(tag))
+			return null;
+		const stream = keystream(this.key, this.iv(header, roc), data.length);
+		return data.map((b, i) => b ^ stream[i]);
 	}
 }
 
@@ -170,6 +211,7 @@ class WebMedia {
 		media.seq = 100;
 		media.echoes = 0;	/* SRTP received and authentic */
 		media.forged = 0;	/* received and not authentic */
+		media.heard = [];	/* the authentic ones, opened */
 		return media;
 	}
 
@@ -246,11 +288,26 @@ class WebMedia {
 
 			if (d[0] >> 6 !== 2 || (type >= 64 && type <= 95))
 				return;
-			if (this.rx.is_authentic(d))
-				this.echoes++;
-			else
-				this.forged++;
+			this.hear(d, this.rx.unprotect(d));
 		});
+	}
+
+	hear(d, payload)
+	{
+		if (!payload)
+			return void this.forged++;
+		this.echoes++;
+		this.heard.push({ at: Date.now(), pt: d[1] & 0x7f,
+			marker: d[1] >> 7, seq: d.readUInt16BE(2),
+			ts: d.readUInt32BE(4), ssrc: d.readUInt32BE(8),
+			payload: payload.subarray(0, 8).toString('hex') });
+	}
+
+	/* As a new source. */
+	restart()
+	{
+		this.ssrc ^= 0x5a5a5a5a;
+		this.seq += 20000;
 	}
 
 	/* SRTP of the next sequence number; sequence numbers must not wrap. */

@@ -1,0 +1,28 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Media of a call by numbered packets: nothing lost, nothing twice, nothing
+# changed, whatever moves below them; DTMF and keyframes between the legs.
+#
+#	ns web              ns gw                    ns sip
+#	media.js ------ 203.0.113.1 sluiced 198.51.100.1 -- .10 Kamailio
+#	  203.0.113.77                                      .20 sipmedia.js
+
+DATAPATH=${DATAPATH:-xdp}
+cd "$(dirname "$0")" || exit 99
+. ../lib.sh
+. ../peers/peers.sh
+. ../peers/gateway.sh
+
+need_command node openssl
+lab_up
+topology
+pbx_start
+LAB_SHELL=$(peer_shell)
+SLUICECTL=$O/sluicectl CONTROL=$LAB/control.sock
+export LAB_SHELL SLUICECTL CONTROL
+
+gateway_start
+tap_include in_ns web node media.js
+gateway_stopped
+tap_done

@@ -8,13 +8,13 @@ GATEWAY_BIN=$O/sluiced
 [ "${SAN:-0}" != 1 ] || GATEWAY_BIN=$O/san/sluiced
 
 # gateway_config [LINE...]: the ten lines, plus settings of the test. PBX_URI
-# names another way to the PBX.
+# names another way to the PBX, WEB_CONFIG and SIP_CONFIG add to their groups.
 gateway_config()
 {
 	cat >"$LAB/sluice.conf" <<-EOF
 		gateway = {
-		  web = { address = "$WEB_GW"; };
-		  sip = { address = "$SIP_GW"; };
+		  web = { address = "$WEB_GW"; ${WEB_CONFIG:-} };
+		  sip = { address = "$SIP_GW"; ${SIP_CONFIG:-} };
 		  pbx = "${PBX_URI:-sip:$SIP_PBX:5060;transport=udp}";
 		  datapath = "$DATAPATH";
 		  control = "$LAB/control.sock";

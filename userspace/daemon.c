@@ -349,6 +349,7 @@ static int start_sip(struct daemon *d)
 	const struct conf *c = d->conf;
 	struct sip_settings sip = {
 		.listen = c->sip,
+		.web = c->web_public,
 		.pbx = c->pbx,
 		.allow = c->allow,
 		.allow_count = c->allow_count,

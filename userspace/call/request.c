@@ -167,18 +167,31 @@ void call_derive_ids(const struct calls *cs, const struct sip_msg *m,
 	free(text);
 }
 
+const char *call_to_value(const struct calls *cs, const struct sip_msg *m,
+			  char *buf, size_t size)
+{
+	struct registrar_flow flow;
+	struct sip_uri u;
+
+	if (sip_uri_parse(sip_msg_to_uri(m), &u) ||
+	    registrar_find_alias(cs->settings.registrar, u.user, &flow))
+		return sip_msg_to_value(m);
+	snprintf(buf, size, "<%s>", flow.aor);
+	return buf;
+}
+
 /* Nothing but a request of that kind: no dialog, no Contact. */
 static void pass_request(struct calls *cs, struct sip_server *st,
 			 const struct sip_target *to, const char *ruri)
 {
 	const struct sip_msg *m = sip_server_request(st);
-	char call_id[33], tag[17], extra[CALL_EXTRA_BYTES];
+	char call_id[33], tag[17], to_value[300], extra[CALL_EXTRA_BYTES];
 	struct sip_request q = {
 		.method = sip_msg_method_name(m),
 		.ruri = ruri,
 		.from = sip_msg_from_value(m),
 		.from_tag = tag,
-		.to = sip_msg_to_value(m),
+		.to = call_to_value(cs, m, to_value, sizeof(to_value)),
 		.call_id = call_id,
 		.cseq = sip_msg_cseq(m),
 		.max_forwards = sip_msg_max_forwards(m) - 1,

@@ -66,6 +66,9 @@ void call_forwards_free(struct calls *cs);
  * message/sipfrag is cut to its status line, the rest tells of the far leg.
  */
 void call_take_body(struct sip_request *q, const struct sip_msg *m);
+/* To's value without tag; one that is an alias becomes the user's name. */
+const char *call_to_value(const struct calls *cs, const struct sip_msg *m,
+			  char *buf, size_t size);
 /* Of leg B, made from leg A's, so that a retry with credentials has the same. */
 void call_derive_ids(const struct calls *cs, const struct sip_msg *m,
 		     char call_id[33], char tag[17]);

@@ -160,13 +160,13 @@ static struct sip_msg *make_dialogs(struct call_sub *s, struct sip_server *st,
 	const struct sip_msg *m = sip_server_request(st);
 	struct sub_leg *web = source->is_ws ? &s->a : &s->b;
 	char call_id[33], tag[17], extra[CALL_EXTRA_BYTES];
-	char a_contact[320], b_contact[320], aor[256] = "";
+	char a_contact[320], b_contact[320], to_value[300], aor[256] = "";
 	struct sip_request q = {
 		.method = sip_msg_method_name(m),
 		.ruri = ruri,
 		.from = sip_msg_from_value(m),
 		.from_tag = tag,
-		.to = sip_msg_to_value(m),
+		.to = call_to_value(s->calls, m, to_value, sizeof(to_value)),
 		.call_id = call_id,
 		.cseq = sip_msg_cseq(m),
 		.contact = b_contact,

@@ -61,6 +61,8 @@ int sip_stack_create(struct loop *loop, const struct sip_settings *settings,
 	s->t1_ms = SIP_T1_MS;
 	LIST_INIT(&s->servers);
 	LIST_INIT(&s->clients);
+	if (addr_is_set(&settings->web))
+		addr_format(&settings->web, s->web_host);
 	err = copy_settings(&s->settings, settings);
 	if (!err)
 		err = table_init(&s->merges);

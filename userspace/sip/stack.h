@@ -61,6 +61,7 @@ struct sip_stack {
 	struct sip_user user;
 	struct sip_settings settings;	/* strings and allow are copies */
 	char host[ADDR_STRLEN];
+	char web_host[ADDR_STRLEN];	/* towards browsers */
 	uint32_t t1_ms;
 	struct nta *nta;
 	struct trunk *trunk;

@@ -58,6 +58,7 @@ struct sip_settings {
 	const char *pbx;		/* URI of the PBX */
 	const struct addr_net *allow;	/* besides what pbx resolves to */
 	size_t allow_count;
+	struct addr web;		/* as browsers know us; unset: listen */
 	const char *user_agent;		/* "sluice/..." */
 	/* Sends text on a WebSocket flow (wss_send). */
 	int (*ws_send)(void *arg, uint64_t conn, const void *data, size_t len);

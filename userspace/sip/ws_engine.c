@@ -159,7 +159,8 @@ static int push_via(struct sip_stack *s, struct sip_msg *m, const char *branch)
 {
 	char via[ADDR_STRLEN + SIP_BRANCH_SIZE + 64];
 
-	snprintf(via, sizeof(via), "SIP/2.0/WSS %s;branch=%s", s->host, branch);
+	snprintf(via, sizeof(via), "SIP/2.0/WSS %s;branch=%s",
+		 *s->web_host ? s->web_host : s->host, branch);
 	return sip_msg_push_via(m, via);
 }
 

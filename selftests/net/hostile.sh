@@ -43,6 +43,7 @@ pbx_start
 start trunk sip env TERM=dumb sipp -sf "$SELFTESTS/peers/uas-echo.xml" \
 	-i "$SIP_PHONE" -p 5070 -mi "$SIP_PHONE" -mp 31000 -rtp_echo -nostdin
 gateway_start
+# shellcheck disable=SC2154
 GATEWAY_PID=${lab_pids[gateway]} SLUICECTL=$O/sluicectl
 CONTROL=$LAB/control.sock
 export LAB LAB_ID GATEWAY_PID SLUICECTL CONTROL

@@ -7,7 +7,7 @@
 'use strict';
 const net = require('net');
 const tls = require('tls');
-const { busywait, note, ok, run_all, test } = require('../browser/tap.js');
+const { busywait, ok, run_all, test } = require('../browser/tap.js');
 const { counted, drops } = require('./counts.js');
 const { BINARY, GATEWAY, PING, TEXT, User, build, connect, frame, offer_sdp,
 	token } = require('./wsclient.js');

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Who is not the PBX is not answered: neither SIP nor junk on the media port.
+# hostile.sh has the rest, and the ports of a live call.
 #
 #	ns web                 ns gw               ns sip
 #	stranger ---- 203.0.113.1 sluiced 198.51.100.1 ---- .10 Kamailio
@@ -34,6 +35,8 @@ topology
 pbx_start
 gateway_start
 
+# What has no address of its own comes from the phone's, not the PBX's.
+in_ns sip ip route replace "$SIP_GW/32" dev eth0 src "$SIP_PHONE"
 capture sip_side sip eth0
 capture web_side web eth0
 check stranger_invite_gets_silence \

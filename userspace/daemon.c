@@ -380,6 +380,10 @@ static int start_sip(struct daemon *d)
 		.web = c->web_public,
 		.check_from = c->check_from,
 		.no_answer_ms = NO_ANSWER_MS,
+		.reconnect_ms = c->call_reconnect_s * 1000,
+		.max_duration_ms = c->call_max_duration_s * 1000,
+		.session_expires_s = c->call_session_expires_s,
+		.session_min_s = c->call_session_min_s,
 	};
 	int err;
 

@@ -290,6 +290,8 @@ static const char all_settings[] =
 	"    \"turn:turn.example.org:3478?transport=tcp\" );\n"
 	"  srtp_profiles = ( \"AES_CM_128_HMAC_SHA1_80\" );\n"
 	"  check_from = false; register = { min = 30; max = 90; };\n"
+	"  call = { reconnect = 60; max_duration = 7200;\n"
+	"  session_expires = 600; session_min = 120; };\n"
 	"  log = \"debug\";\n"
 	"};\n";
 
@@ -319,6 +321,9 @@ static void test_all_settings(void)
 	      c->sip.port == 5070 && c->rtp_port_min == 20000 &&
 	      c->rtp_port_max == 40001 && !c->check_from &&
 	      c->register_min_s == 30 && c->register_max_s == 90 &&
+	      c->call_reconnect_s == 60 && c->call_max_duration_s == 7200 &&
+	      c->call_session_expires_s == 600 &&
+	      c->call_session_min_s == 120 &&
 	      c->datapath == CONF_DATAPATH_USER && c->metrics.port == 9090,
 	      "conf_numbers_are_taken");
 	CHECK(!strcmp(c->origins[1], "https://b.example:8443") &&

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The end of a leg: BYE in, BYE out (RFC 3261 15). */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,15 +21,11 @@ void call_bye(struct call_leg *leg, const struct sip_msg *src)
 	char reason[160];
 	struct sip_client *ct;
 	struct sip_msg *m;
+	int err;
 
 	if (leg->bye_done || !leg->dialog || !leg->dialog->remote_tag)
 		return;
 	leg->bye_done = true;
-	if (!call_leg_refresh_flow(leg)) {
-		log_call_info(leg->call->id, "no flow for BYE to %s",
-			      leg->uri);
-		return;
-	}
 	if (src && !sip_msg_is_request(src))
 		src = NULL;
 	if (!src && *leg->call->cause) {
@@ -40,11 +37,47 @@ void call_bye(struct call_leg *leg, const struct sip_msg *src)
 				*p = '\'';
 		q.extra_headers = reason;
 	}
+	if (leg->is_web) {
+		err = call_farewell(leg, &q, src);
+		if (err)
+			log_call_warn(leg->call->id, "no BYE to %s: %s",
+				      leg->uri, strerror(-err));
+		return;
+	}
 	if (sip_dialog_request(leg->dialog, &q, src, &m))
 		return;
 	sip_client_send(leg->call->calls->stack, &leg->dialog->peer, m,
 			call_forget_response, NULL, &ct);
 	sip_msg_unref(m);
+}
+
+bool call_repeated_2xx(struct calls *cs, const struct sip_msg *m)
+{
+	struct call_leg *leg = call_leg_by_tag(cs, sip_msg_call_id(m),
+					       sip_msg_from_tag(m));
+	const char *tag = sip_msg_to_tag(m);
+
+	/* Another To tag is another branch's answer (RFC 3261 13.2.2.4). */
+	if (!leg || !tag || !leg->dialog->remote_tag ||
+	    strcmp(leg->dialog->remote_tag, tag))
+		return false;
+	call_ack_2xx(leg, m);
+	return true;
+}
+
+void call_request_failed(struct call_leg *leg, int status, bool is_local)
+{
+	struct call *c = leg->call;
+
+	if ((status != 408 && status != 481) || (is_local && leg->is_web) ||
+	    (c->state != CALL_UP && c->state != CALL_ANSWERED))
+		return;
+	call_set_cause(c, leg->is_web ? "web" : "sip", "request in the call: "
+		       "%d%s", status, is_local ? ", no answer" : "");
+	/* RFC 5057 5.1: there is no dialog left to be ended. */
+	if (status == 481)
+		leg->bye_done = true;
+	call_event(c, CALL_ABORTED, NULL);
 }
 
 void call_bye_received(struct call_leg *leg, struct sip_server *st)

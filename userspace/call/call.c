@@ -46,6 +46,7 @@ void calls_free(struct calls *cs)
 		call_free(cs->list);
 	call_forwards_free(cs);
 	call_subs_free(cs);
+	call_farewells_free(cs);
 	free(cs);
 }
 
@@ -77,6 +78,8 @@ struct call *call_create(struct calls *cs)
 
 static void leg_detach(struct call_leg *leg)
 {
+	registrar_wait_cancel(leg->call->calls->settings.registrar, leg);
+	call_session_stop(leg);
 	if (leg->dialog_key)
 		HASH_DELETE(hh, leg->call->calls->legs, leg);
 	free(leg->dialog_key);
@@ -110,6 +113,8 @@ void call_free(struct call *c)
 	call_reoffer_free(c);
 	sip_client_free(c->invite_client);
 	sip_msg_unref(c->b_ack);
+	loop_timer_cancel(c->max_timer);
+	free(c->cancel_reason);
 	call_set_exchange(c, true, NULL, NULL, NULL, NULL);
 	call_sub_adopt(c);
 	leg_detach(&c->a);
@@ -128,16 +133,24 @@ struct call_leg *call_other(struct call_leg *leg)
 	return leg->is_a ? &leg->call->b : &leg->call->a;
 }
 
-struct call_leg *call_leg_of(struct calls *cs, const struct sip_msg *m)
+struct call_leg *call_leg_by_tag(struct calls *cs, const char *call_id,
+				 const char *local_tag)
 {
-	const char *tag = sip_msg_to_tag(m);
 	struct call_leg *leg = NULL;
 	char *key;
 
-	if (!tag || asprintf(&key, "%s %s", sip_msg_call_id(m), tag) < 0)
+	if (!local_tag || asprintf(&key, "%s %s", call_id, local_tag) < 0)
 		return NULL;
 	HASH_FIND(hh, cs->legs, key, strlen(key), leg);
 	free(key);
+	return leg;
+}
+
+struct call_leg *call_leg_of(struct calls *cs, const struct sip_msg *m)
+{
+	struct call_leg *leg = call_leg_by_tag(cs, sip_msg_call_id(m),
+					       sip_msg_to_tag(m));
+
 	return leg && sip_dialog_matches(leg->dialog, m) ? leg : NULL;
 }
 
@@ -196,12 +209,22 @@ static void finish(void *arg)
 	call_free(c);
 }
 
+static void leg_rest(struct call_leg *leg)
+{
+	call_session_stop(leg);
+	registrar_wait_cancel(leg->call->calls->settings.registrar, leg);
+}
+
 static void close_call(struct call *c)
 {
 	c->ended_ms = clock_ms();
 	if (c->counted_up)
 		c->calls->stats.up--;
 	c->counted_up = false;
+	loop_timer_cancel(c->max_timer);
+	c->max_timer = NULL;
+	leg_rest(&c->a);
+	leg_rest(&c->b);
 	call_reoffer_free(c);
 	if (c->media_id)
 		media_close(c->calls->settings.media, c->media_id);
@@ -213,7 +236,7 @@ static void cancel_b(struct call *c)
 {
 	registrar_wait_cancel(c->calls->settings.registrar, c);
 	if (c->invite_client) {
-		sip_client_cancel(c->invite_client, NULL);
+		sip_client_cancel(c->invite_client, c->cancel_reason);
 		/* 64*T1 and a little: RFC 3261 9.1 */
 		call_timer(c, 33000, NULL);
 	} else {
@@ -262,6 +285,24 @@ static void perform(struct call *c, unsigned int todo, const struct sip_msg *m)
 		close_call(c);
 }
 
+static void too_long(void *arg)
+{
+	struct call *c = arg;
+
+	c->max_timer = NULL;
+	call_set_cause(c, "gateway", "longest duration reached");
+	call_event(c, CALL_ABORTED, NULL);
+}
+
+static void limit_duration(struct call *c)
+{
+	uint32_t ms = c->calls->settings.max_duration_ms;
+
+	if (ms && loop_timer_add(c->calls->settings.loop, ms, too_long, c,
+				 &c->max_timer))
+		log_call_err(c->id, "no timer: out of memory");
+}
+
 static void not_secured(void *arg)
 {
 	struct call *c = arg;
@@ -286,6 +327,8 @@ void call_event(struct call *c, enum call_event event, const struct sip_msg *m)
 		call_timer(c, c->is_secured ? 0 : SECURE_WAIT_MS, not_secured);
 		c->calls->stats.up++;
 		c->counted_up = true;
+		limit_duration(c);
+		call_session_answered(&c->b, m);
 	}
 	perform(c, step.actions, m);
 }
@@ -303,7 +346,8 @@ void calls_request(struct calls *cs, struct sip_server *st)
 		return;
 	}
 	if (sip_msg_method(m) == SIP_INVITE && !sip_msg_to_tag(m)) {
-		call_invite(cs, st);
+		if (!call_session_refuses(cs, st))
+			call_invite(cs, st);
 		return;
 	}
 	sub = call_sub_leg_of(cs, m);
@@ -319,6 +363,8 @@ void calls_cancelled(struct calls *cs, struct sip_server *st)
 
 	if (!c || c->invite != st)
 		return;
+	if (!c->cancel_reason && sip_server_cancel_reason(st))
+		c->cancel_reason = strdup(sip_server_cancel_reason(st));
 	call_set_cause(c, c->a.is_web ? "web" : "sip", "cancelled");
 	call_event(c, CALL_A_CANCELLED, NULL);
 }
@@ -338,7 +384,9 @@ void calls_ack_missing(struct calls *cs, struct sip_server *st)
 
 	for (struct call *c = cs->list; c; c = c->next) {
 		leg = &c->a;
-		if (c->state != CALL_ANSWERED || !leg->dialog ||
+		/* Branches of a fork share the Call-ID. */
+		if (c != sip_server_data(st) ||
+		    c->state != CALL_ANSWERED || !leg->dialog ||
 		    strcmp(leg->dialog->call_id,
 			   sip_msg_call_id(sip_server_request(st))))
 			continue;
@@ -349,11 +397,44 @@ void calls_ack_missing(struct calls *cs, struct sip_server *st)
 	}
 }
 
+static void not_back(void *arg, bool found)
+{
+	struct call_leg *leg = arg;
+
+	if (found) {
+		log_call_info(leg->call->id, "%s is back", leg->uri);
+		call_leg_refresh_flow(leg);
+		return;
+	}
+	call_set_cause(leg->call, "web", "no WebSocket for %u s",
+		       leg->call->calls->settings.reconnect_ms / 1000);
+	call_event(leg->call, CALL_ABORTED, NULL);
+}
+
+/* Once answered, media decides whether the browser lives, for a while. */
+static void flow_lost(struct call_leg *leg, uint64_t conn)
+{
+	struct call *c = leg->call;
+	struct calls_settings *s = &c->calls->settings;
+
+	if (!leg->is_web || !leg->dialog || leg->dialog->peer.conn != conn)
+		return;
+	leg->dialog->peer.conn = 0;
+	if ((c->state != CALL_UP && c->state != CALL_ANSWERED) ||
+	    call_leg_refresh_flow(leg))
+		return;
+	log_call_info(c->id, "WebSocket of %s lost, the call goes on",
+		      leg->uri);
+	registrar_wait_cancel(s->registrar, leg);
+	if (registrar_wait(s->registrar, leg->alias, s->reconnect_ms, not_back,
+			   leg))
+		log_call_err(c->id, "no timer: out of memory");
+}
+
 void calls_conn_closed(struct calls *cs, uint64_t conn)
 {
 	struct call *c, *next;
 
-	/* Once answered, media decides whether the browser lives. */
 	DL_FOREACH_SAFE(cs->list, c, next) {
 		if (c->a.is_web && c->source_conn == conn &&
 		    (c->state == CALL_SETUP || c->state == CALL_RINGING ||
@@ -361,12 +442,8 @@ void calls_conn_closed(struct calls *cs, uint64_t conn)
 			call_set_cause(c, "web", "connection lost in set-up");
 			call_event(c, CALL_A_CANCELLED, NULL);
 		}
-		if (c->a.is_web && c->a.dialog &&
-		    c->a.dialog->peer.conn == conn)
-			c->a.dialog->peer.conn = 0;
-		if (c->b.is_web && c->b.dialog &&
-		    c->b.dialog->peer.conn == conn)
-			c->b.dialog->peer.conn = 0;
+		flow_lost(&c->a, conn);
+		flow_lost(&c->b, conn);
 	}
 }
 

@@ -25,6 +25,10 @@ struct calls_settings {
 	struct addr web;		/* as browsers know the gateway */
 	bool check_from;
 	uint32_t no_answer_ms;		/* 180000 */
+	uint32_t reconnect_ms;		/* a call up without a WebSocket */
+	uint32_t max_duration_ms;	/* of a call; 0: any */
+	uint32_t session_expires_s;	/* what we ask for, RFC 4028; 0: none */
+	uint32_t session_min_s;		/* and accept */
 };
 
 int calls_create(const struct calls_settings *s, struct calls **ret);

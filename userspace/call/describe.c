@@ -43,6 +43,13 @@ static const struct sdp *web_description(const struct call *c)
 	return offerer->is_web ? c->a_offer : c->b_answer;
 }
 
+const struct sdp *call_local_sdp(const struct call_leg *leg)
+{
+	const struct call *c = leg->call;
+
+	return leg->is_a == c->offerer_is_a ? c->a_answer : c->b_offer;
+}
+
 void call_sdp_local(const struct call *c, struct call_leg *leg,
 		    struct sdp_local *ret)
 {

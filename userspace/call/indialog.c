@@ -40,7 +40,7 @@ void call_indialog(struct call_leg *leg, struct sip_server *st)
 		if (sip_msg_body(m, &len) && len)
 			call_reoffer_received(leg, st);
 		else
-			call_reply(st, 200, NULL, NULL, NULL);
+			call_session_update(leg, st);
 		break;
 	case SIP_OPTIONS:
 		call_reply(st, 200, NULL, NULL, NULL);

@@ -14,6 +14,17 @@
 
 struct call;
 
+/* A leg's session timer (RFC 4028). */
+struct call_session {
+	uint32_t interval_s;	/* 0: the session does not expire */
+	uint32_t min_se_s;	/* what a 422 asked for */
+	bool we_refresh;
+	bool peer_has_update;	/* its Allow names UPDATE */
+	uint64_t expires_ms;	/* then BYE */
+	struct loop_timer *timer;
+	struct sip_client *client; /* our refresh on its way */
+};
+
 struct call_leg {
 	struct call *call;
 	bool is_web;
@@ -23,6 +34,7 @@ struct call_leg {
 	char uri[256];		/* the party */
 	uint64_t sdp_session_id, sdp_version;
 	bool bye_done;		/* no BYE is due on this leg any more */
+	struct call_session session;
 	char *dialog_key;	/* "call-id local-tag" */
 	UT_hash_handle hh;	/* in calls.legs */
 };
@@ -63,6 +75,8 @@ struct call {
 	struct loop_timer *timer;
 
 	uint64_t started_ms, started_wall_ms, answered_ms, ended_ms;
+	struct loop_timer *max_timer;	/* longest duration */
+	char *cancel_reason;		/* Reason of A's CANCEL, for B's */
 	char cause[96];			/* of the end, for the log line */
 	const char *ended_by;		/* "web", "sip", "gateway" */
 	bool counted_up;
@@ -71,8 +85,12 @@ struct call {
 	UT_hash_handle by_media;
 };
 
+struct farewell;
+
 struct calls {
 	struct calls_settings settings;
+	struct farewell *farewells;	/* BYEs to browsers that are away */
+	unsigned int farewell_count;
 	struct sip_stack *stack;
 	struct call *list;		/* utlist, newest first */
 	struct call *by_media;
@@ -99,11 +117,18 @@ void call_set_cause(struct call *c, const char *by, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 int call_leg_attach(struct call_leg *leg, struct sip_dialog *dialog);
 struct call_leg *call_leg_of(struct calls *cs, const struct sip_msg *m);
+struct call_leg *call_leg_by_tag(struct calls *cs, const char *call_id,
+				 const char *local_tag);
 struct call_leg *call_other(struct call_leg *leg);
 /* Aims the dialog at the newest flow of the browser; false: none is there. */
 bool call_leg_refresh_flow(struct call_leg *leg);
 void call_timer(struct call *c, uint32_t ms, void (*cb)(void *arg));
 void call_log_end(const struct call *c);
+/*
+ * A request of ours in the leg's dialog failed: 408 and 481 end the call
+ * (RFC 5057 5.1), but for a browser whose WebSocket is gone.
+ */
+void call_request_failed(struct call_leg *leg, int status, bool is_local);
 
 /* setup.c */
 void call_invite(struct calls *cs, struct sip_server *st);
@@ -122,18 +147,48 @@ void call_indialog(struct call_leg *leg, struct sip_server *st);
 /* src: the other leg's BYE, whose headers pass (Reason), or NULL. */
 void call_bye(struct call_leg *leg, const struct sip_msg *src);
 void call_bye_received(struct call_leg *leg, struct sip_server *st);
+/* A 2xx repeated, because our ACK was lost: acknowledged again. */
+bool call_repeated_2xx(struct calls *cs, const struct sip_msg *m);
 /* For requests whose outcome changes nothing: frees the client at its end. */
 void call_forget_response(void *arg, struct sip_client *ct,
 			  const struct sip_msg *m);
 
+/* farewell.c: BYE to a browser, now or when it is back; -ENOBUFS. */
+int call_farewell(struct call_leg *leg, const struct sip_request *q,
+		  const struct sip_msg *src);
+void call_farewells_free(struct calls *cs);
+
+/* session.c: session timers */
+#define CALL_SESSION_HEADERS	160
+/* Header lines for our INVITE, re-INVITE or UPDATE; NULL: none. */
+const char *call_session_request(const struct call_leg *leg,
+				 char ret[CALL_SESSION_HEADERS]);
+/* Header lines for our 2xx to one; starts the timer anew. NULL: none. */
+const char *call_session_reply(struct call_leg *leg, const struct sip_msg *req,
+			       char ret[CALL_SESSION_HEADERS]);
+/* The peer's 2xx to one: starts the timer anew. */
+void call_session_answered(struct call_leg *leg, const struct sip_msg *m);
+/* 422: true if the request is to be sent again, with a longer interval. */
+bool call_session_too_small(struct call_leg *leg, const struct sip_msg *m);
+/* An interval below the minimum: answers 422. */
+bool call_session_refuses(struct calls *cs, struct sip_server *st);
+/* UPDATE without a description. */
+void call_session_update(struct call_leg *leg, struct sip_server *st);
+/* The same offer as before: answered as before; false: it is a new one. */
+bool call_session_same_offer(struct call_leg *leg, struct sip_server *st,
+			     const struct sdp *offer);
+void call_session_stop(struct call_leg *leg);
+
 /* reoffer.c */
+/* ACK of a 2xx to our re-INVITE. */
+void call_ack_2xx(struct call_leg *leg, const struct sip_msg *m);
 void call_reoffer_received(struct call_leg *leg, struct sip_server *st);
 void call_reoffer_free(struct call *c);
 
 /* relay.c */
 void call_relay_received(struct call_leg *leg, struct sip_server *st);
 void call_relay_answered(struct call *c, const struct sip_msg *request,
-			 const struct sip_msg *response);
+			 const struct sip_msg *response, bool is_local);
 
 /* describe.c: descriptions and what the media thread is told */
 void call_sdp_local(const struct call *c, struct call_leg *leg,
@@ -141,6 +196,8 @@ void call_sdp_local(const struct call *c, struct call_leg *leg,
 int call_parse_sdp(const struct call *c, const struct sip_msg *m,
 		   struct sdp **ret);
 enum sdp_profile call_leg_profile(const struct call_leg *leg);
+/* What this leg has from us last, offer or answer. */
+const struct sdp *call_local_sdp(const struct call_leg *leg);
 /* Tells media what the exchange in force means. */
 int call_configure_media(struct call *c);
 /* Makes these four the exchange in force; takes them. */

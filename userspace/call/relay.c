@@ -50,9 +50,15 @@ void call_relay_received(struct call_leg *leg, struct sip_server *st)
 
 /* Counts what was subscribed inside the call: it may outlive the call. */
 void call_relay_answered(struct call *c, const struct sip_msg *request,
-			 const struct sip_msg *response)
+			 const struct sip_msg *response, bool is_local)
 {
-	if (sip_msg_status(response) >= 300)
+	struct call_leg *leg = call_leg_of(c->calls, request);
+	int status = sip_msg_status(response);
+
+	/* Subscriptions are a usage of their own (RFC 5057 5.1). */
+	if (leg && status >= 300 && sip_msg_method(request) == SIP_INFO)
+		call_request_failed(call_other(leg), status, is_local);
+	if (status >= 300)
 		return;
 	switch (sip_msg_method(request)) {
 	case SIP_REFER:

@@ -40,7 +40,7 @@ static int reoffer_answered(struct call *c, const struct sip_msg *m)
 				   .content_type = "application/sdp" };
 	struct sdp *answer, *back;
 	struct sdp_local local;
-	char why[128] = "", *body;
+	char why[128] = "", headers[CALL_SESSION_HEADERS], *body;
 	int err;
 
 	err = call_parse_sdp(c, m, &answer);
@@ -65,13 +65,15 @@ static int reoffer_answered(struct call *c, const struct sip_msg *m)
 	reply.body = body;
 	reply.body_len = strlen(body);
 	reply.contact = r->from->dialog->contact;
+	reply.extra_headers = call_session_reply(r->from,
+			sip_server_request(r->server), headers);
 	sip_server_reply(r->server, &reply, m);
 	r->server = NULL;
 	free(body);
 	return err;
 }
 
-static void ack_reoffer(struct call_leg *leg, const struct sip_msg *m)
+void call_ack_2xx(struct call_leg *leg, const struct sip_msg *m)
 {
 	struct sip_request q = { .method = "ACK", .max_forwards = 70 };
 	struct sip_msg *ack;
@@ -88,15 +90,18 @@ static void reoffer_response(void *arg, struct sip_client *ct,
 {
 	struct call *c = arg;
 	struct call_reoffer *r = c->reoffer;
+	struct call_leg *to = r->to;
 	int status = sip_msg_status(m);
+	bool is_local = sip_client_is_local(ct);
 	struct sip_reply reply = { .status = status };
 
 	if (status < 200)
 		return;
 	if (status < 300) {
 		sip_dialog_refresh(r->to->dialog, m);
+		call_session_answered(r->to, m);
 		if (sip_msg_method(m) == SIP_INVITE)
-			ack_reoffer(r->to, m);
+			call_ack_2xx(r->to, m);
 		if (!r->server || !reoffer_answered(c, m))
 			call_reoffer_free(c);
 		else
@@ -108,16 +113,19 @@ static void reoffer_response(void *arg, struct sip_client *ct,
 	sip_server_reply(r->server, &reply, m);
 	r->server = NULL;
 	call_reoffer_free(c);
+	call_request_failed(to, status, is_local);
 }
 
 static int reoffer_send(struct call *c, const struct sip_msg *src)
 {
 	struct call_reoffer *r = c->reoffer;
+	char headers[CALL_SESSION_HEADERS];
 	struct sip_request q = {
 		.method = sip_msg_method_name(src),
 		.max_forwards = sip_msg_max_forwards(src) - 1,
 		.content_type = "application/sdp",
 		.end_to_end_digest = true,
+		.extra_headers = call_session_request(r->to, headers),
 	};
 	struct sdp_local local;
 	struct sip_msg *m;
@@ -152,8 +160,11 @@ void call_reoffer_received(struct call_leg *leg, struct sip_server *st)
 	struct sdp *offer;
 	int err;
 
+	if (call_session_refuses(c->calls, st))
+		return;
 	/* RFC 3261 14.2: one exchange at a time. */
-	if (c->reoffer || (c->state != CALL_UP && c->state != CALL_ANSWERED)) {
+	if (c->reoffer || leg->session.client ||
+	    (c->state != CALL_UP && c->state != CALL_ANSWERED)) {
 		call_reply(st, 491, NULL, NULL, NULL);
 		return;
 	}
@@ -161,6 +172,10 @@ void call_reoffer_received(struct call_leg *leg, struct sip_server *st)
 	if (err) {
 		call_reply(st, 488, NULL, NULL, err == -ENODATA ?
 			   "an offer is needed" : "the offer does not parse");
+		return;
+	}
+	if (call_session_same_offer(leg, st, offer)) {
+		sdp_free(offer);
 		return;
 	}
 	c->reoffer = calloc(1, sizeof(*c->reoffer));

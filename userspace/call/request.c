@@ -122,7 +122,7 @@ static void forward_response(void *arg, struct sip_client *ct,
 		pass_response(f, m);
 	c = call_by_id(cs, f->call);
 	if (c)
-		call_relay_answered(c, request, m);
+		call_relay_answered(c, request, m, sip_client_is_local(ct));
 	if (f->sub)
 		call_sub_answered(cs, f->sub, request, m);
 	forward_free(f);

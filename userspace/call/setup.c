@@ -67,6 +67,12 @@ static void b_response(void *arg, struct sip_client *ct,
 	}
 	c->b_failed_locally = sip_client_is_local(ct);
 	c->invite_client = NULL;
+	if (c->invite && call_session_too_small(&c->b, m)) {
+		sip_client_free(ct);
+		if (call_invite_b(c))
+			call_event(c, CALL_ABORTED, NULL);
+		return;
+	}
 	if ((status == 401 || status == 407) && c->a.is_web) {
 		call_event(c, CALL_B_CHALLENGED, m);
 		sip_client_free(ct);
@@ -83,7 +89,7 @@ static void b_response(void *arg, struct sip_client *ct,
 static int send_invite_b(struct call *c, const char *body)
 {
 	const struct sip_msg *src = sip_server_request(c->invite);
-	char call_id[25], tag[17];
+	char call_id[25], tag[17], headers[CALL_SESSION_HEADERS];
 	struct sip_dialog *d = c->b.dialog;
 	struct sip_request q = {
 		.method = "INVITE",
@@ -95,6 +101,7 @@ static int send_invite_b(struct call *c, const char *body)
 		.content_type = sdp_type,
 		.body = body,
 		.body_len = strlen(body),
+		.extra_headers = call_session_request(&c->b, headers),
 		.end_to_end_digest = true,
 	};
 	struct sip_msg *m;
@@ -183,6 +190,7 @@ static void reply_from_b(struct call *c, const struct sip_msg *m, int status,
 			 bool with_sdp)
 {
 	char *body = with_sdp && c->a_answer ? sdp_print(c->a_answer) : NULL;
+	char headers[CALL_SESSION_HEADERS];
 	struct sip_reply r = {
 		.status = status,
 		.phrase = m && sip_msg_status(m) == status ?
@@ -192,6 +200,8 @@ static void reply_from_b(struct call *c, const struct sip_msg *m, int status,
 		.content_type = body ? sdp_type : NULL,
 		.body = body,
 		.body_len = body ? strlen(body) : 0,
+		.extra_headers = status == 200 ? call_session_reply(&c->a,
+				sip_server_request(c->invite), headers) : NULL,
 	};
 
 	sip_server_reply(c->invite, &r, m);
@@ -602,6 +612,8 @@ void calls_stray_2xx(struct calls *cs, const struct sip_msg *m,
 	struct sip_client *ct;
 	struct sip_msg *out;
 
+	if (call_repeated_2xx(cs, m))
+		return;
 	while (n < LIMIT_SIP_ROUTES && sip_msg_record_route(m, n))
 		n++;
 	for (unsigned int i = 0; i < n; i++)

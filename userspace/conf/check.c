@@ -236,6 +236,15 @@ void conf_check(struct conf_reader *r)
 			   "register.max: %u is less than register.min %u; "
 			   "write the larger one here", c->register_max_s,
 			   c->register_min_s);
+	if (c->call_session_expires_s &&
+	    c->call_session_expires_s < c->call_session_min_s)
+		conf_fault(r, conf_place_near(r, CONF_KEY_CALL_SESSION_EXPIRES),
+			   "call.session_expires: %u is less than "
+			   "call.session_min %u; write the larger one here",
+			   c->call_session_expires_s, c->call_session_min_s);
+	if (given(r, CONF_KEY_CALL_SESSION_MIN) && c->call_session_min_s < 90)
+		conf_warn(r, r->place[CONF_KEY_CALL_SESSION_MIN],
+			  "call.session_min: RFC 4028 allows no less than 90");
 	if (addr_is_set(&c->metrics))
 		conf_warn(r, r->place[CONF_KEY_METRICS], "metrics: this "
 			  "version serves none, ignoring");

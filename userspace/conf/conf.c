@@ -53,6 +53,9 @@ static int set_defaults(struct conf *c, const char *file)
 	c->check_from = true;
 	c->register_min_s = 60;
 	c->register_max_s = 600;
+	c->call_reconnect_s = 300;
+	c->call_session_expires_s = 1800;
+	c->call_session_min_s = 90;
 	c->log_level = strdup("info");
 	c->srtp_profiles = calloc(3, sizeof(*c->srtp_profiles));
 	if (!c->file || !c->control || !c->state || !c->pins || !c->log_level ||

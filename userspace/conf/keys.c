@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "conf/reader.h"
+#include "core/limits.h"
 
 #define AT(member) offsetof(struct conf, member)
 
@@ -105,6 +106,25 @@ const struct conf_key conf_keys[CONF_KEY_COUNT] = {
 		.name = "register.max", .kind = CONF_KIND_NUMBER,
 		.offset = AT(register_max_s), .min = 10, .max = 86400,
 		.example = "600" },
+	[CONF_KEY_CALL] = {
+		.name = "call", .kind = CONF_KIND_GROUP,
+		.example = "{ max_duration = 14400; }" },
+	[CONF_KEY_CALL_RECONNECT] = {
+		.name = "call.reconnect", .kind = CONF_KIND_NUMBER,
+		.offset = AT(call_reconnect_s), .min = 1,
+		.max = LIMIT_RECONNECT_S, .example = "300" },
+	[CONF_KEY_CALL_MAX_DURATION] = {
+		.name = "call.max_duration", .kind = CONF_KIND_NUMBER,
+		.offset = AT(call_max_duration_s), .max = 604800,
+		.example = "14400" },
+	[CONF_KEY_CALL_SESSION_EXPIRES] = {
+		.name = "call.session_expires", .kind = CONF_KIND_NUMBER,
+		.offset = AT(call_session_expires_s),
+		.max = LIMIT_SESSION_EXPIRES_S, .example = "1800" },
+	[CONF_KEY_CALL_SESSION_MIN] = {
+		.name = "call.session_min", .kind = CONF_KIND_NUMBER,
+		.offset = AT(call_session_min_s), .min = 1,
+		.max = 7200, .example = "90" },
 	[CONF_KEY_LOG] = {
 		.name = "log", .kind = CONF_KIND_STRING,
 		.offset = AT(log_level), .judge = conf_judge_log,

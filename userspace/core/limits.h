@@ -42,6 +42,10 @@
 /* Calls and registrations */
 #define LIMIT_CALLS			4000
 #define LIMIT_CALLS_PER_CLIENT		32
+#define LIMIT_FAREWELLS			4000	/* BYEs kept for browsers away */
+#define LIMIT_FAREWELL_MS		300000
+#define LIMIT_RECONNECT_S		300	/* call.reconnect at most */
+#define LIMIT_SESSION_EXPIRES_S		86400
 #define LIMIT_FORWARDS			10000	/* requests without a call */
 #define LIMIT_SUBSCRIPTIONS		20000
 #define LIMIT_SUBSCRIPTIONS_PER_CLIENT	64

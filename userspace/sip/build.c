@@ -107,12 +107,15 @@ static void put_passing(struct builder *b, const struct sip_msg *src,
 {
 	const char *name, *value;
 	msg_header_t *pos = NULL;
+	enum policy_verdict verdict;
 	char *challenge;
 
 	while (src && sip_msg_next_header(src, &pos, &name, &value)) {
-		if (is_named_in(extra, name))
+		verdict = policy_header(policy, name);
+		/* Lists of option tags add up (RFC 3261 7.3.1). */
+		if (verdict != POLICY_OPTIONS && is_named_in(extra, name))
 			continue;
-		switch (policy_header(policy, name)) {
+		switch (verdict) {
 		case POLICY_PASS:
 			put_header(b, name, value);
 			break;

@@ -80,10 +80,18 @@ static int source_of(msg_t *msg, struct sip_target *ret)
 static int incoming_event(struct sip_server *st, nta_incoming_t *irq,
 			  sip_t const *sip)
 {
+	su_home_t home[1] = { SU_HOME_INIT(home) };
+	char *reason = NULL;
+
 	(void)irq;
-	if (sip && sip->sip_request &&
-	    sip->sip_request->rq_method == sip_method_cancel)
-		server_cancelled(st);
+	if (!sip || !sip->sip_request ||
+	    sip->sip_request->rq_method != sip_method_cancel)
+		return 0;
+	if (sip->sip_reason)
+		reason = sip_header_as_string(home,
+				(const sip_header_t *)sip->sip_reason);
+	server_cancelled(st, reason);
+	su_home_deinit(home);
 	return 0;
 }
 

@@ -83,6 +83,7 @@ void server_free(struct sip_server *st)
 	table_remove(&s->acks, &st->ack);
 	loop_timer_cancel(st->end);
 	loop_timer_cancel(st->repeat);
+	free(st->cancel_reason);
 	sip_msg_unref(st->final);
 	sip_msg_unref(st->request);
 	LIST_REMOVE(st, list);
@@ -145,11 +146,12 @@ static void final_sent(struct sip_server *st, struct sip_msg *response)
 	loop_timer_add(s->loop, st->repeat_ms, repeat_2xx, st, &st->repeat);
 }
 
-void server_cancelled(struct sip_server *st)
+void server_cancelled(struct sip_server *st, const char *reason)
 {
 	if (st->is_cancelled || st->status >= 200)
 		return;
 	st->is_cancelled = true;
+	st->cancel_reason = reason ? strdup(reason) : NULL;
 	if (st->s->user.cancelled)
 		st->s->user.cancelled(st->s->user.arg, st);
 }
@@ -193,6 +195,11 @@ void sip_server_set_data(struct sip_server *st, void *data)
 void *sip_server_data(const struct sip_server *st)
 {
 	return st->data;
+}
+
+const char *sip_server_cancel_reason(const struct sip_server *st)
+{
+	return st->cancel_reason;
 }
 
 bool sip_server_pending(const struct sip_server *st)

@@ -26,6 +26,7 @@ struct sip_server {
 	int status;		/* last one sent */
 	bool is_invite;
 	bool is_cancelled;
+	char *cancel_reason;
 	char tag[17];		/* To tag of our responses */
 	struct table_node merge; /* s->merges: RFC 3261 8.2.2.2 */
 	struct table_node ws;	/* s->ws_servers */
@@ -92,7 +93,8 @@ void stack_make_branch(char branch[SIP_BRANCH_SIZE]);
 int server_create(struct sip_stack *s, struct sip_msg *request,
 		  const struct sip_target *source, struct sip_server **ret);
 void server_free(struct sip_server *st);	/* accepts NULL */
-void server_cancelled(struct sip_server *st);
+/* reason: value of the CANCEL's Reason header, or NULL. */
+void server_cancelled(struct sip_server *st, const char *reason);
 /* ACK that no transaction of an engine took. */
 void server_ack(struct sip_stack *s, const struct sip_msg *ack,
 		const struct sip_target *from);

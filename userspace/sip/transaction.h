@@ -93,6 +93,8 @@ void *sip_server_data(const struct sip_server *st);
  */
 int sip_server_reply(struct sip_server *st, const struct sip_reply *reply,
 		     const struct sip_msg *src);
+/* The Reason header's value of its CANCEL, or NULL. */
+const char *sip_server_cancel_reason(const struct sip_server *st);
 /* Is the final response still to come? */
 bool sip_server_pending(const struct sip_server *st);
 

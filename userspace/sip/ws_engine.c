@@ -101,7 +101,7 @@ static void received_cancel(struct sip_stack *s, const struct sip_msg *m,
 	}
 	/* The same tag as in the INVITE's responses: RFC 3261 9.2 */
 	reply_stateless(s, m, source, 200, NULL, st->tag);
-	server_cancelled(st);
+	server_cancelled(st, sip_msg_header(m, "Reason"));
 }
 
 static void received_ack(struct sip_stack *s, const struct sip_msg *m,

@@ -11,7 +11,7 @@ build="gcc libc6-dev make pkg-config clang-19 linux-libc-dev libbpf-dev
 	libuv1-dev libmnl-dev libconfig-dev libjansson-dev uthash-dev
 	iproute2 openssl ca-certificates"
 test="bpftool ethtool nftables tcpdump procps util-linux jq curl
-	kamailio baresip-core sip-tester chromium fonts-dejavu-core
+	kamailio kamailio-tls-modules dnsmasq-base baresip-core sip-tester chromium fonts-dejavu-core
 	libclang-rt-19-dev"
 
 has_package()

@@ -58,6 +58,7 @@ const struct list list_registrations = {
 
 const struct list list_trunks = { "trunks", (const struct list_column[]){
 	{ "trunk", "uri", .kind = LIST_TEXT, .is_key = true },
+	{ "host", "host", .kind = LIST_TEXT },
 	{ "state", "state", .kind = LIST_STATE },
 	{ "rtt", "rtt_ms", .kind = LIST_MS },
 	{ "reason", "reason", .kind = LIST_TEXT },

@@ -344,6 +344,38 @@ static int start_wss(struct daemon *d)
 	return err;
 }
 
+static bool asks_for_tls(const char *uri)
+{
+	return uri && (!strncasecmp(uri, "sips:", 5) ||
+		       strcasestr(uri, ";transport=tls"));
+}
+
+/* A trunk over TLS, or one that may become it by NAPTR. */
+static struct sip_tls_settings tls_settings(const struct daemon *d)
+{
+	const struct conf *c = d->conf;
+	struct sip_tls_settings t = {
+		.is_wanted = asks_for_tls(c->pbx) || c->sip_tls_certificate ||
+			     c->sip_tls_ca,
+		.port = c->sip_tls_port,
+		.certificate = c->certificate ? c->certificate :
+						d->certificate,
+		.private_key = c->private_key ? c->private_key :
+						d->private_key,
+		.ca = c->sip_tls_ca,
+		.no_verify = !c->sip_tls_verify,
+		.is_mutual = c->sip_tls_mutual,
+	};
+
+	for (char **p = c->pbx_backup; p && *p; p++)
+		t.is_wanted = t.is_wanted || asks_for_tls(*p);
+	if (c->sip_tls_certificate) {
+		t.certificate = c->sip_tls_certificate;
+		t.private_key = c->sip_tls_private_key;
+	}
+	return t;
+}
+
 static int start_sip(struct daemon *d)
 {
 	const struct conf *c = d->conf;
@@ -351,6 +383,9 @@ static int start_sip(struct daemon *d)
 		.listen = c->sip,
 		.web = c->web_public,
 		.pbx = c->pbx,
+		.pbx_backup = (const char *const *)c->pbx_backup,
+		.resolv_conf = c->sip_resolv_conf,
+		.tls = tls_settings(d),
 		.allow = c->allow,
 		.allow_count = c->allow_count,
 		.user_agent = "sluice/" SLUICE_VERSION,

@@ -3,15 +3,25 @@
 #
 # The SIP side of the topology: PBX and phones. Sourced after lib.sh.
 
+# pbx_start [ARGUMENT...]: more for Kamailio's command line. PBX_NAME tells
+# several apart; each has an address of its own in SIP_PBX.
 pbx_start()
 {
+	local name=${PBX_NAME:-pbx} dir
 	need_command kamailio
-	mkdir -p "$LAB/kamailio"
-	start pbx sip kamailio -DD -E -f "$SELFTESTS/peers/kamailio.cfg" \
+	dir=$LAB/kamailio-$name
+	mkdir -p "$dir"
+	start "$name" sip kamailio -DD -E -f "$SELFTESTS/peers/kamailio.cfg" \
 		-A "PBX_IP=$SIP_PBX" \
 		-A "TRUNK_URI=\"sip:$SIP_PHONE:5070\"" \
-		-m 64 -M 8 -Y "$LAB/kamailio" -P "$LAB/kamailio/pid"
-	busywait 20 is_listening sip tcp 5060 || die "Kamailio did not start"
+		-m 64 -M 8 -Y "$dir" -P "$dir/pid" "$@"
+	busywait 20 pbx_listens || die "Kamailio did not start"
+}
+
+# The one of this SIP_PBX: there may be others.
+pbx_listens()
+{
+	in_ns sip ss -Hlnt "src $SIP_PBX sport = :5060" | grep -q .
 }
 
 baresip_modules()

@@ -151,10 +151,19 @@ static const struct bad {
 	{ "pbx_not_uri_is_fault", "gateway = {" WEB SIP "\n"
 	  "pbx = \"198.51.100.10\"; };", 1,
 	  { ":2: pbx: \"198.51.100.10\" is no SIP URI" } },
-	{ "pbx_with_tls_is_not_supported", "gateway = {" WEB SIP "\n"
-	  "pbx = \"sip:pbx.example.org;transport=tls\"; };", 1,
-	  { ":2: pbx: \"sip:pbx.example.org;transport=tls\" asks for TLS, "
-	    "which is not supported yet" } },
+	{ "pbx_sips_over_udp_is_fault", "gateway = {" WEB SIP "\n"
+	  "pbx = \"sips:pbx.example.org;transport=udp\"; };", 1,
+	  { ":2: pbx: \"sips:pbx.example.org;transport=udp\" is sips: over "
+	    "something else than TLS" } },
+	{ "tls_certificate_without_key_is_fault", "gateway = {" WEB PBX "\n"
+	  "sip = { address = \"198.51.100.1\";\n"
+	  "tls = { certificate = \"/etc/hostname\"; }; }; };", 2,
+	  { ":3: sip.tls.certificate: \"/etc/hostname\" holds no PEM",
+	    ":3: sip.tls.certificate: needs sip.tls.private_key" } },
+	{ "tls_port_of_sip_is_fault", "gateway = {" WEB PBX "\n"
+	  "sip = { address = \"198.51.100.1\";\n"
+	  "tls = { port = 5060; }; }; };", 1,
+	  { ":3: sip.tls.port: 5060/tcp is taken by sip.port" } },
 	{ "pbx_with_bad_transport_is_fault", "gateway = {" WEB SIP "\n"
 	  "pbx = \"sip:pbx.example.org;transport=ws\"; };", 1,
 	  { ":2: pbx: \"sip:pbx.example.org;transport=ws\" has an unknown" } },

@@ -110,6 +110,17 @@ void sip_trunk_status(const struct sip_stack *s, struct sip_trunk_status *ret)
 					  .rtt_ms = 4, .reason = "timeout" };
 }
 
+bool sip_trunk_target(const struct sip_stack *s, size_t index,
+		      struct sip_trunk_target *ret)
+{
+	*ret = (struct sip_trunk_target){
+		.uri = "sip:198.51.100.10:5060;transport=udp",
+		.host = "pbx.example.com",
+	};
+	sip_trunk_status(s, &ret->status);
+	return !index;
+}
+
 void sip_stack_stats(const struct sip_stack *s, struct sip_stack_stats *ret)
 {
 	*ret = (struct sip_stack_stats){ .dropped_source = 9 };

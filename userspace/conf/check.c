@@ -58,6 +58,14 @@ static void check_clashes(struct conf_reader *r)
 			   "sip.port: %u lies in sip.rtp_ports %u-%u; change "
 			   "one", c->sip.port, c->rtp_port_min,
 			   c->rtp_port_max);
+	if (c->sip_tls_port == c->sip.port)
+		conf_fault(r, conf_place_near(r, CONF_KEY_SIP_TLS_PORT),
+			   "sip.tls.port: %u/tcp is taken by sip.port; change "
+			   "one", c->sip_tls_port);
+	if (same && c->sip_tls_port == c->web.port)
+		conf_fault(r, conf_place_near(r, CONF_KEY_SIP_TLS_PORT),
+			   "sip.tls.port: %u/tcp is taken by web.wss_port; "
+			   "change one", c->sip_tls_port);
 	if (!addr_is_set(&c->metrics))
 		return;
 	if (addr_equal(&c->metrics, &c->web))
@@ -104,10 +112,28 @@ static void check_pem(struct conf_reader *r, enum conf_key_id id,
 		conf_fault(r, r->place[id], "%s: \"%s\" holds no PEM \"%s\"; "
 			   "name the right file", conf_keys[id].name, path,
 			   wanted);
-	else if (id == CONF_KEY_WEB_PRIVATE_KEY && (st.st_mode & 007))
+	else if ((id == CONF_KEY_WEB_PRIVATE_KEY ||
+		  id == CONF_KEY_SIP_TLS_PRIVATE_KEY) && (st.st_mode & 007))
 		conf_warn(r, r->place[id], "%s: everybody may read \"%s\"; "
 			  "chmod o= it", conf_keys[id].name, path);
 	explicit_bzero(text, sizeof(text));
+}
+
+/* A certificate without its key, or the reverse. */
+static void check_pair(struct conf_reader *r, enum conf_key_id certificate,
+		       enum conf_key_id key, const char *none)
+{
+	if (given(r, certificate) == given(r, key))
+		return;
+	if (given(r, key)) {
+		enum conf_key_id other = key;
+
+		key = certificate;
+		certificate = other;
+	}
+	conf_fault(r, r->place[certificate], "%s: needs %s; name both or none "
+		   "%s", conf_keys[certificate].name, conf_keys[key].name,
+		   none);
 }
 
 static void check_files(struct conf_reader *r)
@@ -120,16 +146,19 @@ static void check_files(struct conf_reader *r)
 	if (c->private_key)
 		check_pem(r, CONF_KEY_WEB_PRIVATE_KEY, c->private_key,
 			  "PRIVATE KEY-----");
-	if (given(r, CONF_KEY_WEB_CERTIFICATE) &&
-	    !given(r, CONF_KEY_WEB_PRIVATE_KEY))
-		conf_fault(r, r->place[CONF_KEY_WEB_CERTIFICATE],
-			   "web.certificate: needs web.private_key; name both "
-			   "or none (then one is made)");
-	if (given(r, CONF_KEY_WEB_PRIVATE_KEY) &&
-	    !given(r, CONF_KEY_WEB_CERTIFICATE))
-		conf_fault(r, r->place[CONF_KEY_WEB_PRIVATE_KEY],
-			   "web.private_key: needs web.certificate; name both "
-			   "or none (then one is made)");
+	if (c->sip_tls_certificate)
+		check_pem(r, CONF_KEY_SIP_TLS_CERTIFICATE,
+			  c->sip_tls_certificate, "CERTIFICATE-----");
+	if (c->sip_tls_private_key)
+		check_pem(r, CONF_KEY_SIP_TLS_PRIVATE_KEY,
+			  c->sip_tls_private_key, "PRIVATE KEY-----");
+	if (c->sip_tls_ca)
+		check_pem(r, CONF_KEY_SIP_TLS_CA, c->sip_tls_ca,
+			  "CERTIFICATE-----");
+	check_pair(r, CONF_KEY_WEB_CERTIFICATE, CONF_KEY_WEB_PRIVATE_KEY,
+		   "(then one is made)");
+	check_pair(r, CONF_KEY_SIP_TLS_CERTIFICATE,
+		   CONF_KEY_SIP_TLS_PRIVATE_KEY, "(then the web's are taken)");
 }
 
 static void check_folder(struct conf_reader *r, enum conf_key_id id,
@@ -210,7 +239,7 @@ static void check_pbx(struct conf_reader *r)
 
 	if (!c->pbx || !addr_is_set(&c->sip))
 		return;
-	host = c->pbx + 4;
+	host = strchr(c->pbx, ':') + 1;
 	len = strcspn(host, ";");
 	addr_format(&c->sip, with_port);
 	addr_format_ip(&c->sip, ip);

@@ -26,6 +26,11 @@ void conf_free(struct conf *c)
 	free_strings(c->origins);
 	free(c->allow);
 	free(c->pbx);
+	free_strings(c->pbx_backup);
+	free(c->sip_resolv_conf);
+	free(c->sip_tls_certificate);
+	free(c->sip_tls_private_key);
+	free(c->sip_tls_ca);
 	free(c->control);
 	free(c->state);
 	free(c->pins);
@@ -51,6 +56,8 @@ static int set_defaults(struct conf *c, const char *file)
 	c->web_timeout_s = 30;
 	c->sip_timeout_s = 60;
 	c->check_from = true;
+	c->sip_tls_port = 5061;
+	c->sip_tls_verify = true;
 	c->register_min_s = 60;
 	c->register_max_s = 600;
 	c->call_reconnect_s = 300;

@@ -31,6 +31,14 @@ struct conf {
 	size_t allow_count;
 	/* the rest */
 	char *pbx;			/* URI */
+	char **pbx_backup;		/* URIs, NULL-terminated, or NULL */
+	char *sip_resolv_conf;		/* NULL: /etc/resolv.conf */
+	uint16_t sip_tls_port;		/* 5061 */
+	char *sip_tls_certificate;	/* NULL: web.certificate */
+	char *sip_tls_private_key;
+	char *sip_tls_ca;		/* NULL: the system's */
+	bool sip_tls_verify;		/* true */
+	bool sip_tls_mutual;
 	enum conf_datapath datapath;
 	bool phone;			/* true */
 	char *control;			/* /run/sluice/control.sock */

@@ -82,27 +82,26 @@ static const char *judge_hostport(const char **text)
 const char *conf_judge_pbx(const char *text)
 {
 	const char *p = text, *wrong;
+	bool is_sips = !strncasecmp(p, "sips:", 5);
 
-	if (!strncasecmp(p, "sips:", 5))
-		return "asks for TLS, which is not supported yet; write "
-		       "sip: with transport=udp or tcp";
-	if (strncasecmp(p, "sip:", 4))
+	if (!is_sips && strncasecmp(p, "sip:", 4))
 		return "is no SIP URI; write sip:host[:port][;transport=udp]";
-	p += 4;
+	p += is_sips ? 5 : 4;
 	if (strchr(p, '@'))
 		return "has a user part; write sip:host[:port]";
 	wrong = judge_hostport(&p);
 	if (wrong)
 		return wrong;
-	if (!*p)
+	if (!*p || !strcasecmp(p, ";transport=tls"))
 		return NULL;
+	if (is_sips)
+		return "is sips: over something else than TLS; write "
+		       "sips:host[:port]";
 	if (!strcasecmp(p, ";transport=udp") || !strcasecmp(p, ";transport=tcp"))
 		return NULL;
-	if (!strcasecmp(p, ";transport=tls"))
-		return "asks for TLS, which is not supported yet; write "
-		       "transport=udp or tcp";
 	if (!strncasecmp(p, ";transport=", 11))
-		return "has an unknown transport; write transport=udp or tcp";
+		return "has an unknown transport; write transport=udp, tcp or "
+		       "tls";
 	return "has something after the host that is not understood; write "
 	       "sip:host[:port][;transport=udp]";
 }

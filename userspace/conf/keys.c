@@ -61,6 +61,38 @@ const struct conf_key conf_keys[CONF_KEY_COUNT] = {
 	[CONF_KEY_SIP_TIMEOUT] = {
 		.name = "sip.timeout", .kind = CONF_KIND_NUMBER,
 		.offset = AT(sip_timeout_s), .max = 86400, .example = "60" },
+	[CONF_KEY_SIP_RESOLV_CONF] = {
+		.name = "sip.resolv_conf", .kind = CONF_KIND_FILE,
+		.offset = AT(sip_resolv_conf),
+		.example = "\"/etc/resolv.conf\"" },
+	[CONF_KEY_SIP_TLS] = {
+		.name = "sip.tls", .kind = CONF_KIND_GROUP,
+		.example = "{ ca = \"/etc/sluice/ca.pem\"; }" },
+	[CONF_KEY_SIP_TLS_PORT] = {
+		.name = "sip.tls.port", .kind = CONF_KIND_PORT,
+		.offset = AT(sip_tls_port), .example = "5061" },
+	[CONF_KEY_SIP_TLS_CERTIFICATE] = {
+		.name = "sip.tls.certificate", .kind = CONF_KIND_FILE,
+		.offset = AT(sip_tls_certificate),
+		.example = "\"/etc/sluice/sip-fullchain.pem\"" },
+	[CONF_KEY_SIP_TLS_PRIVATE_KEY] = {
+		.name = "sip.tls.private_key", .kind = CONF_KIND_FILE,
+		.offset = AT(sip_tls_private_key),
+		.example = "\"/etc/sluice/sip-privkey.pem\"" },
+	[CONF_KEY_SIP_TLS_CA] = {
+		.name = "sip.tls.ca", .kind = CONF_KIND_FILE,
+		.offset = AT(sip_tls_ca),
+		.example = "\"/etc/sluice/ca.pem\"" },
+	[CONF_KEY_SIP_TLS_VERIFY] = {
+		.name = "sip.tls.verify", .kind = CONF_KIND_BOOL,
+		.offset = AT(sip_tls_verify), .example = "true" },
+	[CONF_KEY_SIP_TLS_MUTUAL] = {
+		.name = "sip.tls.mutual", .kind = CONF_KIND_BOOL,
+		.offset = AT(sip_tls_mutual), .example = "false" },
+	[CONF_KEY_PBX_BACKUP] = {
+		.name = "pbx_backup", .kind = CONF_KIND_STRINGS,
+		.offset = AT(pbx_backup), .judge = conf_judge_pbx,
+		.example = "( \"sip:198.51.100.11\" )" },
 	[CONF_KEY_PBX] = {
 		.name = "pbx", .kind = CONF_KIND_STRING, .offset = AT(pbx),
 		.judge = conf_judge_pbx,

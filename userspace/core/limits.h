@@ -32,6 +32,10 @@
 #define LIMIT_SIP_BODY_BYTES		32768
 #define LIMIT_SIP_TRANSACTIONS		50000
 #define LIMIT_SIP_ROUTES		16
+#define LIMIT_TLS_FLOWS			64	/* connections of the trunk */
+#define LIMIT_TLS_OUTPUT_BYTES		1048576	/* queued towards one */
+#define LIMIT_TRUNK_URIS		8	/* pbx and pbx_backup */
+#define LIMIT_TRUNK_TARGETS		16	/* their addresses */
 
 /* SDP, sdp/ */
 #define LIMIT_SDP_BYTES			32768

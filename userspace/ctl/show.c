@@ -42,18 +42,22 @@ json_t *show_percent(uint64_t part, uint64_t whole)
 	return json_real(whole ? (double)(part * 10000 / whole) / 100 : 0);
 }
 
+static json_t *trunk_status(const char *uri, const char *host,
+			    const struct sip_trunk_status *st)
+{
+	return json_pack("{s:o, s:o, s:s, s:o, s:o}", "uri", ctl_text(uri),
+			 "host", ctl_text(host), "state",
+			 !st->known ? "unknown" : st->up ? "up" : "down",
+			 "rtt_ms", st->up ? json_integer(st->rtt_ms) :
+					    json_null(),
+			 "reason", ctl_text(st->reason));
+}
+
 static json_t *trunk(const struct ctl_context *x,
 		     struct sip_trunk_status *status)
 {
-	const char *state;
-
 	sip_trunk_status(x->stack, status);
-	state = !status->known ? "unknown" : status->up ? "up" : "down";
-	return json_pack("{s:o, s:s, s:o, s:o}", "uri", ctl_text(x->conf->pbx),
-			 "state", state, "rtt_ms",
-			 status->up ? json_integer(status->rtt_ms) :
-				      json_null(),
-			 "reason", ctl_text(status->reason));
+	return trunk_status(x->conf->pbx, "", status);
 }
 
 static json_t *sip_numbers(const struct ctl_context *x)
@@ -114,7 +118,7 @@ void show_status(void *arg, const json_t *args, struct ctl_reply *ret)
 	struct sip_trunk_status pbx;
 	struct addr media = x->conf->web;
 	json_t *warnings = json_array(), *one = trunk(x, &pbx);
-	char text[160];
+	char text[256];
 
 	media.port = x->conf->media_port;
 	if (pbx.known && !pbx.up) {
@@ -148,11 +152,21 @@ void show_status(void *arg, const json_t *args, struct ctl_reply *ret)
 		"warnings", warnings);
 }
 
+/* Each address; the PBX as it is configured, if it has none. */
 void show_trunks(void *arg, const json_t *args, struct ctl_reply *ret)
 {
+	const struct ctl_context *x = arg;
 	struct sip_trunk_status status;
+	struct sip_trunk_target target;
+	json_t *list = json_array();
 
-	ret->body = json_pack("{s:[o]}", "trunks", trunk(arg, &status));
+	for (size_t i = 0; sip_trunk_target(x->stack, i, &target); i++)
+		json_array_append_new(list, trunk_status(target.uri,
+							 target.host,
+							 &target.status));
+	if (!json_array_size(list))
+		json_array_append_new(list, trunk(x, &status));
+	ret->body = json_pack("{s:o}", "trunks", list);
 }
 
 static bool add_registration(void *arg, const struct registration_info *info)

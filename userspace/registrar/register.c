@@ -23,17 +23,7 @@
 void registrar_format_contact(const struct registrar *r, const char *user,
 			      char *ret, size_t size)
 {
-	char transport[16];
-	struct sip_uri pbx;
-
-	if (sip_uri_parse(r->settings.pbx, &pbx) ||
-	    !sip_uri_param(&pbx, "transport", transport, sizeof(transport)) ||
-	    !strcasecmp(transport, "udp"))
-		snprintf(ret, size, "<sip:%s@%s>", user,
-			 sip_stack_host(r->stack));
-	else
-		snprintf(ret, size, "<sip:%s@%s;transport=%s>", user,
-			 sip_stack_host(r->stack), transport);
+	snprintf(ret, size, "<sip:%s@%s>", user, sip_stack_host(r->stack));
 }
 
 void register_pending_free(struct registrar *r, struct reg_pending *p)

@@ -5,7 +5,10 @@
 #include <string.h>
 
 #include "core/log.h"
+#include "sip/msg.h"
 #include "sip/stack.h"
+#include "sip/tls.h"
+#include "sip/trunk.h"
 
 int client_create(struct sip_stack *s, const struct sip_target *to,
 		  struct sip_msg *request, sip_response_cb *cb, void *arg,
@@ -20,6 +23,9 @@ int client_create(struct sip_stack *s, const struct sip_target *to,
 		return -ENOMEM;
 	ct->s = s;
 	ct->to = *to;
+	/* A TLS flow is found by the URI: it may be another one by now. */
+	if (!to->is_ws)
+		ct->to.conn = 0;
 	ct->request = sip_msg_ref(request);
 	ct->cb = cb;
 	ct->arg = arg;
@@ -38,6 +44,7 @@ void client_destroy(struct sip_client *ct)
 	table_remove(&s->ws_clients, &ct->ws);
 	loop_timer_cancel(ct->timer);
 	sip_msg_unref(ct->request);
+	sip_msg_unref(ct->unsent);
 	free(ct->reason);
 	LIST_REMOVE(ct, list);
 	s->stats.client_live--;
@@ -50,6 +57,81 @@ static bool is_needed(const struct sip_client *ct)
 	return ct->is_cancelled && ct->status < 200;
 }
 
+static bool is_flow(const struct sip_client *ct)
+{
+	return ct->to.is_ws || tls_is_target(&ct->to);
+}
+
+static int start(struct sip_client *ct)
+{
+	return is_flow(ct) ? ws_client_start(ct) : nta_client_start(ct);
+}
+
+static int keep_unsent(struct sip_client *ct)
+{
+	msg_t *copy = msg_copy(ct->request->msg);
+
+	return copy ? sip_msg_wrap(copy, &ct->unsent) : -ENOMEM;
+}
+
+/* RFC 3263 4.3: the same request, a new transaction, another address. */
+static int failover(struct sip_client *ct)
+{
+	int err;
+
+	if (!ct->is_trunk || ct->status || ct->is_cancelled || ct->is_freed ||
+	    !ct->unsent)
+		return -EALREADY;
+	err = trunk_pick(ct->s, sip_msg_call_id(ct->request), &ct->to,
+			 &ct->tried);
+	if (err < 0)
+		return err;
+	nta_client_detach(ct);
+	table_remove(&ct->s->ws_clients, &ct->ws);
+	loop_timer_cancel(ct->timer);
+	ct->timer = NULL;
+	ct->to.conn = 0;
+	sip_msg_unref(ct->request);
+	ct->request = ct->unsent;
+	ct->unsent = NULL;
+	if (keep_unsent(ct) < 0 || start(ct) < 0)
+		client_fail_later(ct, 503);
+	ct->s->stats.requests_out[STATS_SIP]++;
+	stack_trace(ct->s, true, &ct->to, ct->request);
+	return 0;
+}
+
+static void failed_over(void *arg)
+{
+	struct sip_client *ct = arg;
+
+	ct->timer = NULL;
+	failover(ct);
+}
+
+void client_failover_all(struct sip_stack *s, const char *uri)
+{
+	struct sip_client *ct;
+	uint32_t tried;
+
+	LIST_FOREACH(ct, &s->clients, list) {
+		struct sip_target other = { 0 };
+
+		tried = ct->tried;
+		if (!ct->is_trunk || ct->status || ct->is_freed ||
+		    ct->is_cancelled || strcmp(ct->to.uri, uri) ||
+		    trunk_pick(s, sip_msg_call_id(ct->request), &other,
+			       &tried) < 0)
+			continue;
+		/* From the loop: we are in some transaction's callback. */
+		loop_timer_cancel(ct->timer);
+		ct->timer = NULL;
+		if (loop_timer_add(s->loop, 0, failed_over, ct,
+				   &ct->timer) < 0)
+			log_err("sip: no memory for a timer");
+	}
+}
+
 void client_response(struct sip_client *ct, const struct sip_msg *response,
 		     bool is_local)
 {
@@ -57,6 +139,14 @@ void client_response(struct sip_client *ct, const struct sip_msg *response,
 
 	if (ct->status >= 200 && (status < 200 || status >= 300))
 		return;
+	if (ct->is_trunk && !ct->status && !ct->is_freed &&
+	    (is_local || status == 503)) {
+		if (is_local)
+			trunk_failed(ct->s, ct->to.uri, status == 408 ?
+				     "timeout" : "refused");
+		if (failover(ct) == 0)
+			return;
+	}
 	ct->status = status;
 	ct->is_local = is_local;
 	if (is_local && !ct->to.is_ws)
@@ -137,6 +227,33 @@ void client_stray_2xx(struct sip_stack *s, const struct sip_msg *response,
 
 /* ---- transaction.h ---------------------------------------------------- */
 
+static int send_request(struct sip_client *ct, struct sip_client **ret)
+{
+	struct sip_stack *s = ct->s;
+	int err;
+
+	err = start(ct);
+	if (err < 0) {
+		client_destroy(ct);
+		return err;
+	}
+	s->stats.requests_out[ct->to.is_ws]++;
+	stack_trace(s, true, &ct->to, ct->request);
+	*ret = ct;
+	return 0;
+}
+
+int client_send_to(struct sip_stack *s, const struct sip_target *to,
+		   struct sip_msg *request, sip_response_cb *cb, void *arg,
+		   struct sip_client **ret)
+{
+	struct sip_client *ct;
+	int err;
+
+	err = client_create(s, to, request, cb, arg, &ct);
+	return err < 0 ? err : send_request(ct, ret);
+}
+
 int sip_client_send(struct sip_stack *s, const struct sip_target *to,
 		    struct sip_msg *request, sip_response_cb *cb, void *arg,
 		    struct sip_client **ret)
@@ -147,15 +264,22 @@ int sip_client_send(struct sip_stack *s, const struct sip_target *to,
 	err = client_create(s, to, request, cb, arg, &ct);
 	if (err < 0)
 		return err;
-	err = to->is_ws ? ws_client_start(ct) : nta_client_start(ct);
+	ct->is_trunk = trunk_is_target(s, to);
+	if (!ct->is_trunk)
+		return send_request(ct, ret);
+	if (trunk_pick(s, sip_msg_call_id(request), &ct->to,
+		       &ct->tried) < 0) {
+		/* No address is known yet. */
+		client_fail_later(ct, 503);
+		*ret = ct;
+		return 0;
+	}
+	err = keep_unsent(ct);
 	if (err < 0) {
 		client_destroy(ct);
 		return err;
 	}
-	s->stats.requests_out[to->is_ws]++;
-	stack_trace(s, true, to, request);
-	*ret = ct;
-	return 0;
+	return send_request(ct, ret);
 }
 
 void sip_client_cancel(struct sip_client *ct, const char *reason)
@@ -167,9 +291,9 @@ void sip_client_cancel(struct sip_client *ct, const char *reason)
 		ct->reason = strdup(reason);
 	/* RFC 3261 9.1: an INVITE without an answer for 64*T1 is over. */
 	client_fail_later(ct, 408);
-	if (ct->to.is_ws)
+	if (is_flow(ct))
 		ws_client_cancel(ct);
-	else
+	else if (ct->orq)
 		nta_client_cancel(ct);
 }
 
@@ -201,12 +325,20 @@ bool sip_client_is_local(const struct sip_client *ct)
 int sip_ack(struct sip_stack *s, const struct sip_target *to,
 	    struct sip_msg *ack)
 {
+	struct sip_target next = *to;
+	uint32_t tried = 0;
 	int err;
 
-	err = to->is_ws ? ws_ack(s, to, ack) : nta_ack(s, to, ack);
+	if (trunk_is_target(s, to)) {
+		err = trunk_pick(s, sip_msg_call_id(ack), &next, &tried);
+		if (err < 0)
+			return err;
+	}
+	err = next.is_ws || tls_is_target(&next) ? ws_ack(s, &next, ack) :
+		nta_ack(s, &next, ack);
 	if (err < 0)
 		return err;
 	s->stats.requests_out[to->is_ws]++;
-	stack_trace(s, true, to, ack);
+	stack_trace(s, true, &next, ack);
 	return 0;
 }

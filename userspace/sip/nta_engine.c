@@ -416,6 +416,12 @@ int nta_start(struct sip_stack *s)
 	return n->leg ? nta_set_t1(s) : -ENOMEM;
 }
 
+void nta_sources_changed(struct sip_stack *s)
+{
+	if (s->nta)
+		nta_front_sources_changed(s->nta->front);
+}
+
 int nta_set_t1(struct sip_stack *s)
 {
 	uint32_t t1_ms = s->t1_ms;

@@ -127,9 +127,8 @@ static int attach(int fd, const struct program *p)
 	return 0;
 }
 
-static int filter_tcp(struct nta_front *f)
+int nta_front_filter_tcp(struct sip_stack *s, int fd)
 {
-	const struct sip_stack *s = f->s;
 	size_t nets = s->pbx_count + s->settings.allow_count;
 	bool is_v4 = addr_is_v4(&s->settings.listen);
 	struct program p = { 0 };
@@ -146,7 +145,7 @@ static int filter_tcp(struct nta_front *f)
 	for (size_t i = 0; i < s->settings.allow_count; i++)
 		emit_net(&p, &s->settings.allow[i], is_v4);
 	emit(&p, BPF_RET | BPF_K, 0, 0, 0);
-	err = attach(f->tcp, &p);
+	err = attach(fd, &p);
 	free(p.insns);
 	return err;
 }
@@ -209,11 +208,17 @@ void nta_front_bound(struct nta_front *f)
 	if (f->udp >= 0)
 		err = filter_udp(f);
 	if (!err && f->tcp >= 0)
-		err = filter_tcp(f);
+		err = nta_front_filter_tcp(f->s, f->tcp);
 	/* The first-line parser still holds. */
 	if (err < 0)
 		log_warn("sip: no socket filter (%s), ignoring",
 			 strerror(-err));
+}
+
+void nta_front_sources_changed(struct nta_front *f)
+{
+	if (f->tcp >= 0 && nta_front_filter_tcp(f->s, f->tcp) < 0)
+		log_warn("sip: socket filter not renewed, ignoring");
 }
 
 static uint32_t socket_drops(int fd)

@@ -21,6 +21,10 @@ void nta_front_free(struct nta_front *f);	/* accepts NULL */
 const msg_mclass_t *nta_front_class(const struct nta_front *f);
 /* The sockets are bound to s->host: attach the filters. */
 void nta_front_bound(struct nta_front *f);
+/* Again, as the trunk's addresses have changed. */
+void nta_front_sources_changed(struct nta_front *f);
+/* Only SYNs of those who may send us requests reach this listener. */
+int nta_front_filter_tcp(struct sip_stack *s, int fd);
 /* Adds what was dropped. */
 void nta_front_stats(const struct nta_front *f, struct sip_stack_stats *ret);
 

@@ -111,6 +111,11 @@ static void end_after(struct sip_server *st, uint32_t delay_ms)
 		log_err("sip: no memory for a timer, transaction kept");
 }
 
+static bool is_on_flow(const struct sip_server *st)
+{
+	return st->source.is_ws || st->source.conn;
+}
+
 static void repeat_2xx(void *arg)
 {
 	struct sip_server *st = arg;
@@ -118,7 +123,7 @@ static void repeat_2xx(void *arg)
 	uint32_t t2_ms = s->t1_ms * (SIP_T2_MS / SIP_T1_MS);
 
 	st->repeat = NULL;
-	if (nta_repeat(st) == 0)
+	if ((is_on_flow(st) ? ws_reply(st, st->final) : nta_repeat(st)) == 0)
 		s->stats.responses_out[STATS_SIP]++;
 	/* RFC 3261 13.3.1.4 */
 	st->repeat_ms = st->repeat_ms * 2 > t2_ms ? t2_ms : st->repeat_ms * 2;
@@ -225,7 +230,7 @@ int sip_server_reply(struct sip_server *st, const struct sip_reply *reply,
 	stack_trace(st->s, true, &st->source, response);
 	st->s->stats.responses_out[st->source.is_ws]++;
 	st->status = r.status;
-	err = st->source.is_ws ? ws_reply(st, response) :
+	err = is_on_flow(st) ? ws_reply(st, response) :
 		nta_reply(st, response);
 	if (r.status >= 200)
 		final_sent(st, response);

@@ -1,31 +1,75 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The stack as a whole: settings, tables, counters. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <sofia-sip/su_log.h>
 
 #include "core/log.h"
 #include "core/random.h"
 #include "sip/stack.h"
+#include "sip/tls.h"
+#include "sip/trunk.h"
 
 static void free_settings(struct sip_settings *c)
 {
 	free((char *)c->pbx);
+	for (char *const *p = (char *const *)c->pbx_backup; p && *p; p++)
+		free(*p);
+	free((char **)c->pbx_backup);
+	free((char *)c->resolv_conf);
+	free((char *)c->tls.certificate);
+	free((char *)c->tls.private_key);
+	free((char *)c->tls.ca);
 	free((char *)c->user_agent);
 	free((struct addr_net *)c->allow);
+}
+
+static int copy_text(const char **to, const char *from)
+{
+	*to = from ? strdup(from) : NULL;
+	return from && !*to ? -ENOMEM : 0;
+}
+
+static int copy_list(const char *const **to, const char *const *from)
+{
+	size_t count = 0;
+	char **list;
+
+	*to = NULL;
+	while (from && from[count])
+		count++;
+	if (!count)
+		return 0;
+	list = calloc(count + 1, sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	*to = (const char *const *)list;
+	for (size_t i = 0; i < count; i++)
+		if (!(list[i] = strdup(from[i])))
+			return -ENOMEM;
+	return 0;
 }
 
 static int copy_settings(struct sip_settings *to,
 			 const struct sip_settings *from)
 {
 	struct addr_net *allow = NULL;
+	int err = 0;
 
 	*to = *from;
 	to->allow = NULL;
-	to->pbx = from->pbx ? strdup(from->pbx) : NULL;
-	to->user_agent = from->user_agent ? strdup(from->user_agent) : NULL;
+	/* All of them, even if one fails: none may stay the caller's. */
+	err |= copy_text(&to->pbx, from->pbx);
+	err |= copy_list(&to->pbx_backup, from->pbx_backup);
+	err |= copy_text(&to->resolv_conf, from->resolv_conf);
+	err |= copy_text(&to->tls.certificate, from->tls.certificate);
+	err |= copy_text(&to->tls.private_key, from->tls.private_key);
+	err |= copy_text(&to->tls.ca, from->tls.ca);
+	err |= copy_text(&to->user_agent, from->user_agent);
 	if (from->allow_count) {
 		allow = calloc(from->allow_count, sizeof(*allow));
 		if (!allow)
@@ -33,9 +77,7 @@ static int copy_settings(struct sip_settings *to,
 		memcpy(allow, from->allow, from->allow_count * sizeof(*allow));
 		to->allow = allow;
 	}
-	if ((from->pbx && !to->pbx) || (from->user_agent && !to->user_agent))
-		return -ENOMEM;
-	return 0;
+	return err ? -ENOMEM : 0;
 }
 
 /* sofia explains itself on stderr otherwise; errors come back as codes. */
@@ -44,6 +86,26 @@ static void sofia_says(void *stream, const char *fmt, va_list ap)
 	(void)stream;
 	(void)fmt;
 	(void)ap;
+}
+
+/* By which transport the PBX shall reach us: the one that leads to it. */
+static void write_contact_host(struct sip_stack *s)
+{
+	struct sip_target pbx = { 0 };
+	char transport[16] = "";
+	struct sip_uri u;
+
+	if (s->settings.pbx && sip_uri_parse(s->settings.pbx, &u) == 0) {
+		snprintf(pbx.uri, sizeof(pbx.uri), "%s", s->settings.pbx);
+		sip_uri_param(&u, "transport", transport, sizeof(transport));
+	}
+	if (tls_is_target(&pbx))
+		snprintf(s->contact_host, sizeof(s->contact_host),
+			 "%s;transport=tls", tls_host(s));
+	else
+		snprintf(s->contact_host, sizeof(s->contact_host), "%s%s",
+			 s->host, !strcasecmp(transport, "tcp") ?
+			 ";transport=tcp" : "");
 }
 
 int sip_stack_create(struct loop *loop, const struct sip_settings *settings,
@@ -73,9 +135,11 @@ int sip_stack_create(struct loop *loop, const struct sip_settings *settings,
 	if (!err)
 		err = table_init(&s->ws_clients);
 	if (!err)
-		err = trunk_resolve(s);
-	if (!err)
 		err = nta_start(s);
+	if (!err)
+		err = tls_start(s);
+	if (!err)
+		write_contact_host(s);
 	if (!err)
 		err = trunk_start(s);
 	if (err < 0) {
@@ -98,6 +162,7 @@ void sip_stack_free(struct sip_stack *s)
 		client_destroy(ct);
 	while ((st = LIST_FIRST(&s->servers)))
 		server_free(st);
+	tls_stop(s);
 	nta_stop(s);
 	table_destroy(&s->merges);
 	table_destroy(&s->acks);
@@ -137,7 +202,7 @@ void stack_trace(struct sip_stack *s, bool sent, const struct sip_target *peer,
 
 const char *sip_stack_host(const struct sip_stack *s)
 {
-	return s->host;
+	return s->contact_host;
 }
 
 void sip_stack_stats(const struct sip_stack *s, struct sip_stack_stats *ret)

@@ -11,10 +11,10 @@
 
 #define SIP_T1_MS	500	/* RFC 3261 17.1.1.1 */
 #define SIP_T2_MS	4000
-#define SIP_PBX_ADDRS	8	/* addresses of the PBX's name */
 
 struct nta;			/* nta_engine.c */
 struct trunk;			/* trunk.c */
+struct tls;			/* tls.c */
 
 struct sip_server {
 	LIST_ENTRY(sip_server) list;
@@ -42,6 +42,9 @@ struct sip_client {
 	struct sip_stack *s;
 	struct sip_target to;
 	struct sip_msg *request;
+	bool is_trunk;		/* to the PBX: may take another address */
+	uint32_t tried;		/* its addresses, bits of trunk_pick() */
+	struct sip_msg *unsent;	/* is_trunk: the request without our Via */
 	sip_response_cb *cb;	/* NULL once the caller has let go */
 	void *arg;
 	int status;		/* last one seen, 0: none */
@@ -66,7 +69,9 @@ struct sip_stack {
 	uint32_t t1_ms;
 	struct nta *nta;
 	struct trunk *trunk;
-	struct addr pbx_addrs[SIP_PBX_ADDRS];
+	struct tls *tls;
+	char contact_host[ADDR_STRLEN + 16];
+	struct addr pbx_addrs[LIMIT_TRUNK_TARGETS];
 	size_t pbx_count;
 	LIST_HEAD(, sip_server) servers;
 	LIST_HEAD(, sip_client) clients;
@@ -114,6 +119,13 @@ void client_fail_later(struct sip_client *ct, int status);
 void client_stray_2xx(struct sip_stack *s, const struct sip_msg *response,
 		      const struct sip_target *from);
 
+/* To exactly that next hop: sip_client_send() without the trunk's choice. */
+int client_send_to(struct sip_stack *s, const struct sip_target *to,
+		   struct sip_msg *request, sip_response_cb *cb, void *arg,
+		   struct sip_client **ret);
+/* Requests to the PBX that heard nothing of this next hop take another. */
+void client_failover_all(struct sip_stack *s, const char *uri);
+
 /* ---- engines ---------------------------------------------------------- */
 
 int ws_reply(struct sip_server *st, struct sip_msg *response);
@@ -122,7 +134,15 @@ void ws_client_cancel(struct sip_client *ct);
 int ws_ack(struct sip_stack *s, const struct sip_target *to,
 	   struct sip_msg *ack);
 
+/* What a flow carried; source->conn names it. */
+void flow_received(struct sip_stack *s, const struct sip_target *source,
+		   const char *data, size_t len);
+/* From the loop, its client transactions fail with 503. */
+void flow_closed(struct sip_stack *s, bool is_ws, uint64_t conn);
+
 int nta_start(struct sip_stack *s);
+/* pbx_addrs has changed. */
+void nta_sources_changed(struct sip_stack *s);
 void nta_stop(struct sip_stack *s);
 int nta_set_t1(struct sip_stack *s);
 void nta_stats(const struct sip_stack *s, struct sip_stack_stats *ret);
@@ -135,13 +155,5 @@ void nta_client_cancel(struct sip_client *ct);
 void nta_client_detach(struct sip_client *ct);
 int nta_ack(struct sip_stack *s, const struct sip_target *to,
 	    struct sip_msg *ack);
-
-/* ---- trunk.c ---------------------------------------------------------- */
-
-int trunk_resolve(struct sip_stack *s);	/* before the sockets are bound */
-int trunk_start(struct sip_stack *s);
-void trunk_stop(struct sip_stack *s);
-/* A request met silence or a transport error: probe at once. */
-void trunk_suspect(struct sip_stack *s);
 
 #endif

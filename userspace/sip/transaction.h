@@ -22,7 +22,7 @@ struct sip_client;	/* a request that we sent */
 /* Where a request came from or goes to. */
 struct sip_target {
 	bool is_ws;
-	uint64_t conn;		/* is_ws: wss connection */
+	uint64_t conn;		/* is_ws: wss connection; else a TLS flow or 0 */
 	char uri[256];		/* else: next hop, "sip:198.51.100.10:5060;transport=udp" */
 	struct addr peer;	/* of a received request */
 };
@@ -53,9 +53,22 @@ struct sip_user {
 	 */
 };
 
+struct sip_tls_settings {
+	bool is_wanted;			/* else nothing below is looked at */
+	uint16_t port;			/* 0: 5061 */
+	const char *certificate;	/* PEM chain; NULL: no listener */
+	const char *private_key;
+	const char *ca;			/* PEM; NULL: the system's */
+	bool no_verify;			/* take any certificate of the PBX */
+	bool is_mutual;			/* ask its connections for one */
+};
+
 struct sip_settings {
 	struct addr listen;		/* SIP side, UDP and TCP */
 	const char *pbx;		/* URI of the PBX */
+	const char *const *pbx_backup;	/* others, if it is down; or NULL */
+	const char *resolv_conf;	/* NULL: the system's */
+	struct sip_tls_settings tls;
 	const struct addr_net *allow;	/* besides what pbx resolves to */
 	size_t allow_count;
 	struct addr web;		/* as browsers know us; unset: listen */
@@ -134,12 +147,26 @@ struct sip_trunk_status {
 	bool known;		/* an OPTIONS was answered or timed out */
 	bool up;
 	uint32_t rtt_ms;
-	char reason[96];	/* why down: "503 ...", "timeout", "refused" */
+	char reason[200];	/* why down: "timeout", "refused", TLS's, DNS's */
 };
 
-/* OPTIONS keep-alive towards the PBX: each 30 s when up, 5 s when down. */
+struct sip_trunk_target {	/* one address of the PBX */
+	char uri[96];
+	char host[256];		/* its name, "" for a literal address */
+	struct sip_trunk_status status;
+};
+
+/*
+ * OPTIONS keep-alive towards each address of the PBX: each 30 s when up, 5 s
+ * when down. The status is that of the address that the next request takes.
+ */
 void sip_trunk_status(const struct sip_stack *s, struct sip_trunk_status *ret);
-/* Host part of the gateway's SIP-side URI: "198.51.100.1:5060". */
+bool sip_trunk_target(const struct sip_stack *s, size_t index,
+		      struct sip_trunk_target *ret);
+/*
+ * Host part of the gateway's SIP-side URI, with the trunk's transport:
+ * "198.51.100.1:5060", "198.51.100.1:5061;transport=tls".
+ */
 const char *sip_stack_host(const struct sip_stack *s);
 /* May this address send us SIP-side requests? */
 bool sip_trunk_is_allowed(const struct sip_stack *s, const struct addr *a);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Transactions over WebSocket flows (RFC 7118): a reliable transport, so
- * nothing is repeated and timers D, I, J and K are zero; B, F and H stay.
+ * Transactions over flows: a browser's WebSocket (RFC 7118) and the trunk's
+ * TLS connections. Reliable transports, so nothing is repeated and timers D,
+ * I, J and K are zero; B, F and H stay.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -11,10 +12,12 @@
 #include "core/log.h"
 #include "sip/msg.h"
 #include "sip/stack.h"
+#include "sip/tls.h"
 
 #define KEY_SIZE	1024
 
-static int ws_print(struct sip_stack *s, uint64_t conn, const struct sip_msg *m)
+static int send_to(struct sip_stack *s, struct sip_target *to,
+		   const struct sip_msg *m)
 {
 	size_t len;
 	char *text;
@@ -23,9 +26,13 @@ static int ws_print(struct sip_stack *s, uint64_t conn, const struct sip_msg *m)
 	text = sip_msg_print(m, &len);
 	if (!text)
 		return -ENOMEM;
-	err = s->settings.ws_send ?
-		s->settings.ws_send(s->settings.ws_arg, conn, text, len) :
-		-ENOTCONN;
+	if (!to->is_ws)
+		err = tls_send(s, to, text, len);
+	else if (s->settings.ws_send)
+		err = s->settings.ws_send(s->settings.ws_arg, to->conn, text,
+					  len);
+	else
+		err = -ENOTCONN;
 	free(text);
 	return err;
 }
@@ -59,13 +66,14 @@ static void reply_stateless(struct sip_stack *s, const struct sip_msg *request,
 	const struct sip_reply r = {
 		.status = status, .phrase = phrase, .to_tag = to_tag,
 	};
+	struct sip_target to = *source;
 	struct sip_msg *response;
 
 	if (sip_msg_make_reply(request, &r, NULL, &response) < 0)
 		return;
 	stack_trace(s, true, source, response);
-	s->stats.responses_out[STATS_WEB]++;
-	ws_print(s, source->conn, response);
+	s->stats.responses_out[source->is_ws]++;
+	send_to(s, &to, response);
 	sip_msg_unref(response);
 }
 
@@ -84,7 +92,7 @@ static void reject(struct sip_stack *s, const struct sip_msg *request,
 
 int ws_reply(struct sip_server *st, struct sip_msg *response)
 {
-	return ws_print(st->s, st->source.conn, response);
+	return send_to(st->s, &st->source, response);
 }
 
 static void received_cancel(struct sip_stack *s, const struct sip_msg *m,
@@ -155,11 +163,14 @@ static void received_request(struct sip_stack *s, struct sip_msg *m,
 
 /* ---- client ----------------------------------------------------------- */
 
-static int push_via(struct sip_stack *s, struct sip_msg *m, const char *branch)
+static int push_via(struct sip_stack *s, const struct sip_target *to,
+		    struct sip_msg *m, const char *branch)
 {
 	char via[ADDR_STRLEN + SIP_BRANCH_SIZE + 64];
 
-	snprintf(via, sizeof(via), "SIP/2.0/WSS %s;branch=%s",
+	snprintf(via, sizeof(via), "SIP/2.0/%s %s;branch=%s",
+		 to->is_ws ? "WSS" : "TLS",
+		 !to->is_ws ? tls_host(s) :
 		 *s->web_host ? s->web_host : s->host, branch);
 	return sip_msg_push_via(m, via);
 }
@@ -171,7 +182,7 @@ int ws_client_start(struct sip_client *ct)
 	int err;
 
 	stack_make_branch(branch);
-	err = push_via(s, ct->request, branch);
+	err = push_via(s, &ct->to, ct->request, branch);
 	if (err < 0)
 		return err;
 	err = client_key(branch, sip_msg_method_name(ct->request), key);
@@ -181,8 +192,7 @@ int ws_client_start(struct sip_client *ct)
 	if (err < 0)
 		return err;
 	/* Timers B and F */
-	client_fail_later(ct, ws_print(s, ct->to.conn, ct->request) < 0 ?
-			  503 : 408);
+	client_fail_later(ct, send_to(s, &ct->to, ct->request) < 0 ? 503 : 408);
 	return 0;
 }
 
@@ -219,9 +229,9 @@ static void send_like_invite(struct sip_client *ct, const char *method,
 		.max_forwards = 70, .extra_headers = extra,
 	};
 	if (sip_msg_make_request(&r, NULL, &m) == 0) {
-		if (push_via(ct->s, m, sip_msg_branch(invite)) == 0) {
-			ws_print(ct->s, ct->to.conn, m);
-			ct->s->stats.requests_out[STATS_WEB]++;
+		if (push_via(ct->s, &ct->to, m, sip_msg_branch(invite)) == 0) {
+			send_to(ct->s, &ct->to, m);
+			ct->s->stats.requests_out[ct->to.is_ws]++;
 			stack_trace(ct->s, true, &ct->to, m);
 		}
 		sip_msg_unref(m);
@@ -241,12 +251,15 @@ void ws_client_cancel(struct sip_client *ct)
 int ws_ack(struct sip_stack *s, const struct sip_target *to,
 	   struct sip_msg *ack)
 {
+	struct sip_target next = *to;
 	char branch[SIP_BRANCH_SIZE];
 	int err;
 
+	if (!to->is_ws)
+		next.conn = 0;	/* by its URI: the flow may be another one now */
 	stack_make_branch(branch);
-	err = push_via(s, ack, branch);
-	return err < 0 ? err : ws_print(s, to->conn, ack);
+	err = push_via(s, to, ack, branch);
+	return err < 0 ? err : send_to(s, &next, ack);
 }
 
 static void received_response(struct sip_stack *s, const struct sip_msg *m,
@@ -259,7 +272,8 @@ static void received_response(struct sip_stack *s, const struct sip_msg *m,
 	ct = client_key(sip_msg_branch(m), sip_msg_method_name(m), key) == 0 ?
 		table_find(&s->ws_clients, key) : NULL;
 	/* A branch is known to its flow only, but it costs nothing to check. */
-	if (ct && ct->to.conn != source->conn)
+	if (ct && (ct->to.is_ws != source->is_ws ||
+		   (ct->to.is_ws && ct->to.conn != source->conn)))
 		return;
 	if (!ct) {
 		if (sip_msg_method(m) == SIP_INVITE && status >= 200 &&
@@ -294,7 +308,7 @@ static void received_bad(struct sip_stack *s, const char *data, size_t len,
 	uint32_t skipped;
 	msg_t *msg;
 
-	s->stats.dropped_parse[STATS_WEB]++;
+	s->stats.dropped_parse[source->is_ws]++;
 	if (log_limit_pass(&limit, 5, &skipped))
 		log_warn("sip: message from %s refused: %s, ignoring",
 			 addr_format(&source->peer, ip), reason);
@@ -312,50 +326,64 @@ static void received_bad(struct sip_stack *s, const char *data, size_t len,
 	sip_msg_unref(m);
 }
 
-void sip_stack_ws_received(struct sip_stack *s, uint64_t conn,
-			   const struct addr *peer, const char *data,
-			   size_t len)
+void flow_received(struct sip_stack *s, const struct sip_target *source,
+		   const char *data, size_t len)
 {
-	struct sip_target source = {
-		.is_ws = true, .conn = conn, .peer = *peer,
-	};
 	char reason[128] = "";
 	struct sip_msg *m;
 
 	if (sip_msg_parse(data, len, &m, reason) < 0) {
-		received_bad(s, data, len, &source, reason);
+		received_bad(s, data, len, source, reason);
 		return;
 	}
-	sip_msg_set_from_web(m);
-	stack_trace(s, false, &source, m);
+	if (source->is_ws)
+		sip_msg_set_from_web(m);
+	stack_trace(s, false, source, m);
 	if (!sip_msg_is_request(m)) {
-		s->stats.responses_in[STATS_WEB]++;
-		received_response(s, m, &source);
+		s->stats.responses_in[source->is_ws]++;
+		received_response(s, m, source);
 		sip_msg_unref(m);
 		return;
 	}
-	s->stats.requests_in[STATS_WEB]++;
-	sip_msg_set_received(m, peer);
+	s->stats.requests_in[source->is_ws]++;
+	sip_msg_set_received(m, &source->peer);
 	switch (sip_msg_method(m)) {
 	case SIP_ACK:
-		received_ack(s, m, &source);
+		received_ack(s, m, source);
 		break;
 	case SIP_CANCEL:
-		received_cancel(s, m, &source);
+		received_cancel(s, m, source);
 		break;
 	default:
-		received_request(s, m, &source);
+		received_request(s, m, source);
 		break;
 	}
 	sip_msg_unref(m);
 }
 
-void sip_stack_ws_closed(struct sip_stack *s, uint64_t conn)
+void flow_closed(struct sip_stack *s, bool is_ws, uint64_t conn)
 {
 	struct sip_client *ct;
 
 	/* From the loop: a callback may free other clients of the list. */
 	LIST_FOREACH(ct, &s->clients, list)
-		if (ct->to.is_ws && ct->to.conn == conn && ct->status < 200)
+		if (ct->to.is_ws == is_ws && ct->to.conn == conn &&
+		    conn && ct->status < 200)
 			client_fail_later(ct, 503);
+}
+
+void sip_stack_ws_received(struct sip_stack *s, uint64_t conn,
+			   const struct addr *peer, const char *data,
+			   size_t len)
+{
+	const struct sip_target source = {
+		.is_ws = true, .conn = conn, .peer = *peer,
+	};
+
+	flow_received(s, &source, data, len);
+}
+
+void sip_stack_ws_closed(struct sip_stack *s, uint64_t conn)
+{
+	flow_closed(s, true, conn);
 }

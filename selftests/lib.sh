@@ -163,6 +163,11 @@ start()
 	lab_pids[$name]=$!
 }
 
+pid_of()
+{
+	echo "${lab_pids[$1]}"
+}
+
 is_running()
 {
 	kill -0 "${lab_pids[$1]:-0}" 2>/dev/null

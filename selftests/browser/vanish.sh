@@ -24,13 +24,13 @@ NODE_PATH=$O/npm/browser/node_modules
 LAB_SHELL=$(peer_shell)
 SLUICECTL=$O/sluicectl CONTROL=$LAB/control.sock
 WEB_CONFIG="timeout = 5;" SIP_CONFIG="timeout = 5;"
-export NODE_PATH LAB_SHELL SLUICECTL CONTROL
+export NODE_PATH LAB_SHELL SLUICECTL CONTROL WEB_CONFIG SIP_CONFIG
 for DATAPATH in xdp user; do
 	export DATAPATH
 	gateway_start
 	: >"$LAB/phone.log"
 	phone_start phone 1004 5060 600 auto
-	PHONE_PID=${lab_pids[phone]} tap_include in_ns web node vanish.js
+	PHONE_PID=$(pid_of phone) tap_include in_ns web node vanish.js
 	stop phone
 	gateway_stopped "${DATAPATH}_gateway_stop_is_clean"
 done

@@ -21,7 +21,7 @@ LAB_SHELL=$(peer_shell)
 export LAB_SHELL
 stream_ended()
 {
-	process_gone "${lab_pids[trace]}"
+	process_gone "$(pid_of trace)"
 }
 
 ctl=("$O/sluicectl" -s "$LAB/control.sock")

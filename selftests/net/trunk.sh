@@ -30,10 +30,10 @@ tcp_only()
 }
 
 pbx_start
-kill -STOP -- "-${lab_pids[pbx]}"
+kill -STOP -- "-$(pid_of pbx)"
 gateway_start "check_from = false;"
 stage pbx_hanging known_down
-kill -CONT -- "-${lab_pids[pbx]}"
+kill -CONT -- "-$(pid_of pbx)"
 stage pbx_awake up
 stop pbx KILL
 stage pbx_dead just_died

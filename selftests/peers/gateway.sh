@@ -56,7 +56,9 @@ gateway_serves()
 # seconds, exits 0, and no sanitizer has anything to say.
 gateway_stopped()
 {
-	local name=${1:-gateway_stop_is_clean} pid=${lab_pids[gateway]} rc=0
+	local name=${1:-gateway_stop_is_clean} pid rc=0
+
+	pid=$(pid_of gateway)
 	kill -TERM "$pid"
 	busywait 10 process_gone "$pid" || {
 		not_ok "$name" "still runs after 10 s"

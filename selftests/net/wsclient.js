@@ -584,7 +584,8 @@ class Call {
 			`Via: ${sent.get('Via')}`, 'Max-Forwards: 70',
 			`From: ${sent.get('From')}`, `To: ${sent.get('To')}`,
 			`Call-ID: ${this.call_id}`,
-			`CSeq: ${sent.cseq} CANCEL`]));
+			`CSeq: ${sent.cseq} CANCEL`,
+			...sent.all('Route').map((r) => `Route: ${r}`)]));
 	}
 
 	/* Answers of the called side. */

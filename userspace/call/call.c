@@ -86,6 +86,8 @@ static void leg_detach(struct call_leg *leg)
 	leg->dialog_key = NULL;
 	sip_dialog_free(leg->dialog);
 	leg->dialog = NULL;
+	sip_msg_unref(leg->ack);
+	leg->ack = NULL;
 }
 
 int call_leg_attach(struct call_leg *leg, struct sip_dialog *dialog)
@@ -113,6 +115,8 @@ void call_free(struct call *c)
 	call_reoffer_free(c);
 	sip_client_free(c->invite_client);
 	sip_msg_unref(c->b_ack);
+	call_early_free(c);
+	call_reliable_free(c);
 	loop_timer_cancel(c->max_timer);
 	free(c->cancel_reason);
 	call_set_exchange(c, true, NULL, NULL, NULL, NULL);
@@ -361,7 +365,7 @@ void calls_cancelled(struct calls *cs, struct sip_server *st)
 {
 	struct call *c = sip_server_data(st);
 
-	if (!c || c->invite != st)
+	if (!c || call_reoffer_cancelled(c, st) || c->invite != st)
 		return;
 	if (!c->cancel_reason && sip_server_cancel_reason(st))
 		c->cancel_reason = strdup(sip_server_cancel_reason(st));
@@ -374,8 +378,8 @@ void calls_ack(struct calls *cs, const struct sip_msg *ack,
 {
 	struct call_leg *leg = call_leg_of(cs, ack);
 
-	if (leg && leg->is_a)
-		call_event(leg->call, CALL_A_ACKED, NULL);
+	if (leg)
+		call_ack_received(leg, ack);
 }
 
 void calls_ack_missing(struct calls *cs, struct sip_server *st)
@@ -383,6 +387,8 @@ void calls_ack_missing(struct calls *cs, struct sip_server *st)
 	struct call_leg *leg;
 
 	for (struct call *c = cs->list; c; c = c->next) {
+		if (call_reoffer_unacked(c, st))
+			return;
 		leg = &c->a;
 		/* Branches of a fork share the Call-ID. */
 		if (c != sip_server_data(st) ||

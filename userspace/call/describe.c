@@ -50,6 +50,78 @@ const struct sdp *call_local_sdp(const struct call_leg *leg)
 	return leg->is_a == c->offerer_is_a ? c->a_answer : c->b_offer;
 }
 
+const struct sdp *call_remote_sdp(const struct call_leg *leg)
+{
+	const struct call *c = leg->call;
+
+	return leg->is_a == c->offerer_is_a ? c->a_offer : c->b_answer;
+}
+
+void call_set_leg_sdp(struct call_leg *leg, struct sdp *said,
+		      struct sdp *told)
+{
+	struct call *c = leg->call;
+	bool is_offerer = leg->is_a == c->offerer_is_a;
+	struct sdp **s = is_offerer ? &c->a_offer : &c->b_answer;
+	struct sdp **t = is_offerer ? &c->a_answer : &c->b_offer;
+
+	sdp_free(*s);
+	sdp_free(*t);
+	*s = said;
+	*t = told;
+}
+
+/* Address and keys are never used: the leg's own description comes later. */
+static const char plain_default[] =
+	"v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\n"
+	"t=0 0\r\nm=audio 9 RTP/AVP 96 0 8 101 97\r\n";
+static const char web_default[] =
+	"v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\n"
+	"t=0 0\r\na=group:BUNDLE 0\r\n"
+	"m=audio 9 UDP/TLS/RTP/SAVPF 96 0 8 101 97\r\na=mid:0\r\n"
+	"a=rtcp-mux\r\na=setup:actpass\r\na=ice-ufrag:none\r\n"
+	"a=ice-pwd:nonenonenonenonenonenone\r\n"
+	"a=fingerprint:sha-256 00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:"
+	"00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00\r\n";
+static const char default_codecs[] =
+	"a=rtpmap:96 opus/48000/2\r\na=fmtp:96 useinbandfec=1\r\n"
+	"a=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n"
+	"a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\n"
+	"a=rtpmap:97 telephone-event/48000\r\na=fmtp:97 0-16\r\n";
+
+int call_default_sdp(enum sdp_profile profile, struct sdp **ret)
+{
+	char text[sizeof(web_default) + sizeof(default_codecs)];
+	int len = snprintf(text, sizeof(text), "%s%s",
+			   profile == SDP_PROFILE_WEB ? web_default :
+							plain_default,
+			   default_codecs);
+
+	return sdp_parse(text, (size_t)len, ret, NULL);
+}
+
+static const struct sdp_media *with_ice(const struct sdp *s)
+{
+	for (uint32_t i = 0; i < s->media_count; i++)
+		if (s->media[i].ice_ufrag[0])
+			return &s->media[i];
+	return NULL;
+}
+
+int call_follow_ice_restart(struct call *c, const struct sdp *offer)
+{
+	const struct sdp *before = web_description(c);
+	const struct sdp_media *old = before ? with_ice(before) : NULL;
+	const struct sdp_media *new = with_ice(offer);
+
+	if (!old || !new || (!strcmp(old->ice_ufrag, new->ice_ufrag) &&
+			     !strcmp(old->ice_pwd, new->ice_pwd)))
+		return 0;
+	log_call_info(c->id, "ICE restart by the browser");
+	return media_restart_ice(c->calls->settings.media, c->media_id,
+				 &c->local);
+}
+
 void call_sdp_local(const struct call *c, struct call_leg *leg,
 		    struct sdp_local *ret)
 {
@@ -141,6 +213,34 @@ static void payload_side(const struct sdp_payload_map *p, bool web_is_a,
 	snprintf(ret->name, sizeof(ret->name), "%s", p->name);
 }
 
+/*
+ * A browser sends the first codec that it was told and knows. If the other
+ * side takes only another one by now, it has to be told.
+ */
+static bool sends_in_vain(const struct call *c, uint32_t index, bool web_is_a,
+			  const struct sdp_stream_map *map)
+{
+	const struct call_leg *web = c->a.is_web ? &c->a : &c->b;
+	const struct sdp *told = call_local_sdp(web);
+	const struct sdp *said = call_remote_sdp(web);
+	const struct sdp_codec *first = NULL;
+
+	for (uint32_t i = 0; i < told->media[index].codec_count; i++) {
+		const struct sdp_codec *t = &told->media[index].codec[i];
+
+		for (uint32_t k = 0; k < said->media[index].codec_count; k++)
+			if (!first && strcasecmp(t->name, "telephone-event") &&
+			    strcasecmp(t->name, "CN") &&
+			    sdp_codec_same(t, &said->media[index].codec[k]))
+				first = t;
+	}
+	for (uint32_t p = 0; first && p < map->payload_count; p++)
+		if (first->pt == (web_is_a ? map->payload[p].a_rx :
+					     map->payload[p].b_rx))
+			return false;
+	return first && (web_is_a ? map->a_to_b : map->b_to_a);
+}
+
 int call_configure_media(struct call *c)
 {
 	bool web_is_a = (c->offerer_is_a ? &c->a : &c->b)->is_web;
@@ -161,12 +261,16 @@ int call_configure_media(struct call *c)
 	if (!cfg)
 		return -ENOMEM;
 	web_side(web, cfg);
+	c->needs_resync = false;
 	cfg->stream_count = count > MEDIA_STREAMS ? MEDIA_STREAMS : count;
 	for (unsigned int i = 0; i < cfg->stream_count; i++) {
 		struct media_stream_config *s = &cfg->stream[i];
 
 		s->enabled = map[i].enabled;
 		snprintf(s->kind, sizeof(s->kind), "%.11s", web->media[i].kind);
+		if (i < sip->media_count &&
+		    sends_in_vain(c, i, web_is_a, &map[i]))
+			c->needs_resync = true;
 		if (!s->enabled || i >= sip->media_count)
 			continue;
 		s->web_to_sip = web_is_a ? map[i].a_to_b : map[i].b_to_a;

@@ -37,16 +37,19 @@ void call_indialog(struct call_leg *leg, struct sip_server *st)
 		call_reoffer_received(leg, st);
 		break;
 	case SIP_UPDATE:
-		if (sip_msg_body(m, &len) && len)
-			call_reoffer_received(leg, st);
-		else
+		if (!sip_msg_body(m, &len) || !len)
 			call_session_update(leg, st);
+		else if (leg->call->state == CALL_SETUP ||
+			 leg->call->state == CALL_RINGING)
+			call_early_update(leg, st);
+		else
+			call_reoffer_received(leg, st);
 		break;
 	case SIP_OPTIONS:
 		call_reply(st, 200, NULL, NULL, NULL);
 		break;
-	case SIP_PRACK:		/* 100rel is not offered on any leg */
-		call_reply(st, 405, NULL, NULL, NULL);
+	case SIP_PRACK:
+		call_prack_received(leg, st);
 		break;
 	default:
 		call_relay_received(leg, st);

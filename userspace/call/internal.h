@@ -35,16 +35,52 @@ struct call_leg {
 	uint64_t sdp_session_id, sdp_version;
 	bool bye_done;		/* no BYE is due on this leg any more */
 	struct call_session session;
+	struct sip_msg *ack;	/* of our newest re-INVITE, for repeats */
 	char *dialog_key;	/* "call-id local-tag" */
 	UT_hash_handle hh;	/* in calls.legs */
 };
 
-/* A re-INVITE or UPDATE on its way from one leg to the other. */
+/*
+ * A re-INVITE or UPDATE on its way from one leg to the other. Without an offer
+ * (is_late) it is turned round: to_offer is what `to` offers in its 2xx,
+ * from_offer what `from` was offered in ours.
+ */
 struct call_reoffer {
+	struct call *call;
 	struct call_leg *from, *to;
-	struct sip_server *server;
+	struct sip_server *server;	/* NULL: the gateway's own, or answered */
 	struct sip_client *client;
 	struct sdp *from_offer, *to_offer;
+	bool is_late;
+	bool awaits_ack;		/* of `from`, with its answer */
+	uint32_t ack_cseq;
+	bool is_own;			/* nobody asked for it */
+	bool is_cancelled;
+	unsigned int tries;
+	struct loop_timer *retry;	/* after 491 */
+};
+
+/* What one branch of leg B's fork said before the answer. */
+struct call_early {
+	char *tag;
+	uint32_t rseq;			/* of its last reliable response */
+	bool is_agreed;			/* its answer came reliably */
+	struct sdp *answer;
+	struct sdp *told;		/* our answer to its UPDATE; or NULL */
+	struct call_early *next;
+};
+
+/* Reliable provisional responses to A (RFC 3262). */
+struct call_reliable {
+	bool is_wanted;
+	bool is_agreed;			/* A acknowledged one with SDP */
+	bool has_sdp;			/* the pending one */
+	uint32_t rseq;
+	uint32_t interval_ms, waited_ms;
+	struct sip_msg *pending;	/* B's, awaits A's PRACK */
+	struct sip_msg *next;		/* B's newest after it */
+	struct sip_msg *final;		/* B's 2xx */
+	struct loop_timer *timer;
 };
 
 struct call {
@@ -66,6 +102,11 @@ struct call {
 	bool offerer_is_a;
 	bool is_secured;		/* DTLS is done */
 	bool has_early_answer;		/* a_answer went out in a 183 */
+	bool is_late;			/* A's INVITE had no offer */
+	bool is_late_done;		/* ... and its answer is here */
+	bool needs_resync;		/* the browser sends what B cannot take */
+	struct call_early *early;
+	struct call_reliable reliable;
 	bool b_failed_locally;		/* nobody answered B's INVITE */
 	struct media_figures figures;
 	bool has_figures;
@@ -131,14 +172,50 @@ void call_log_end(const struct call *c);
 void call_request_failed(struct call_leg *leg, int status, bool is_local);
 
 /* setup.c */
+#define CHALLENGE_WAIT_MS	32000	/* for the retry with credentials */
 void call_invite(struct calls *cs, struct sip_server *st);
 /* Sends B's INVITE for the state machine; 0 or -errno. */
 int call_invite_b(struct call *c);
+/* answer.c */
 void call_pass_provisional(struct call *c, const struct sip_msg *m);
 void call_ack_b(struct call *c, const struct sip_msg *m);
 void call_answer_a(struct call *c, const struct sip_msg *m);
 /* m: B's final response, or NULL for one of the gateway's own. */
 void call_refuse_a(struct call *c, const struct sip_msg *m);
+void call_reply_from_b(struct call *c, const struct sip_msg *m, int status,
+		       bool with_sdp, const char *extra);
+void call_ack_received(struct call_leg *leg, const struct sip_msg *ack);
+/* A's answer to the offer that it asked for; 0 or -errno. */
+int call_late_answer(struct call *c, const struct sip_msg *m);
+/* Offers A what the gateway knows, before B has said anything. */
+int call_late_offer(struct call *c);
+
+/* early.c */
+/* A provisional response of B: PRACKed if reliable; false: a repeat of one. */
+bool call_early_received(struct call *c, struct sip_client *invite,
+			 const struct sip_msg *m);
+/* The answer that this response means, to be freed; -ENODATA: none. */
+int call_early_answer(struct call *c, const struct sip_msg *m,
+		      struct sdp **ret);
+void call_early_free(struct call *c);
+/* An offer before the call's answer: 0, or the status to refuse with. */
+int call_early_offer(struct call_leg *leg, const struct sip_msg *m,
+		     char **ret_body);
+void call_early_update(struct call_leg *leg, struct sip_server *st);
+/* Is the token in the comma-separated list of that header? */
+bool call_header_has(const struct sip_msg *m, const char *header,
+		     const char *token);
+
+/* prack.c */
+void call_reliable_init(struct call *c);
+void call_reliable_free(struct call *c);
+/* false: A does not require it. */
+bool call_reliable_send(struct call *c, const struct sip_msg *m);
+/* B's 2xx has to wait for A's PRACK; it is kept. */
+bool call_reliable_holds(struct call *c, const struct sip_msg *m);
+/* A has its description already. */
+bool call_reliable_agreed(const struct call *c);
+void call_prack_received(struct call_leg *leg, struct sip_server *st);
 
 /* indialog.c */
 void call_indialog(struct call_leg *leg, struct sip_server *st);
@@ -184,6 +261,13 @@ void call_session_stop(struct call_leg *leg);
 void call_ack_2xx(struct call_leg *leg, const struct sip_msg *m);
 void call_reoffer_received(struct call_leg *leg, struct sip_server *st);
 void call_reoffer_free(struct call *c);
+/* false: st is no re-INVITE under way. */
+bool call_reoffer_cancelled(struct call *c, struct sip_server *st);
+void call_reoffer_acked(struct call_leg *leg, const struct sip_msg *ack);
+/* No ACK, and so no answer, for our offer: true if it concerned st's call. */
+bool call_reoffer_unacked(struct call *c, struct sip_server *st);
+/* A re-INVITE of the gateway's own, if the browser needs one. */
+void call_resync(struct call *c);
 
 /* relay.c */
 void call_relay_received(struct call_leg *leg, struct sip_server *st);
@@ -198,6 +282,17 @@ int call_parse_sdp(const struct call *c, const struct sip_msg *m,
 enum sdp_profile call_leg_profile(const struct call_leg *leg);
 /* What this leg has from us last, offer or answer. */
 const struct sdp *call_local_sdp(const struct call_leg *leg);
+/* What it sent last; NULL: nothing yet. */
+const struct sdp *call_remote_sdp(const struct call_leg *leg);
+/* Takes both: what the leg said, what it was told. */
+void call_set_leg_sdp(struct call_leg *leg, struct sdp *said,
+		      struct sdp *told);
+/* What a leg of this profile is taken to offer if it makes none. */
+int call_default_sdp(enum sdp_profile profile, struct sdp **ret);
+/* The browser's new offer has new ICE credentials: so have we (RFC 8839
+ * 4.4.1.1.1).
+ */
+int call_follow_ice_restart(struct call *c, const struct sdp *offer);
 /* Tells media what the exchange in force means. */
 int call_configure_media(struct call *c);
 /* Makes these four the exchange in force; takes them. */

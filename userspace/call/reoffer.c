@@ -8,7 +8,11 @@
 #include <string.h>
 
 #include "call/internal.h"
+#include "core/limits.h"
 #include "core/log.h"
+#include "core/random.h"
+
+static const char *const sdp_type = "application/sdp";
 
 void call_reoffer_free(struct call *c)
 {
@@ -18,71 +22,287 @@ void call_reoffer_free(struct call *c)
 		return;
 	c->reoffer = NULL;
 	if (r->server)
-		call_reply(r->server, 500, NULL, NULL, NULL);
+		call_reply(r->server, r->is_cancelled ? 487 : 500, NULL, NULL,
+			   NULL);
+	loop_timer_cancel(r->retry);
 	sip_client_free(r->client);
 	sdp_free(r->from_offer);
 	sdp_free(r->to_offer);
 	free(r);
 }
 
-static void reoffer_refused(struct call *c, int status, const char *reason)
+static void refused(struct call *c, int status, const char *reason)
 {
-	call_reply(c->reoffer->server, status, NULL, NULL, reason);
-	c->reoffer->server = NULL;
+	struct call_reoffer *r = c->reoffer;
+
+	if (r->server)
+		call_reply(r->server, status, NULL, NULL, reason);
+	r->server = NULL;
 	call_reoffer_free(c);
 }
 
-/* The exchange is complete: the new one replaces the old, media follows. */
-static int reoffer_answered(struct call *c, const struct sip_msg *m)
+/* 200 to `from`, with this description. */
+static int answer_from(struct call *c, const struct sdp *sdp,
+		       const struct sip_msg *m)
 {
 	struct call_reoffer *r = c->reoffer;
-	struct sip_reply reply = { .status = 200,
-				   .content_type = "application/sdp" };
+	char headers[CALL_SESSION_HEADERS], *body = sdp_print(sdp);
+	struct sip_reply reply = {
+		.status = 200,
+		.contact = r->from->dialog->contact,
+		.content_type = sdp_type,
+		.body = body,
+	};
+
+	if (!body)
+		return -ENOMEM;
+	reply.body_len = strlen(body);
+	reply.extra_headers = call_session_reply(r->from,
+			sip_server_request(r->server), headers);
+	sip_server_reply(r->server, &reply, m);
+	r->server = NULL;
+	free(body);
+	return 0;
+}
+
+/* The exchange is complete: the new one replaces the old, media follows. */
+static int answered(struct call *c, const struct sip_msg *m)
+{
+	struct call_reoffer *r = c->reoffer;
 	struct sdp *answer, *back;
 	struct sdp_local local;
-	char why[128] = "", headers[CALL_SESSION_HEADERS], *body;
+	char why[128] = "";
 	int err;
 
 	err = call_parse_sdp(c, m, &answer);
 	if (err)
 		return err;
+	if (r->from->is_web && !r->is_own)
+		err = call_follow_ice_restart(c, r->from_offer);
 	call_sdp_local(c, r->from, &local);
-	err = sdp_make_answer(r->from_offer, r->to_offer, answer,
-			      call_leg_profile(r->from), &local, &back, why);
+	if (!err)
+		err = sdp_make_answer(r->from_offer, r->to_offer, answer,
+				      call_leg_profile(r->from), &local, &back,
+				      why);
 	if (err) {
 		log_call_warn(c->id, "answer to the re-offer refused: %s",
 			      why);
 		sdp_free(answer);
 		return err;
 	}
-	body = sdp_print(back);
+	if (r->is_own) {
+		/* `from` knows nothing of it and goes on with what it has. */
+		sdp_free(back);
+		back = sdp_copy(call_local_sdp(r->from));
+	}
 	call_set_exchange(c, r->from->is_a, r->from_offer, r->to_offer, answer,
 			  back);
 	r->from_offer = r->to_offer = NULL;
-	if (!body)
-		return -ENOMEM;
-	err = call_configure_media(c);
-	reply.body = body;
-	reply.body_len = strlen(body);
-	reply.contact = r->from->dialog->contact;
-	reply.extra_headers = call_session_reply(r->from,
-			sip_server_request(r->server), headers);
-	sip_server_reply(r->server, &reply, m);
-	r->server = NULL;
-	free(body);
-	return err;
+	if (r->server)
+		err = answer_from(c, back, m);
+	return err ? err : call_configure_media(c);
+}
+
+/* ---- ACKs of ours ------------------------------------------------------ */
+
+static void send_ack(struct call_leg *leg, const struct sip_msg *m,
+		     const char *body)
+{
+	struct sip_request q = {
+		.method = "ACK",
+		.max_forwards = 70,
+		.content_type = body ? sdp_type : NULL,
+		.body = body,
+		.body_len = body ? strlen(body) : 0,
+	};
+
+	leg->dialog->invite_cseq = sip_msg_cseq(m);
+	sip_msg_unref(leg->ack);
+	leg->ack = NULL;
+	if (!sip_dialog_request(leg->dialog, &q, NULL, &leg->ack))
+		sip_ack(leg->call->calls->stack, &leg->dialog->peer,
+			leg->ack);
 }
 
 void call_ack_2xx(struct call_leg *leg, const struct sip_msg *m)
 {
-	struct sip_request q = { .method = "ACK", .max_forwards = 70 };
-	struct sip_msg *ack;
+	/* A repetition is acknowledged with the answer it had. */
+	if (leg->ack && sip_msg_cseq(leg->ack) == sip_msg_cseq(m))
+		sip_ack(leg->call->calls->stack, &leg->dialog->peer,
+			leg->ack);
+	else
+		send_ack(leg, m, NULL);
+}
 
-	leg->dialog->invite_cseq = sip_msg_cseq(m);
-	if (sip_dialog_request(leg->dialog, &q, NULL, &ack))
+/* ---- without an offer -------------------------------------------------- */
+
+/* `to` has made the offer that `from` asked for. */
+static int late_offered(struct call *c, const struct sip_msg *m)
+{
+	struct call_reoffer *r = c->reoffer;
+	struct media_local media;
+	struct sdp_local local;
+	int err;
+
+	err = call_parse_sdp(c, m, &r->to_offer);
+	if (err)
+		return err;
+	if (r->to_offer->media_count > MEDIA_STREAMS ||
+	    media_extend(c->calls->settings.media, c->media_id,
+			 r->to_offer->media_count, &media))
+		return -E2BIG;
+	c->local = media;
+	if (r->to->is_web)
+		err = call_follow_ice_restart(c, r->to_offer);
+	call_sdp_local(c, r->from, &local);
+	if (!err)
+		err = sdp_make_offer(r->to_offer, call_leg_profile(r->from),
+				     &local, &r->from_offer);
+	if (err)
+		return err;
+	r->awaits_ack = true;
+	r->ack_cseq = sip_msg_cseq(sip_server_request(r->server));
+	return answer_from(c, r->from_offer, m);
+}
+
+/* `from` has answered; so is `to`. */
+static int late_answered(struct call *c, const struct sip_msg *ack)
+{
+	struct call_reoffer *r = c->reoffer;
+	struct sdp *answer, *back;
+	struct sdp_local local;
+	char why[128] = "", *body;
+	int err;
+
+	err = call_parse_sdp(c, ack, &answer);
+	if (err)
+		return err;
+	call_sdp_local(c, r->to, &local);
+	err = sdp_make_answer(r->to_offer, r->from_offer, answer,
+			      call_leg_profile(r->to), &local, &back, why);
+	if (err) {
+		log_call_warn(c->id, "answer in the ACK refused: %s", why);
+		sdp_free(answer);
+		return err;
+	}
+	body = sdp_print(back);
+	call_set_exchange(c, r->to->is_a, r->to_offer, r->from_offer, answer,
+			  back);
+	r->from_offer = r->to_offer = NULL;
+	if (!body)
+		return -ENOMEM;
+	r->to->dialog->invite_cseq = sip_msg_cseq(sip_client_request(r->client));
+	send_ack(r->to, sip_client_request(r->client), body);
+	free(body);
+	return call_configure_media(c);
+}
+
+/* An offer that nobody answers cannot be taken back: the call ends. */
+static void late_failed(struct call *c, const char *why)
+{
+	struct call_reoffer *r = c->reoffer;
+
+	if (r->client)
+		send_ack(r->to, sip_client_request(r->client), NULL);
+	call_reoffer_free(c);
+	call_set_cause(c, "gateway", "re-INVITE without an offer: %s", why);
+	call_event(c, CALL_ABORTED, NULL);
+}
+
+void call_reoffer_acked(struct call_leg *leg, const struct sip_msg *ack)
+{
+	struct call *c = leg->call;
+	struct call_reoffer *r = c->reoffer;
+
+	if (!r || !r->awaits_ack || r->from != leg ||
+	    sip_msg_cseq(ack) != r->ack_cseq)
 		return;
-	sip_ack(leg->call->calls->stack, &leg->dialog->peer, ack);
-	sip_msg_unref(ack);
+	if (late_answered(c, ack))
+		late_failed(c, "no usable answer in the ACK");
+	else
+		call_reoffer_free(c);
+}
+
+bool call_reoffer_unacked(struct call *c, struct sip_server *st)
+{
+	struct call_reoffer *r = c->reoffer;
+
+	if (!r || !r->awaits_ack || sip_server_data(st) != c ||
+	    sip_msg_cseq(sip_server_request(st)) != r->ack_cseq)
+		return false;
+	late_failed(c, "no ACK");
+	return true;
+}
+
+/* ---- through to the other leg ------------------------------------------ */
+
+static int reoffer_send(struct call *c);
+
+static void again(void *arg)
+{
+	struct call *c = arg;
+	int err;
+
+	c->reoffer->retry = NULL;
+	err = reoffer_send(c);
+	if (err)
+		refused(c, 500, NULL);
+}
+
+/*
+ * Both sides offered at once. A browser's client gives up at a 491, and no one
+ * asks again for the gateway's own: wait as RFC 3261 14.1 says. The SIP side
+ * gets its 491 and does that itself.
+ */
+static bool try_later(struct call *c)
+{
+	struct call_reoffer *r = c->reoffer;
+	uint32_t ms = random_u32() % 191 * 10;
+
+	if ((!r->is_own && !r->from->is_web) ||
+	    ++r->tries >= LIMIT_REOFFER_TRIES || r->is_cancelled)
+		return false;
+	/* The owner of the Call-ID waits longer. */
+	ms = r->to->dialog->is_uac ? 2100 + ms : random_u32() % 201 * 10;
+	sip_client_free(r->client);
+	r->client = NULL;
+	if (loop_timer_add(c->calls->settings.loop, ms, again, c, &r->retry))
+		return false;
+	log_call_debug(c->id, "re-INVITE met another, again in %u ms", ms);
+	return true;
+}
+
+static void succeeded(struct call *c, const struct sip_msg *m)
+{
+	struct call_reoffer *r = c->reoffer;
+	bool is_own = r->is_own;
+	int err;
+
+	/* Repeated, while `from` thinks of an answer. */
+	if (r->awaits_ack)
+		return;
+	sip_dialog_refresh(r->to->dialog, m);
+	call_session_answered(r->to, m);
+	if (r->is_late) {
+		err = late_offered(c, m);
+		if (!err)
+			return;
+		if (r->server)
+			call_reply(r->server, 488, NULL, NULL, NULL);
+		r->server = NULL;
+		late_failed(c, "unusable offer");
+		return;
+	}
+	if (sip_msg_method(m) == SIP_INVITE)
+		call_ack_2xx(r->to, m);
+	if (answered(c, m))
+		refused(c, 488, "the answer does not fit");
+	else
+		call_reoffer_free(c);
+	/* What one re-INVITE did not mend, another will not. */
+	if (is_own)
+		c->needs_resync = false;
+	call_resync(c);
 }
 
 static void reoffer_response(void *arg, struct sip_client *ct,
@@ -90,58 +310,56 @@ static void reoffer_response(void *arg, struct sip_client *ct,
 {
 	struct call *c = arg;
 	struct call_reoffer *r = c->reoffer;
-	struct call_leg *to = r->to;
 	int status = sip_msg_status(m);
+	struct call_leg *to = r->to;
 	bool is_local = sip_client_is_local(ct);
 	struct sip_reply reply = { .status = status };
 
 	if (status < 200)
 		return;
 	if (status < 300) {
-		sip_dialog_refresh(r->to->dialog, m);
-		call_session_answered(r->to, m);
-		if (sip_msg_method(m) == SIP_INVITE)
-			call_ack_2xx(r->to, m);
-		if (!r->server || !reoffer_answered(c, m))
-			call_reoffer_free(c);
-		else
-			reoffer_refused(c, 488, "the answer does not fit");
+		succeeded(c, m);
 		return;
 	}
+	if (status == 491 && try_later(c))
+		return;
 	/* Refused: what was agreed before goes on (RFC 3261 14.1). */
-	reply.phrase = sip_msg_phrase(m);
-	sip_server_reply(r->server, &reply, m);
+	if (r->server) {
+		reply.phrase = sip_msg_phrase(m);
+		sip_server_reply(r->server, &reply, m);
+	}
 	r->server = NULL;
 	call_reoffer_free(c);
 	call_request_failed(to, status, is_local);
 }
 
-static int reoffer_send(struct call *c, const struct sip_msg *src)
+static int reoffer_send(struct call *c)
 {
 	struct call_reoffer *r = c->reoffer;
-	char headers[CALL_SESSION_HEADERS];
+	const struct sip_msg *src = r->server ? sip_server_request(r->server) :
+						NULL;
+	char headers[CALL_SESSION_HEADERS], *body = NULL;
 	struct sip_request q = {
-		.method = sip_msg_method_name(src),
-		.max_forwards = sip_msg_max_forwards(src) - 1,
-		.content_type = "application/sdp",
+		.method = "INVITE",
+		.max_forwards = src ? sip_msg_max_forwards(src) - 1 : 70,
 		.end_to_end_digest = true,
 		.extra_headers = call_session_request(r->to, headers),
 	};
-	struct sdp_local local;
 	struct sip_msg *m;
-	char *body;
 	int err;
 
-	call_sdp_local(c, r->to, &local);
-	err = sdp_make_offer(r->from_offer, call_leg_profile(r->to), &local,
-			     &r->to_offer);
-	if (err)
-		return err;
-	body = sdp_print(r->to_offer);
-	if (!body)
-		return -ENOMEM;
-	q.body = body;
-	q.body_len = strlen(body);
+	/* Who does not know UPDATE, gets a re-INVITE. */
+	if (src && sip_msg_method(src) == SIP_UPDATE &&
+	    r->to->session.peer_has_update)
+		q.method = "UPDATE";
+	if (r->to_offer) {
+		body = sdp_print(r->to_offer);
+		if (!body)
+			return -ENOMEM;
+		q.content_type = sdp_type;
+		q.body = body;
+		q.body_len = strlen(body);
+	}
 	err = sip_dialog_request(r->to->dialog, &q, src, &m);
 	free(body);
 	if (err)
@@ -152,56 +370,133 @@ static int reoffer_send(struct call *c, const struct sip_msg *src)
 	return err;
 }
 
+static int make_offer(struct call *c)
+{
+	struct call_reoffer *r = c->reoffer;
+	struct sdp_local local;
+
+	call_sdp_local(c, r->to, &local);
+	return sdp_make_offer(r->from_offer, call_leg_profile(r->to), &local,
+			      &r->to_offer);
+}
+
+static int begin(struct call_leg *from, struct sip_server *st,
+		 struct sdp *offer)
+{
+	struct call *c = from->call;
+	struct call_reoffer *r = calloc(1, sizeof(*r));
+
+	if (!r) {
+		sdp_free(offer);
+		return -ENOMEM;
+	}
+	r->call = c;
+	r->from = from;
+	r->to = call_other(from);
+	r->server = st;
+	r->from_offer = offer;
+	r->is_late = !offer;
+	c->reoffer = r;
+	if (st)
+		sip_server_set_data(st, c);
+	return 0;
+}
+
+static bool is_busy(const struct call_leg *leg)
+{
+	const struct call *c = leg->call;
+
+	return c->reoffer || c->a.session.client || c->b.session.client ||
+	       (c->state != CALL_UP && c->state != CALL_ANSWERED);
+}
+
+static void forward(struct call *c)
+{
+	struct call_reoffer *r = c->reoffer;
+	struct media_local local;
+	int err;
+
+	if (!call_leg_refresh_flow(r->to)) {
+		refused(c, 480, "the other side is offline");
+		return;
+	}
+	if (r->is_late) {
+		err = reoffer_send(c);
+	} else if (r->from_offer->media_count > LIMIT_SDP_MEDIA ||
+		   r->from_offer->media_count > MEDIA_STREAMS ||
+		   media_extend(c->calls->settings.media, c->media_id,
+				r->from_offer->media_count, &local)) {
+		refused(c, 488, "too many m-lines");
+		return;
+	} else {
+		c->local = local;
+		err = make_offer(c);
+		if (!err)
+			err = reoffer_send(c);
+	}
+	if (err)
+		refused(c, err == -ENOTSUP ? 488 : 500, NULL);
+}
+
 void call_reoffer_received(struct call_leg *leg, struct sip_server *st)
 {
 	const struct sip_msg *m = sip_server_request(st);
 	struct call *c = leg->call;
-	struct media_local local;
-	struct sdp *offer;
+	struct sdp *offer = NULL;
 	int err;
 
 	if (call_session_refuses(c->calls, st))
 		return;
 	/* RFC 3261 14.2: one exchange at a time. */
-	if (c->reoffer || leg->session.client ||
-	    (c->state != CALL_UP && c->state != CALL_ANSWERED)) {
+	if (is_busy(leg)) {
 		call_reply(st, 491, NULL, NULL, NULL);
 		return;
 	}
 	err = call_parse_sdp(c, m, &offer);
-	if (err) {
-		call_reply(st, 488, NULL, NULL, err == -ENODATA ?
-			   "an offer is needed" : "the offer does not parse");
+	if (err && err != -ENODATA) {
+		call_reply(st, err == -ENOTSUP ? 415 : 488, NULL, NULL,
+			   "the offer does not parse");
 		return;
 	}
-	if (call_session_same_offer(leg, st, offer)) {
+	if (offer && call_session_same_offer(leg, st, offer)) {
 		sdp_free(offer);
 		return;
 	}
-	c->reoffer = calloc(1, sizeof(*c->reoffer));
-	if (!c->reoffer) {
-		sdp_free(offer);
+	if (begin(leg, st, offer)) {
 		call_reply(st, 500, NULL, NULL, NULL);
 		return;
 	}
-	c->reoffer->from = leg;
-	c->reoffer->to = call_other(leg);
-	c->reoffer->server = st;
-	c->reoffer->from_offer = offer;
 	sip_dialog_refresh(leg->dialog, m);
-	if (!call_leg_refresh_flow(c->reoffer->to)) {
-		reoffer_refused(c, 480, "the other side is offline");
+	forward(c);
+}
+
+bool call_reoffer_cancelled(struct call *c, struct sip_server *st)
+{
+	struct call_reoffer *r = c->reoffer;
+
+	if (!r || r->server != st)
+		return false;
+	r->is_cancelled = true;
+	/* The final response decides: a 2xx may be on its way. */
+	if (r->client)
+		sip_client_cancel(r->client, sip_server_cancel_reason(st));
+	else
+		call_reoffer_free(c);
+	return true;
+}
+
+void call_resync(struct call *c)
+{
+	struct call_leg *web = c->a.is_web ? &c->a : &c->b;
+	struct sdp *offer;
+
+	if (!c->needs_resync || c->state != CALL_UP || is_busy(web))
 		return;
-	}
-	if (offer->media_count > LIMIT_SDP_MEDIA ||
-	    offer->media_count > MEDIA_STREAMS ||
-	    media_extend(c->calls->settings.media, c->media_id,
-			 offer->media_count, &local)) {
-		reoffer_refused(c, 488, "too many m-lines");
+	c->needs_resync = false;
+	offer = sdp_copy(call_remote_sdp(call_other(web)));
+	if (!offer || begin(call_other(web), NULL, offer))
 		return;
-	}
-	c->local = local;
-	err = reoffer_send(c, m);
-	if (err)
-		reoffer_refused(c, err == -ENOTSUP ? 488 : 500, NULL);
+	log_call_info(c->id, "the browser is told the codecs that are left");
+	c->reoffer->is_own = true;
+	forward(c);
 }

@@ -16,7 +16,6 @@
 #include "core/random.h"
 
 #define ALIAS_WAIT_MS		15000	/* a flow lost less than this ago */
-#define CHALLENGE_WAIT_MS	32000	/* for the retry with credentials */
 
 static const char *const sdp_type = "application/sdp";
 
@@ -53,7 +52,8 @@ static void b_response(void *arg, struct sip_client *ct,
 	if (status < 200) {
 		if (c->b.dialog)
 			sip_dialog_response(c->b.dialog, m);
-		call_event(c, CALL_B_PROVISIONAL, m);
+		if (call_early_received(c, ct, m))
+			call_event(c, CALL_B_PROVISIONAL, m);
 		return;
 	}
 	if (status < 300) {
@@ -90,7 +90,9 @@ static int send_invite_b(struct call *c, const char *body)
 {
 	const struct sip_msg *src = sip_server_request(c->invite);
 	char call_id[25], tag[17], headers[CALL_SESSION_HEADERS];
+	char extra[CALL_SESSION_HEADERS + 24];
 	struct sip_dialog *d = c->b.dialog;
+	const char *session = call_session_request(&c->b, headers);
 	struct sip_request q = {
 		.method = "INVITE",
 		.ruri = c->b_ruri,
@@ -101,12 +103,15 @@ static int send_invite_b(struct call *c, const char *body)
 		.content_type = sdp_type,
 		.body = body,
 		.body_len = strlen(body),
-		.extra_headers = call_session_request(&c->b, headers),
+		.extra_headers = extra,
 		.end_to_end_digest = true,
 	};
 	struct sip_msg *m;
 	int err;
 
+	/* Browsers' clients know no 100rel worth asking for. */
+	snprintf(extra, sizeof(extra), "%s%s", session ? session : "",
+		 c->b.is_web ? "" : "Supported: 100rel\r\n");
 	random_token(call_id, 24);
 	random_token(tag, 16);
 	q.call_id = d ? d->call_id : call_id;
@@ -143,139 +148,13 @@ int call_invite_b(struct call *c)
 		return err;
 	sdp_free(c->b_offer);
 	c->b_offer = offer;
+	call_early_free(c);
 	body = sdp_print(offer);
 	if (!body)
 		return -ENOMEM;
 	err = send_invite_b(c, body);
 	free(body);
 	return err;
-}
-
-/* ---- responses of leg B, passed to leg A ----------------------------- */
-
-/*
- * The first answer of B becomes the answer to A and stays it: a browser
- * cannot take a second one, so later ones only move B's side of the media.
- */
-static int take_answer(struct call *c, const struct sip_msg *m)
-{
-	struct sdp *answer, *to_a = NULL;
-	struct sdp_local local;
-	char reason[128] = "";
-	int err;
-
-	err = call_parse_sdp(c, m, &answer);
-	if (err == -ENODATA && c->a_answer)
-		return 0;
-	if (err)
-		return err;
-	call_sdp_local(c, &c->a, &local);
-	err = sdp_make_answer(c->a_offer, c->b_offer, answer,
-			      call_leg_profile(&c->a), &local, &to_a, reason);
-	if (err) {
-		log_call_warn(c->id, "answer of leg B refused: %s", reason);
-		sdp_free(answer);
-		return err;
-	}
-	sdp_free(c->b_answer);
-	c->b_answer = answer;
-	if (c->a_answer)
-		sdp_free(to_a);
-	else
-		c->a_answer = to_a;
-	return call_configure_media(c);
-}
-
-static void reply_from_b(struct call *c, const struct sip_msg *m, int status,
-			 bool with_sdp)
-{
-	char *body = with_sdp && c->a_answer ? sdp_print(c->a_answer) : NULL;
-	char headers[CALL_SESSION_HEADERS];
-	struct sip_reply r = {
-		.status = status,
-		.phrase = m && sip_msg_status(m) == status ?
-			sip_msg_phrase(m) : NULL,
-		.to_tag = c->a.dialog->local_tag,
-		.contact = status < 300 ? c->a.dialog->contact : NULL,
-		.content_type = body ? sdp_type : NULL,
-		.body = body,
-		.body_len = body ? strlen(body) : 0,
-		.extra_headers = status == 200 ? call_session_reply(&c->a,
-				sip_server_request(c->invite), headers) : NULL,
-	};
-
-	sip_server_reply(c->invite, &r, m);
-	free(body);
-}
-
-void call_pass_provisional(struct call *c, const struct sip_msg *m)
-{
-	size_t len;
-
-	if (sip_msg_body(m, &len) && len && !take_answer(c, m))
-		c->has_early_answer = true;
-	reply_from_b(c, m, sip_msg_status(m), c->has_early_answer);
-}
-
-void call_ack_b(struct call *c, const struct sip_msg *m)
-{
-	struct sip_request q = { .method = "ACK", .max_forwards = 70 };
-
-	if (!c->b_ack) {
-		sip_dialog_response(c->b.dialog, m);
-		if (sip_dialog_request(c->b.dialog, &q, NULL, &c->b_ack))
-			return;
-	}
-	sip_ack(c->calls->stack, &c->b.dialog->peer, c->b_ack);
-}
-
-void call_answer_a(struct call *c, const struct sip_msg *m)
-{
-	int err = take_answer(c, m);
-
-	if (err) {
-		call_set_cause(c, "gateway", "answer of leg B unusable");
-		reply_from_b(c, NULL, err == -ENOTSUP ? 488 : 502, false);
-		c->invite = NULL;
-		c->a.bye_done = true;
-		call_event(c, CALL_ABORTED, NULL);
-		return;
-	}
-	c->answered_ms = clock_ms();
-	c->calls->stats.answered++;
-	reply_from_b(c, m, 200, true);
-	c->a.dialog->confirmed = true;
-	c->invite = NULL;
-}
-
-void call_refuse_a(struct call *c, const struct sip_msg *m)
-{
-	int status = m ? sip_msg_status(m) : 0;
-
-	if (!c->invite)
-		return;
-	if (m && c->b_failed_locally) {
-		/* Nobody answered: the stack made this response up. */
-		if (c->b.is_web)
-			call_reply(c->invite, 480, NULL,
-				   c->a.dialog->local_tag, c->cause);
-		else
-			call_reply(c->invite, status == 408 ? 408 : 503,
-				   "PBX Unreachable", c->a.dialog->local_tag,
-				   c->cause);
-	} else if (m) {
-		reply_from_b(c, m, status, false);
-	} else {
-		c->calls->stats.failed_by_us++;
-		call_reply(c->invite, 500, NULL, c->a.dialog->local_tag,
-			   c->cause);
-	}
-	c->invite = NULL;
-	c->a.bye_done = true;
-	if (c->state == CALL_CHALLENGED) {
-		c->a.bye_done = false;
-		call_timer(c, CHALLENGE_WAIT_MS, NULL);
-	}
 }
 
 /* ---- leg A's INVITE -------------------------------------------------- */
@@ -434,6 +313,7 @@ static void retry(struct call *c, struct sip_server *st, struct sdp *offer)
 		return;
 	}
 	snprintf(c->b_ruri, sizeof(c->b_ruri), "%s", sip_msg_ruri(m));
+	call_reliable_init(c);
 	call_event(c, CALL_A_RETRIED, NULL);
 }
 
@@ -550,14 +430,18 @@ void call_invite(struct calls *cs, struct sip_server *st)
 	const struct sip_msg *m = sip_server_request(st);
 	struct sdp *offer;
 	struct call *c;
+	bool is_late;
 	int err;
 
 	if (is_refused_by_rules(cs, st))
 		return;
 	err = call_parse_sdp(NULL, m, &offer);
+	is_late = err == -ENODATA;
+	if (is_late)
+		err = call_default_sdp(source->is_ws ? SDP_PROFILE_WEB :
+				       SDP_PROFILE_PLAIN, &offer);
 	if (err) {
 		call_reply(st, err == -ENOTSUP ? 415 : 488, NULL, NULL,
-			   err == -ENODATA ? "an offer is needed" :
 			   "the offer does not parse");
 		return;
 	}
@@ -584,6 +468,8 @@ void call_invite(struct calls *cs, struct sip_server *st)
 	sip_server_set_data(st, c);
 	c->a_offer = offer;
 	c->offerer_is_a = true;
+	c->is_late = is_late;
+	call_reliable_init(c);
 	begin(c, offer->media_count);
 }
 

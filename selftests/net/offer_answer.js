@@ -2,71 +2,19 @@
 /* See offer_answer.sh. Run in namespace web. */
 'use strict';
 const { busywait, ok, run_all, test } = require('../browser/tap.js');
+const { MS, ack, ack_of, answer_to, call_out, contact, direction, hang_up,
+	in_call, names, offer_again, provisional, status } =
+	require('./incall.js');
 const { Party } = require('./party.js');
 const { open_udp } = require('./sockets.js');
 const { WebMedia } = require('./webmedia.js');
-const { User, answer_sdp, connect, offer_sdp, parse, response, tag_of, token } =
+const { User, answer_sdp, connect, offer_sdp, response, tag_of, token } =
 	require('./wsclient.js');
-
-const MS = 10000;
-const status = (m) => m ? m.status : 'none';
-const contact = (user) => `Contact: ${user.contact()}`;
-const names = (text) => [...(text || '').matchAll(
-	/^a=rtpmap:\d+ ([^/\s]+)/mg)].map((m) => m[1]).join(' ');
-const direction = (text) => (/^a=(sendrecv|sendonly|recvonly|inactive)/m
-	.exec(text) || ['', 'sendrecv'])[1];
-
-/* ---- calls -------------------------------------------------------------- */
-
-/* The browser calls; answer is the phone's description. */
-async function call_out(s, { body = offer_sdp(), answer = s.sip.sdp() } = {})
-{
-	const call = s.alice.dial('2001', { body, ms: MS });
-	const leg = await s.sip.incoming(MS);
-
-	leg.respond(200, 'OK', { body: answer, headers: [contact(s.sip)] });
-	await call.done;
-	if (status(call.final) !== 200)
-		throw new Error(`call: ${status(call.final)}`);
-	await ack_of(s.sip, leg);
-	return { call, leg };
-}
-
-const in_call = (user, method, call) => user.flow.expect((m) =>
-	m.method === method && m.get('Call-ID') === call.call_id &&
-	tag_of(m.get('To')), MS);
-const ack_of = (user, call) => in_call(user, 'ACK', call);
-const answer_to = (user, m, code, body, headers = []) =>
-	user.flow.send(response(m, code, code < 300 ? 'OK' : 'No', { body,
-		headers: [contact(user), ...headers] }));
-
-/* A re-INVITE (or UPDATE); its final response, not yet acknowledged. */
-function offer_again(user, call, body, method = 'INVITE')
-{
-	const text = call.request(method, { body, headers: [contact(user)] });
-
-	call.sent = text;
-	user.last_uri = call.target;
-	return user.transact(text, 3 * MS);
-}
 
 /* The next version of a description (RFC 8866 5.2). */
 let version = 2;
 const anew = (text) => text.replace(/^(o=\S+ \S+) \d+/m,
 	(_, same) => `${same} ${++version}`);
-
-const ack = (user, call, body) => user.flow.send(call.request('ACK', { body }));
-
-async function hang_up(s, { call, leg })
-{
-	const gone = in_call(s.sip, 'BYE', leg);
-	const bye = call.bye();
-	const m = await gone;
-
-	if (m)
-		s.sip.flow.send(response(m, 200, 'OK'));
-	ok(status(await bye) === 200 && m, `${s.name}_call_still_hangs_up`);
-}
 
 /* ---- media --------------------------------------------------------------- */
 
@@ -343,9 +291,6 @@ test('update', async (s) => {
 });
 
 /* ---- before the answer ------------------------------------------------------ */
-
-const provisional = (user, call, code) => user.flow.expect((m) =>
-	m.status === code && m.get('Call-ID') === call.call_id, MS);
 
 test('media_early_forks', async (s) => {
 	const web = await WebMedia.open('203.0.113.77');

@@ -118,13 +118,14 @@ void call_reply_from_b(struct call *c, const struct sip_msg *m, int status,
 		       bool with_sdp, const char *extra)
 {
 	char *body = with_sdp && c->a_answer ? sdp_print(c->a_answer) : NULL;
-	char headers[CALL_SESSION_HEADERS];
+	char headers[CALL_SESSION_HEADERS], contacts[1024];
 	struct sip_reply r = {
 		.status = status,
 		.phrase = m && sip_msg_status(m) == status ?
 			sip_msg_phrase(m) : NULL,
 		.to_tag = c->a.dialog->local_tag,
-		.contact = status < 300 ? c->a.dialog->contact : NULL,
+		.contact = status < 300 ? c->a.dialog->contact : m ?
+			call_redirection(m, contacts, sizeof(contacts)) : NULL,
 		.content_type = body ? sdp_type : NULL,
 		.body = body,
 		.body_len = body ? strlen(body) : 0,

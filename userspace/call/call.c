@@ -155,7 +155,9 @@ struct call_leg *call_leg_of(struct calls *cs, const struct sip_msg *m)
 	struct call_leg *leg = call_leg_by_tag(cs, sip_msg_call_id(m),
 					       sip_msg_to_tag(m));
 
-	return leg && sip_dialog_matches(leg->dialog, m) ? leg : NULL;
+	if (!leg || sip_dialog_matches(leg->dialog, m))
+		return leg;
+	return call_early_speaks(leg, m) ? leg : NULL;
 }
 
 bool call_leg_refresh_flow(struct call_leg *leg)

@@ -58,6 +58,19 @@ static struct call_early *early_of(struct call *c, const char *tag)
 	return e;
 }
 
+bool call_early_speaks(struct call_leg *leg, const struct sip_msg *m)
+{
+	const struct call *c = leg->call;
+	const char *tag = sip_msg_from_tag(m);
+
+	if (leg->is_a || !tag || c->state != CALL_RINGING)
+		return false;
+	for (const struct call_early *e = c->early; e; e = e->next)
+		if (!strcmp(e->tag, tag))
+			return !sip_dialog_branch(leg->dialog, m);
+	return false;
+}
+
 bool call_header_has(const struct sip_msg *m, const char *header,
 		     const char *token)
 {

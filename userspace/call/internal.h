@@ -197,6 +197,8 @@ bool call_early_received(struct call *c, struct sip_client *invite,
 /* The answer that this response means, to be freed; -ENODATA: none. */
 int call_early_answer(struct call *c, const struct sip_msg *m,
 		      struct sdp **ret);
+/* A request of an early dialog that was not the last one to speak? Now it is. */
+bool call_early_speaks(struct call_leg *leg, const struct sip_msg *m);
 void call_early_free(struct call *c);
 /* An offer before the call's answer: 0, or the status to refuse with. */
 int call_early_offer(struct call_leg *leg, const struct sip_msg *m,

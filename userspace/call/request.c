@@ -58,23 +58,26 @@ static void answer_silence(struct call_forward *f, const struct sip_target *to)
 	sip_server_reply(f->server, &r, NULL);
 }
 
-/* Contacts of a 3xx or 485 as one value: they are where to try next. */
-static void redirect_contacts(const struct sip_msg *m, char *ret, size_t size)
+const char *call_redirection(const struct sip_msg *m, char *ret, size_t size)
 {
-	const char *uri;
+	int status = sip_msg_status(m), n;
+	const char *uri, *q;
 	size_t at = 0;
-	int n;
 
+	if (status < 300 || (status >= 400 && status != 485))
+		return NULL;
 	*ret = '\0';
 	for (unsigned int i = 0; (uri = sip_msg_contact(m, i)); i++) {
-		n = snprintf(ret + at, size - at, "%s<%s>", at ? ", " : "",
-			     uri);
+		q = sip_msg_contact_param(m, i, "q");
+		n = snprintf(ret + at, size - at, "%s<%s>%s%s", at ? ", " : "",
+			     uri, q ? ";q=" : "", q ? q : "");
 		if (n < 0 || (size_t)n >= size - at) {
 			ret[at] = '\0';
-			return;
+			break;
 		}
 		at += (size_t)n;
 	}
+	return at ? ret : NULL;
 }
 
 static void pass_response(struct call_forward *f, const struct sip_msg *m)
@@ -89,12 +92,10 @@ static void pass_response(struct call_forward *f, const struct sip_msg *m)
 	};
 
 	r.body = sip_msg_body(m, &r.body_len);
-	if (status < 300 && *f->contact) {
+	if (status < 300 && *f->contact)
 		r.contact = f->contact;
-	} else if (status >= 300 && (status < 400 || status == 485)) {
-		redirect_contacts(m, contacts, sizeof(contacts));
-		r.contact = *contacts ? contacts : NULL;
-	}
+	else
+		r.contact = call_redirection(m, contacts, sizeof(contacts));
 	sip_server_reply(f->server, &r, m);
 }
 

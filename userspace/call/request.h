@@ -61,6 +61,8 @@ void call_forward_send(struct call_forward *f, const struct sip_target *to,
 struct call_forward *call_forward_create(struct calls *cs,
 					 struct sip_server *st);
 void call_forwards_free(struct calls *cs);
+/* The Contacts of a 3xx or 485, where to try next, as one value; or NULL. */
+const char *call_redirection(const struct sip_msg *m, char *ret, size_t size);
 /*
  * Content-Type and body of a request for the other side: as they are, but a
  * message/sipfrag is cut to its status line, the rest tells of the far leg.

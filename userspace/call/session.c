@@ -225,9 +225,10 @@ static void refreshed(void *arg, struct sip_client *ct,
 	} else if ((status == 408 || status == 481) && !is_flow_lost) {
 		expire(leg, status == 408 ? "refresh not answered" :
 		       "refresh refused with 481");
+	} else if (s->peer_has_update && (status == 405 || status == 501)) {
+		s->peer_has_update = false;
+		arm(leg, now);
 	} else {
-		if (status == 405 || status == 501)
-			s->peer_has_update = false;
 		arm(leg, now + RETRY_MS);
 	}
 }

@@ -90,9 +90,10 @@ static int send_invite_b(struct call *c, const char *body)
 {
 	const struct sip_msg *src = sip_server_request(c->invite);
 	char call_id[25], tag[17], headers[CALL_SESSION_HEADERS];
-	char extra[CALL_SESSION_HEADERS + 24];
+	char extra[CALL_SESSION_HEADERS + 24 + CALL_EXTRA_BYTES];
 	struct sip_dialog *d = c->b.dialog;
 	const char *session = call_session_request(&c->b, headers);
+	char references[CALL_EXTRA_BYTES];
 	struct sip_request q = {
 		.method = "INVITE",
 		.ruri = c->b_ruri,
@@ -110,8 +111,9 @@ static int send_invite_b(struct call *c, const char *body)
 	int err;
 
 	/* Browsers' clients know no 100rel worth asking for. */
-	snprintf(extra, sizeof(extra), "%s%s", session ? session : "",
-		 c->b.is_web ? "" : "Supported: 100rel\r\n");
+	call_translate(c->calls, src, references, sizeof(references));
+	snprintf(extra, sizeof(extra), "%s%s%s", session ? session : "",
+		 c->b.is_web ? "" : "Supported: 100rel\r\n", references);
 	random_token(call_id, 24);
 	random_token(tag, 16);
 	q.call_id = d ? d->call_id : call_id;

@@ -67,11 +67,12 @@ static int start(struct sip_client *ct)
 	return is_flow(ct) ? ws_client_start(ct) : nta_client_start(ct);
 }
 
-static int keep_unsent(struct sip_client *ct)
+/* Sending puts a Via into a message: what is to be sent again is kept. */
+static int copy_of(const struct sip_msg *m, struct sip_msg **ret)
 {
-	msg_t *copy = msg_copy(ct->request->msg);
+	msg_t *copy = msg_copy(m->msg);
 
-	return copy ? sip_msg_wrap(copy, &ct->unsent) : -ENOMEM;
+	return copy ? sip_msg_wrap(copy, ret) : -ENOMEM;
 }
 
 /* RFC 3263 4.3: the same request, a new transaction, another address. */
@@ -94,7 +95,7 @@ static int failover(struct sip_client *ct)
 	sip_msg_unref(ct->request);
 	ct->request = ct->unsent;
 	ct->unsent = NULL;
-	if (keep_unsent(ct) < 0 || start(ct) < 0)
+	if (copy_of(ct->request, &ct->unsent) < 0 || start(ct) < 0)
 		client_fail_later(ct, 503);
 	ct->s->stats.requests_out[STATS_SIP]++;
 	stack_trace(ct->s, true, &ct->to, ct->request);
@@ -274,7 +275,7 @@ int sip_client_send(struct sip_stack *s, const struct sip_target *to,
 		*ret = ct;
 		return 0;
 	}
-	err = keep_unsent(ct);
+	err = copy_of(ct->request, &ct->unsent);
 	if (err < 0) {
 		client_destroy(ct);
 		return err;
@@ -327,6 +328,7 @@ int sip_ack(struct sip_stack *s, const struct sip_target *to,
 {
 	struct sip_target next = *to;
 	uint32_t tried = 0;
+	struct sip_msg *out;
 	int err;
 
 	if (trunk_is_target(s, to)) {
@@ -334,11 +336,16 @@ int sip_ack(struct sip_stack *s, const struct sip_target *to,
 		if (err < 0)
 			return err;
 	}
-	err = next.is_ws || tls_is_target(&next) ? ws_ack(s, &next, ack) :
-		nta_ack(s, &next, ack);
+	/* A repeated 2xx has it sent again. */
+	err = copy_of(ack, &out);
 	if (err < 0)
 		return err;
-	s->stats.requests_out[to->is_ws]++;
-	stack_trace(s, true, &next, ack);
-	return 0;
+	err = next.is_ws || tls_is_target(&next) ? ws_ack(s, &next, out) :
+		nta_ack(s, &next, out);
+	if (!err) {
+		s->stats.requests_out[to->is_ws]++;
+		stack_trace(s, true, &next, out);
+	}
+	sip_msg_unref(out);
+	return err;
 }

@@ -173,6 +173,9 @@ int sip_dialog_response(struct sip_dialog *d, const struct sip_msg *response)
 		return 0;
 	if (d->confirmed)
 		return set_target(d, response);
+	/* Each branch of a fork counts for itself. */
+	if (!is_same(d->remote_tag, sip_msg_to_tag(response)))
+		d->remote_cseq = 0;
 	if (replace(&d->remote_tag, sip_msg_to_tag(response)) < 0 ||
 	    set_target(d, response) < 0)
 		return -ENOMEM;
@@ -182,6 +185,15 @@ int sip_dialog_response(struct sip_dialog *d, const struct sip_msg *response)
 	choose_next_hop(d);
 	d->confirmed = status >= 200;
 	return 0;
+}
+
+int sip_dialog_branch(struct sip_dialog *d, const struct sip_msg *request)
+{
+	/* Each branch counts for itself. */
+	d->remote_cseq = 0;
+	if (replace(&d->remote_tag, sip_msg_from_tag(request)) < 0)
+		return -ENOMEM;
+	return set_target(d, request);
 }
 
 int sip_dialog_adopt(struct sip_dialog *d, const struct sip_msg *notify)

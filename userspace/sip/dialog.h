@@ -36,6 +36,8 @@ int sip_dialog_uac(const struct sip_msg *request, const struct sip_target *to,
 		   const char *contact, struct sip_dialog **ret);
 /* A 1xx with a tag or a 2xx: remote tag, target, route set (reversed). */
 int sip_dialog_response(struct sip_dialog *d, const struct sip_msg *response);
+/* As UAC, before the 2xx: this request is of another branch of the fork. */
+int sip_dialog_branch(struct sip_dialog *d, const struct sip_msg *request);
 /* As UAC: a NOTIFY that is here before the 2xx (RFC 6665 4.4.1). */
 int sip_dialog_adopt(struct sip_dialog *d, const struct sip_msg *notify);
 /* Target refresh by a re-INVITE or UPDATE (request or 2xx). */

@@ -1,0 +1,28 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# A call's life besides its media: forks, races, timers, lost connections,
+# transfers. Scripted browsers, a proxy that forks, and a scripted phone.
+#
+#	ns web                   ns gw                    ns sip
+#	life.js, transfer.js 203.0.113.1 sluiced 198.51.100.1 -- .10 Kamailio
+#	  203.0.113.77                                          .20 party.js
+
+cd "$(dirname "$0")" || exit 99
+. ../lib.sh
+. ../peers/peers.sh
+. ../peers/gateway.sh
+
+need_command node openssl
+DATAPATH=user
+lab_up
+topology
+pbx_start
+LAB_SHELL=$(peer_shell)
+export LAB_SHELL
+
+gateway_start "call = { session_min = 2; };"
+tap_include in_ns web node transfer.js
+tap_include in_ns web node life.js
+gateway_stopped
+tap_done

@@ -26,10 +26,10 @@ SAN_FLAGS := -fsanitize=address,undefined -fno-omit-frame-pointer \
 endif
 
 PKGS := libbpf libxdp libssl libcrypto libsrtp2 sofia-sip-ua libwebsockets \
-	libuv libmnl libconfig jansson
+	libuv libmnl libconfig jansson sqlite3
 include mk/flags.mk
 
-USER_DIRS := core conf wss sip registrar rules call sdp media datapath ctl
+USER_DIRS := core conf wss sip registrar rules call sdp media datapath store ctl
 USER_SRC := $(sort $(foreach d,$(USER_DIRS),$(wildcard userspace/$(d)/*.c)))
 USER_OBJ := $(USER_SRC:%.c=$(O)/%.o)
 MAIN_OBJ := $(patsubst %.c,$(O)/%.o,$(sort $(wildcard userspace/*.c)))

@@ -9,6 +9,7 @@ build="gcc libc6-dev make pkg-config clang-19 linux-libc-dev libbpf-dev
 	libxdp-dev libelf-dev zlib1g-dev libssl-dev libsrtp2-dev
 	libsofia-sip-ua-dev libwebsockets-dev libwebsockets-evlib-uv
 	libuv1-dev libmnl-dev libconfig-dev libjansson-dev uthash-dev
+	libsqlite3-dev
 	iproute2 openssl ca-certificates"
 test="bpftool ethtool nftables tcpdump procps util-linux jq curl
 	kamailio kamailio-tls-modules dnsmasq-base baresip-core sip-tester chromium fonts-dejavu-core

@@ -26,6 +26,7 @@
 #include "media/media.h"
 #include "registrar/registrar.h"
 #include "sip/transaction.h"
+#include "store/store.h"
 #include "wss/wss.h"
 
 #define NO_ANSWER_MS	180000	/* INVITE without a final response */
@@ -45,6 +46,7 @@ struct daemon {
 	struct sip_stack *stack;
 	struct registrar *registrar;
 	struct calls *calls;
+	struct store *store;
 	struct ctl *ctl;
 	struct ctl_context context;
 	/* files */
@@ -404,6 +406,7 @@ static int start_sip(struct daemon *d)
 	};
 	struct registrar_settings reg = {
 		.loop = d->loop,
+		.store = d->store,
 		.pbx = c->pbx,
 		.expires_min_s = c->register_min_s,
 		.expires_max_s = c->register_max_s,
@@ -434,6 +437,7 @@ static int start_sip(struct daemon *d)
 		return err;
 	registrar_set_stack(d->registrar, d->stack);
 	calls_set_stack(d->calls, d->stack);
+	registrar_restore(d->registrar);
 	return 0;
 }
 
@@ -467,6 +471,9 @@ static int start_all(struct daemon *d)
 	if (err)
 		return err;
 	err = make_state(d);
+	if (err)
+		return err;
+	err = store_open(d->conf->state, &d->store);
 	if (err)
 		return err;
 	err = loop_create(&d->loop);
@@ -555,6 +562,7 @@ void daemon_free(struct daemon *d)
 	media_stop(d->media);
 	queue_free(d->events);
 	loop_free(d->loop);
+	store_close(d->store);
 	if (d->signal_fd >= 0)
 		close(d->signal_fd);
 	conf_free(d->conf);

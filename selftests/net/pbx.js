@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A PBX that says what a test tells it to, over UDP. The test runs in namespace
- * web; this file starts itself in $SIP_NS as the socket, one JSON line a
- * datagram each way. OPTIONS without a user and REGISTER it answers by itself.
+ * A PBX that says what a test tells it to, over UDP or, with SIP_TRANSPORT=tcp,
+ * TCP. The test runs in namespace web; this file starts itself in $SIP_NS as the
+ * socket, one JSON line a message each way. OPTIONS without a user and REGISTER
+ * it answers by itself.
  *
  *	const pbx = await Pbx.start();
  *	const m = await pbx.expect((r) => r.method === 'MESSAGE');
@@ -15,19 +16,69 @@ const { build, parse, response, tag_of, token, uri_of } =
 
 const GATEWAY = process.env.SIP_GATEWAY || '198.51.100.1';
 const ADDRESS = process.env.SIP_PBX || '198.51.100.10';
+const TRANSPORT = (process.env.SIP_TRANSPORT || 'udp').toUpperCase();
 
 /* ---- the socket, in the other namespace ---------------------------------- */
 
-function serve()
+const tell = (text) => process.stdout.write(`${JSON.stringify({ text })}\n`);
+
+function udp_sender()
 {
 	const socket = require('dgram').createSocket('udp4');
+
+	socket.on('message', (m) => tell(m.toString()));
+	socket.bind(5060, ADDRESS);
+	return (text) => socket.send(text, 5060, GATEWAY);
+}
+
+/* The newest connection carries what leaves; without one, one is opened. */
+function tcp_sender()
+{
+	const net = require('net');
+	let newest = null;
+	const take = (socket) => {
+		let data = '';
+
+		newest = socket;
+		socket.setEncoding('latin1');
+		socket.on('data', (d) => {
+			data += d;
+			for (;;) {
+				data = data.replace(/^[\r\n]+/, '');
+				const end = data.indexOf('\r\n\r\n') + 4;
+				const length = /^(?:Content-Length|l)\s*:\s*(\d+)/mi
+					.exec(data.slice(0, end));
+				const all = end + Number(length && length[1]);
+
+				if (end < 4 || data.length < all)
+					return;
+				tell(Buffer.from(data.slice(0, all), 'latin1')
+					.toString());
+				data = data.slice(all);
+			}
+		});
+		socket.on('error', () => {});
+		socket.on('close', () => {
+			newest = newest === socket ? null : newest;
+		});
+	};
+
+	net.createServer(take).listen(5060, ADDRESS);
+	return (text) => {
+		if (!newest)
+			take(net.connect({ host: GATEWAY, port: 5060,
+				localAddress: ADDRESS }));
+		newest.write(text);
+	};
+}
+
+function serve()
+{
+	const send = TRANSPORT === 'TCP' ? tcp_sender() : udp_sender();
 	const lines = require('readline').createInterface(
 		{ input: process.stdin });
 
-	socket.on('message', (m) => process.stdout.write(
-		`${JSON.stringify({ text: m.toString() })}\n`));
-	socket.bind(5060, ADDRESS);
-	lines.on('line', (l) => socket.send(JSON.parse(l).text, 5060, GATEWAY));
+	lines.on('line', (l) => send(JSON.parse(l).text));
 	lines.on('close', () => process.exit(0));
 }
 
@@ -164,7 +215,7 @@ class Pbx {
 		headers = [], body = '', type = 'application/sdp' } = {})
 	{
 		return build(`${method} ${uri} SIP/2.0`, [
-			`Via: SIP/2.0/UDP ${ADDRESS}:5060;branch=z9hG4bK${token()}`,
+			`Via: SIP/2.0/${TRANSPORT} ${ADDRESS}:5060;branch=z9hG4bK${token()}`,
 			'Max-Forwards: 70', `From: <${from}>;tag=${from_tag}`,
 			`To: <${to}>${to_tag ? `;tag=${to_tag}` : ''}`,
 			`Call-ID: ${call_id}`, `CSeq: ${cseq} ${method}`,

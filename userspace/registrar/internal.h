@@ -62,6 +62,9 @@ struct binding *registrar_find_on_conn(struct registrar *r, uint64_t conn,
 				       const char *aor);
 void registrar_waiter_free(struct registrar *r, struct reg_waiter *w);
 void registrar_wake(struct registrar *r, const char *alias);
+/* stored.c: the binding as it is now; out of the cache and the store */
+void registrar_store(struct registrar *r, const struct binding *b);
+void registrar_forget(struct registrar *r, struct binding *b);
 void register_pending_free(struct registrar *r, struct reg_pending *p);
 
 #endif

@@ -185,7 +185,7 @@ static struct binding *commit(struct reg_pending *p, uint32_t granted_s)
 
 	if (b && strcmp(b->alias, p->alias)) {
 		/* Two first REGISTERs crossed: the newer alias serves. */
-		location_remove(&r->location, b);
+		registrar_forget(r, b);
 		b = NULL;
 	}
 	if (!b) {
@@ -194,7 +194,7 @@ static struct binding *commit(struct reg_pending *p, uint32_t granted_s)
 		    LIMIT_BINDINGS_PER_AOR) {
 			b = location_stalest(&r->location, p->aor);
 			if (b)
-				location_remove(&r->location, b);
+				registrar_forget(r, b);
 		}
 		b = location_add(&r->location, p->alias, p->key);
 		if (!b)
@@ -214,6 +214,7 @@ static struct binding *commit(struct reg_pending *p, uint32_t granted_s)
 	b->trunk_expires_ms = now + (uint64_t)granted_s * 1000;
 	b->expires_ms = now + (uint64_t)to_client_s(p, granted_s) * 1000;
 	b->is_expired = false;
+	registrar_store(r, b);
 	return b;
 }
 
@@ -224,7 +225,7 @@ static void remove_all(struct registrar *r, const char *aor)
 	for (b = r->location.aliases; b; b = next) {
 		next = b->by_alias.next;
 		if (!strcmp(b->aor, aor))
-			location_remove(&r->location, b);
+			registrar_forget(r, b);
 	}
 }
 
@@ -249,7 +250,7 @@ static void accepted(struct reg_pending *p, const struct sip_msg *response)
 	} else if (!granted_s) {
 		if (b) {
 			log_info("%s unregistered", b->aor);
-			location_remove(&r->location, b);
+			registrar_forget(r, b);
 		}
 	} else {
 		b = commit(p, granted_s);

@@ -27,7 +27,7 @@ static void sweep(void *arg)
 			log_info("registration of %s expired", b->aor);
 		}
 		if (b->trunk_expires_ms <= now)
-			location_remove(&r->location, b);
+			registrar_forget(r, b);
 	}
 	r->sweep = NULL;
 	loop_timer_add(r->settings.loop, SWEEP_MS, sweep, r, &r->sweep);

@@ -14,9 +14,11 @@
 #include "sip/transaction.h"
 
 struct registrar;
+struct store;
 
 struct registrar_settings {
 	struct loop *loop;
+	struct store *store;	/* NULL: bindings end with the process */
 	const char *pbx;
 	uint32_t expires_min_s, expires_max_s;	/* towards the browser */
 };
@@ -25,6 +27,8 @@ int registrar_create(const struct registrar_settings *s,
 		     struct registrar **ret);
 void registrar_set_stack(struct registrar *r, struct sip_stack *stack);
 void registrar_free(struct registrar *r);
+/* The bindings of an earlier run, offline; before the first connection. */
+void registrar_restore(struct registrar *r);
 
 void registrar_request(struct registrar *r, struct sip_server *st);
 void registrar_conn_opened(struct registrar *r, uint64_t conn,

@@ -1,0 +1,32 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# The daemon is killed in each state of a call and started again: what the
+# browser and the PBX then see on the wire.
+#
+#	ns web                      ns gw                     ns sip
+#	wsclient.js -- 203.0.113.1 sluiced 198.51.100.1 -- .10 pbx.js
+
+cd "$(dirname "$0")" || exit 99
+. ../lib.sh
+. ../peers/peers.sh
+. ../peers/gateway.sh
+
+need_command node openssl
+lab_up
+topology
+SIP_NS=$(ns_name sip)
+LAB_SHELL=$(peer_shell)
+[ -x "$GATEWAY_BIN" ] || skip_all "$GATEWAY_BIN is not built"
+GATEWAY_REAL=$GATEWAY_BIN
+GATEWAY_BIN=$SELFTESTS/tools/keeper.sh
+export SIP_NS LAB LAB_SHELL GATEWAY_REAL
+
+for SIP_TRANSPORT in ${TRANSPORTS:-udp tcp}; do
+	export SIP_TRANSPORT
+	PBX_URI="sip:$SIP_PBX:5060;transport=$SIP_TRANSPORT"
+	gateway_start
+	tap_include in_ns web node revive.js
+	gateway_stopped "gateway_stop_is_clean_$SIP_TRANSPORT"
+done
+tap_done

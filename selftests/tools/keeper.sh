@@ -1,0 +1,24 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Runs the gateway for a test that kills it: its pid is in $LAB/pid while it
+# lives; killed by SIGKILL it is started anew when $LAB/go is there.
+
+trap 'kill -TERM $child' TERM
+while :; do
+	"$GATEWAY_REAL" "$@" &
+	child=$!
+	echo $child >"$LAB/pid"
+	rc=143
+	# A signal of ours interrupts wait, too.
+	while [ $rc = 143 ]; do
+		wait $child
+		rc=$?
+	done
+	[ $rc = 137 ] || exit $rc
+	rm -f "$LAB/pid"
+	until [ -e "$LAB/go" ]; do
+		sleep 0.02
+	done
+	rm "$LAB/go"
+done

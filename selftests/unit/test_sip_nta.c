@@ -120,22 +120,26 @@ static void too_late(void *arg)
 	loop_stop(loop);
 }
 
-static void stop(void *arg)
+static void ticked(void *arg)
 {
-	(void)arg;
+	struct loop_timer **tick = arg;
+
+	*tick = NULL;
 	loop_stop(loop);
 }
 
 /* Runs the loop until the condition holds; false if patience ends. */
 #define WAIT_FOR(cond) ({ \
-	struct loop_timer *patience_, *tick_; \
+	struct loop_timer *patience_, *tick_ = NULL; \
 	bool holds_; \
 	is_late = false; \
 	loop_timer_add(loop, PATIENCE_MS, too_late, NULL, &patience_); \
 	while (!(holds_ = (cond)) && !is_late) { \
-		loop_timer_add(loop, 5, stop, NULL, &tick_); \
+		if (!tick_) \
+			loop_timer_add(loop, 5, ticked, &tick_, &tick_); \
 		loop_run(loop); \
 	} \
+	loop_timer_cancel(tick_); \
 	if (!is_late) \
 		loop_timer_cancel(patience_); \
 	holds_; })

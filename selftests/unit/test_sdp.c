@@ -53,6 +53,42 @@ static void test_session(void)
 	sdp_free(s);
 }
 
+/* What is kept of a name prints and parses as itself; found by fuzzing. */
+static void expect_name(const char *name, const char *kept, const char *what)
+{
+	char text[400], *first, *second;
+	struct sdp *s, *again = NULL;
+
+	snprintf(text, sizeof(text), "v=0\no=- 1 2 IN IP4 192.0.2.1\ns=%s\n"
+		 "t=0 0\n", name);
+	CHECK_INT(parse_text(text, &s), 0, "session_name_any_parses");
+	if (!s)
+		return;
+	CHECK_STR(s->session_name, kept, what);
+	first = sdp_print(s);
+	CHECK_INT(first ? parse_text(first, &again) : -1, 0,
+		  "session_name_printed_parses");
+	second = again ? sdp_print(again) : NULL;
+	CHECK_STR(second, first, "session_name_printed_twice_same");
+	sdp_free(again);
+	sdp_free(s);
+	free(first);
+	free(second);
+}
+
+static void test_session_name(void)
+{
+#define NAME_60 "123456789012345678901234567890123456789012345678901234567890"
+	expect_name("A call ", "A call", "session_name_short_kept");
+	expect_name(NAME_60 "12 45", NAME_60 "12",
+		    "session_name_cut_at_a_blank_ends_before_it");
+	expect_name(NAME_60 "12\xc3\xa4", NAME_60 "12",
+		    "session_name_cut_within_a_character_ends_before_it");
+	expect_name(NAME_60 "1\xc3\xa4", NAME_60 "1\xc3\xa4",
+		    "session_name_that_fits_kept");
+#undef NAME_60
+}
+
 static void test_media(void)
 {
 	struct sdp *s;
@@ -172,6 +208,29 @@ static void test_hold(void)
 	CHECK_INT(s->media[2].direction, SDP_SENDRECV,
 		  "connection_any_with_ice_is_no_hold");
 	CHECK_INT(s->media[3].direction, SDP_SENDONLY, "hold_ipv6_any_same");
+	sdp_free(s);
+}
+
+/* Port 0, yet offered (RFC 9143 6); found by fuzzing. */
+static void test_bundle_only(void)
+{
+	struct sdp *s;
+
+	CHECK_INT(parse_text("v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\n"
+			     "c=IN IP4 0.0.0.0\r\n"
+			     "m=audio 0 UDP/TLS/RTP/SAVPF 0\r\n"
+			     "a=bundle-only\r\n"
+			     "m=audio 0 UDP/TLS/RTP/SAVPF *\r\n"
+			     "a=bundle-only\r\n", &s), 0,
+		  "bundle_only_without_address_parses");
+	if (!s)
+		return;
+	CHECK(s->media[0].bundle_only && s->media[0].codec_count == 1,
+	      "bundle_only_is_offered");
+	CHECK_INT(s->media[0].direction, SDP_SENDRECV,
+		  "bundle_only_without_address_is_no_hold");
+	CHECK(!s->media[1].bundle_only,
+	      "bundle_only_without_payload_type_is_refused");
 	sdp_free(s);
 }
 
@@ -393,10 +452,12 @@ static void corpus_file(const char *path, const char *file)
 int main(void)
 {
 	test_session();
+	test_session_name();
 	test_media();
 	test_secure();
 	test_fingerprint_level();
 	test_hold();
+	test_bundle_only();
 	test_other_protocols();
 	test_refused();
 	test_limits();

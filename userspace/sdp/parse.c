@@ -167,6 +167,25 @@ static int parse_origin(struct sdp_parser *p, char *text)
 	return 0;
 }
 
+/*
+ * As much as there is room for: whole UTF-8 characters (RFC 8866 5.3), and no
+ * blank at the end, where a line has none.
+ */
+static void parse_session_name(struct sdp *s, const char *text)
+{
+	size_t len = strlen(text);
+
+	if (len >= sizeof(s->session_name)) {
+		len = sizeof(s->session_name) - 1;
+		while (len && ((unsigned char)text[len] & 0xc0) == 0x80)
+			len--;
+	}
+	while (len && strchr(" \t", text[len - 1]))
+		len--;
+	memcpy(s->session_name, text, len);
+	s->session_name[len] = '\0';
+}
+
 static int parse_bandwidth(struct sdp_parser *p, char *text)
 {
 	char *colon = strchr(text, ':');
@@ -261,12 +280,18 @@ static int finish_media(struct sdp_parser *p)
 
 	if (!m)
 		return 0;
+	/* Port 0 and no payload type offers nothing (RFC 3264 6). */
+	if (!p->codec_count)
+		m->bundle_only = false;
 	if (!m->connection_host[0] && !addr_is_set(&m->addr) && m->port)
 		return sdp_parse_fail(p, -EINVAL, "m= without c=");
 	if (is_any(&m->addr)) {
 		memset(m->addr.ip, 0, sizeof(m->addr.ip));
-		/* With ICE it only says that there is no candidate yet. */
-		if (!m->ice_ufrag[0])
+		/*
+		 * With ICE it only says that there is no candidate yet, with
+		 * bundle-only (port 0) nothing: another m-line has the address.
+		 */
+		if (m->port && !m->ice_ufrag[0])
 			m->direction &= SDP_SENDONLY;
 	}
 	m->addr.port = m->port;
@@ -376,8 +401,7 @@ static int parse_line(struct sdp_parser *p, char *line)
 	case 'o':
 		return parse_origin(p, value);
 	case 's':
-		snprintf(p->sdp->session_name, sizeof(p->sdp->session_name),
-			 "%s", value);
+		parse_session_name(p->sdp, value);
 		return 0;
 	case 'c':
 		return parse_connection(p, value);

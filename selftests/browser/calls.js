@@ -144,8 +144,10 @@ test('pcmu', async (state) => {
 	const alice = await in_call(state, '1006');
 
 	await tones(alice, 'pcmu', 800, 'pcmu_call');
-	const [call] = await calls();
-	ok(/pcmu/i.test(call.codec), 'pcmu_call_shows_codec', call.codec);
+	const call = await busywait(5, async () => (await calls())
+		.find((c) => c.codec));
+	ok(call && /pcmu/i.test(call.codec), 'pcmu_call_shows_codec',
+		JSON.stringify(call || await calls()));
 	await alice.hangup();
 	await no_calls();
 });

@@ -383,6 +383,42 @@ static void test_figures(struct call *c)
 	message_free(m);
 }
 
+/* What was configured is shown at once, not with the next second. */
+static void test_figures_at_once(void)
+{
+	struct message *m, *next = NULL;
+	int told = 0, named = 0;
+	bool is_closed = false;
+	struct call c;
+
+	call_open(&c, GCM_FIRST);
+	for (int i = 0; i < 4; i++)
+		call_configure(&c);
+	media_close(bench.media, c.local.id);
+	while (!is_closed) {
+		struct pollfd p = { .fd = queue_fd(bench.events),
+				    .events = POLLIN };
+
+		if (poll(&p, 1, PATIENCE_MS) < 1)
+			break;
+		for (m = queue_take(bench.events); m; m = next) {
+			next = m->next;
+			is_closed |= m->type == MEDIA_CLOSED;
+			told += m->type == MEDIA_STATS;
+			named += m->type == MEDIA_STATS && !strcmp("opus",
+				((struct media_figures *)m->data)->
+				stream[0].codec);
+			message_free(m);
+		}
+	}
+	CHECK(is_closed, "session_configured_closes");
+	CHECK(told >= 4, "figures_come_with_each_configuration");
+	CHECK(named >= 4, "figures_of_a_configuration_name_its_codec");
+	browser_close(&c.web);
+	close(c.rtp_fd);
+	close(c.rtcp_fd);
+}
+
 static void test_call(void)
 {
 	struct call c;
@@ -555,6 +591,7 @@ int main(void)
 	if (bench_start(&bench, 30000, 0))
 		return 1;
 	test_call();
+	test_figures_at_once();
 	test_gateway_is_client();
 	test_fingerprint();
 	test_close_notify();

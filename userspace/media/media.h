@@ -144,7 +144,8 @@ enum media_message {
 	MEDIA_FIRST_PACKET,	/* side says from where */
 	MEDIA_FAILED,		/* detail says why: "dtls: ...", "ports ..." */
 	MEDIA_LOST,		/* side went silent for its timeout */
-	MEDIA_STATS,		/* struct media_figures, about each second */
+	MEDIA_STATS,		/* struct media_figures: each second, and when
+				 * it was configured or moved */
 	MEDIA_CLOSED,		/* struct media_figures, last of its session */
 };
 
@@ -160,7 +161,7 @@ struct media_event {
 
 struct media_stream_figures {
 	char kind[12];
-	char codec[20];		/* of the newest packet, or first negotiated */
+	char codec[20];		/* the first that both sides take */
 	struct datapath_stream_stats web_to_sip;
 	struct datapath_stream_stats sip_to_web;
 	struct addr sip_local;

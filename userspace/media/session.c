@@ -235,6 +235,15 @@ void session_close(struct session *s)
 		queue_push_always(w->events, last);
 }
 
+/* A reader that is late gets the next ones in a second. */
+static void tell_figures(struct session *s)
+{
+	struct message *m = figures(s, MEDIA_STATS);
+
+	if (m && queue_push(s->w->events, m))
+		message_free(m);
+}
+
 /* ---- configuration ----------------------------------------------------- */
 
 static void configure_stream(struct session *s, uint32_t i)
@@ -288,6 +297,8 @@ void session_configure(struct session *s, const struct media_config *config)
 	for (uint32_t i = 0; i < s->stream_count; i++)
 		relay_sip_flows(s, i);
 	association_configured(s);
+	/* Else a call is shown without its codec for up to a second. */
+	tell_figures(s);
 }
 
 /* The operator's order; what came of it is told at once. */
@@ -296,14 +307,11 @@ void session_move(struct session *s, enum datapath_backend to)
 	const char *reason = to == datapath_preferred(s->w->dp) ? "" :
 			     "moved by the operator";
 	int err = relay_move(s, to, reason);
-	struct message *m;
 
 	if (err)
 		log_call_warn(s->call, "media: cannot be moved: %s",
 			      strerror(-err));
-	m = figures(s, MEDIA_STATS);
-	if (m && queue_push(s->w->events, m))
-		message_free(m);
+	tell_figures(s);
 }
 
 /* ---- once a second ----------------------------------------------------- */
@@ -366,15 +374,10 @@ static void web_tick(struct session *s, uint64_t now_ms)
 
 void session_tick(struct session *s, uint64_t now_ms)
 {
-	struct message *m;
-
 	association_tick(s, now_ms);
 	if (s->is_configured) {
 		sip_tick(s, now_ms);
 		web_tick(s, now_ms);
 	}
-	/* A reader that is late gets the next ones in a second. */
-	m = figures(s, MEDIA_STATS);
-	if (m && queue_push(s->w->events, m))
-		message_free(m);
+	tell_figures(s);
 }

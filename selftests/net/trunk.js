@@ -26,7 +26,8 @@ test('up', async (user) => {
 
 	ok(await health(0, 15), `${WHAT}_is_shown_up`);
 	for (const u of [alice, bob])
-		ok(status(await u.register()) === 200,
+		/* A PBX that hangs is found out in 7 s. */
+		ok(status(await u.register({ ms: 15000 })) === 200,
 			`${WHAT}_registers_${u.user}`);
 	const call = alice.dial('bob');
 	const incoming = await bob.incoming();

@@ -125,6 +125,139 @@ tls_trunk()
 	refused tls_expired late ours "certificate.*expired"
 }
 
+# ---- DNS --------------------------------------------------------------------
+
+# zone LINE...: dnsmasq serves these in the place of what it served; it
+# answers nothing else and keeps nothing.
+zone()
+{
+	stop dns KILL
+	printf '%s\n' "no-resolv" "no-hosts" "port=53" "bind-interfaces" \
+		"listen-address=$SIP_DNS" "except-interface=lo" "user=root" \
+		"auth-ttl=5" "local-ttl=5" "$@" >"$LAB/dnsmasq.conf"
+	start dns sip dnsmasq -k -C "$LAB/dnsmasq.conf" --pid-file \
+		--log-facility=-
+	busywait 10 is_listening sip udp 53 || die "dnsmasq did not start"
+}
+
+# dns_gateway URI [LINE...]
+dns_gateway()
+{
+	local uri=$1
+	shift
+	SIP_CONFIG="resolv_conf = \"$LAB/resolv.conf\";" PBX_URI=$uri \
+		gateway_start "check_from = false;" "$@"
+}
+
+# second_pbx: beside the first, at .11
+second_pbx()
+{
+	PBX_NAME=pbx2 SIP_PBX=$SIP_PBX2 pbx_start
+}
+
+first_pbx()
+{
+	pbx_start
+}
+
+both_pbx()
+{
+	stop pbx KILL
+	stop pbx2 KILL
+	first_pbx
+	second_pbx
+}
+
+srv_priority()
+{
+	both_pbx
+	zone "host-record=a.example.com,$SIP_PBX" \
+		"host-record=b.example.com,$SIP_PBX2" \
+		"srv-host=_sip._udp.$NAME,a.example.com,5060,10,1" \
+		"srv-host=_sip._udp.$NAME,b.example.com,5060,20,1"
+	dns_gateway "sip:$NAME;transport=udp"
+	trunk_shows srv_first_target_is_up "$SIP_PBX:5060.*\\bup\\b"
+	trunk_shows srv_second_target_is_up "$SIP_PBX2:5060.*\\bup\\b"
+	stage srv up
+	check srv_lower_priority_gets_calls log_has pbx "REGISTER alice"
+	check srv_higher_priority_gets_none log_lacks pbx2 "REGISTER alice"
+	# A PBX that hangs: nobody knows, the request finds out.
+	kill -STOP -- "-${lab_pids[pbx]}"
+	stage srv_failover up
+	check srv_failover_is_by_the_second log_has pbx2 "REGISTER alice"
+	trunk_shows srv_dead_target_is_shown "$SIP_PBX:5060.*down.*timeout"
+	kill -CONT -- "-${lab_pids[pbx]}"
+	trunk_shows srv_target_comes_back "$SIP_PBX:5060.*\\bup\\b"
+
+	# The name moves while the gateway runs: who may send requests, too.
+	zone "host-record=b.example.com,$SIP_PBX2" \
+		"srv-host=_sip._udp.$NAME,b.example.com,5060,20,1"
+	check dns_change_is_seen busywait 20 trunk_says_not "$SIP_PBX:5060"
+	stage dns_change up
+	stop dns KILL
+	trunk_shows dns_death_keeps_the_addresses "$SIP_PBX2:5060.*\\bup\\b"
+	gateway_stopped dns_gateway_stop_is_clean
+}
+
+trunk_says_not()
+{
+	local shown
+	shown=$(sluicectl show trunks) && ! grep -qE -- "$1" <<<"$shown"
+}
+
+naptr_to_tcp()
+{
+	both_pbx
+	zone "host-record=a.example.com,$SIP_PBX" \
+		"naptr-record=$NAME,10,50,s,SIP+D2T,,_sip._tcp.$NAME" \
+		"naptr-record=$NAME,20,50,s,SIP+D2U,,_sip._udp.$NAME" \
+		"srv-host=_sip._tcp.$NAME,a.example.com,5060,10,1" \
+		"srv-host=_sip._udp.$NAME,a.example.com,5060,10,1"
+	dns_gateway "sip:$NAME"
+	trunk_shows naptr_leads_to_tcp "$SIP_PBX:5060;transport=tcp.*\\bup\\b"
+	trunk_shows naptr_leads_to_udp "$SIP_PBX:5060;transport=udp.*\\bup\\b"
+	gateway_stopped naptr_gateway_stop_is_clean
+}
+
+no_name()
+{
+	zone "host-record=a.example.com,$SIP_PBX"
+	dns_gateway "sip:nowhere.example.com"
+	trunk_shows no_name_is_told "down.*nowhere.example.com: not found"
+	stage no_name known_down
+	zone "host-record=nowhere.example.com,$SIP_PBX"
+	trunk_shows late_name_is_found "nowhere.example.com.*\\bup\\b" 30
+	stage late_name up
+	gateway_stopped no_name_gateway_stop_is_clean
+}
+
+backup()
+{
+	stop pbx KILL
+	dns_gateway "sip:$SIP_PBX" "pbx_backup = ( \"sip:$SIP_PBX2\" );"
+	trunk_shows backup_is_up "$SIP_PBX2.*\\bup\\b"
+	stage backup up
+	first_pbx
+	trunk_shows first_is_back "$SIP_PBX\\b.*\\bup\\b"
+	gateway_stopped backup_gateway_stop_is_clean
+}
+
+# The certificate must have the name that was asked for, not the address.
+tls_by_name()
+{
+	stop pbx2 KILL
+	tls_pbx pbx
+	zone "host-record=$NAME,$SIP_PBX" "host-record=fake.example.com,$SIP_PBX" \
+		"srv-host=_sips._tcp.$NAME,$NAME,5061,10,1"
+	tls_gateway "sips:$NAME" ours
+	trunk_shows tls_name_is_verified "$NAME.*\\bup\\b"
+	stage tls_name up
+	gateway_stopped tls_name_gateway_stop_is_clean
+	tls_gateway "sip:fake.example.com;transport=tls" ours
+	trunk_shows tls_fake_name_is_told "down.*certificate.*mismatch"
+	gateway_stopped tls_fake_name_gateway_stop_is_clean
+}
+
 need_command node openssl dnsmasq
 lab_up
 topology
@@ -135,5 +268,7 @@ LAB_SHELL=$(peer_shell)
 export LAB_SHELL
 certificates
 
-tls_trunk
+for part in ${PARTS:-tls_trunk srv_priority naptr_to_tcp no_name backup tls_by_name}; do
+	$part
+done
 tap_done

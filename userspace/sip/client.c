@@ -10,6 +10,8 @@
 #include "sip/tls.h"
 #include "sip/trunk.h"
 
+#define DOUBT_T1	4
+
 int client_create(struct sip_stack *s, const struct sip_target *to,
 		  struct sip_msg *request, sip_response_cb *cb, void *arg,
 		  struct sip_client **ret)
@@ -43,6 +45,7 @@ void client_destroy(struct sip_client *ct)
 	nta_client_detach(ct);
 	table_remove(&s->ws_clients, &ct->ws);
 	loop_timer_cancel(ct->timer);
+	loop_timer_cancel(ct->doubt);
 	sip_msg_unref(ct->request);
 	sip_msg_unref(ct->unsent);
 	free(ct->reason);
@@ -75,6 +78,27 @@ static int copy_of(const struct sip_msg *m, struct sip_msg **ret)
 	return copy ? sip_msg_wrap(copy, ret) : -ENOMEM;
 }
 
+static void doubted(void *arg)
+{
+	struct sip_client *ct = arg;
+
+	ct->doubt = NULL;
+	trunk_doubt(ct->s, ct->to.uri);
+}
+
+/*
+ * Without a word for so long, the address is asked by an OPTIONS, whose answer
+ * is due in a sixth of the time that the request itself has.
+ */
+static void doubt_later(struct sip_client *ct)
+{
+	loop_timer_cancel(ct->doubt);
+	ct->doubt = NULL;
+	if (loop_timer_add(ct->s->loop, DOUBT_T1 * ct->s->t1_ms, doubted, ct,
+			   &ct->doubt) < 0)
+		log_err("sip: no memory for a timer");
+}
+
 /* RFC 3263 4.3: the same request, a new transaction, another address. */
 static int failover(struct sip_client *ct)
 {
@@ -97,6 +121,7 @@ static int failover(struct sip_client *ct)
 	ct->unsent = NULL;
 	if (copy_of(ct->request, &ct->unsent) < 0 || start(ct) < 0)
 		client_fail_later(ct, 503);
+	doubt_later(ct);
 	ct->s->stats.requests_out[STATS_SIP]++;
 	stack_trace(ct->s, true, &ct->to, ct->request);
 	return 0;
@@ -148,6 +173,8 @@ void client_response(struct sip_client *ct, const struct sip_msg *response,
 		if (failover(ct) == 0)
 			return;
 	}
+	loop_timer_cancel(ct->doubt);
+	ct->doubt = NULL;
 	ct->status = status;
 	ct->is_local = is_local;
 	if (is_local && !ct->to.is_ws)
@@ -280,6 +307,7 @@ int sip_client_send(struct sip_stack *s, const struct sip_target *to,
 		client_destroy(ct);
 		return err;
 	}
+	doubt_later(ct);
 	return send_request(ct, ret);
 }
 

@@ -45,6 +45,7 @@ struct sip_client {
 	bool is_trunk;		/* to the PBX: may take another address */
 	uint32_t tried;		/* its addresses, bits of trunk_pick() */
 	struct sip_msg *unsent;	/* is_trunk: the request without our Via */
+	struct loop_timer *doubt; /* is_trunk: nothing heard for 4*T1 */
 	sip_response_cb *cb;	/* NULL once the caller has let go */
 	void *arg;
 	int status;		/* last one seen, 0: none */

@@ -431,6 +431,14 @@ void trunk_failed(struct sip_stack *s, const char *uri, const char *reason)
 		probe_after(g, 0);
 }
 
+void trunk_doubt(struct sip_stack *s, const char *uri)
+{
+	struct target *g = by_uri(s, uri);
+
+	if (g && g->status.up && !g->probe)
+		probe_after(g, 0);
+}
+
 void trunk_suspect(struct sip_stack *s)
 {
 	for (size_t i = 0; s->trunk && i < LIMIT_TRUNK_TARGETS; i++) {

@@ -20,6 +20,8 @@ int trunk_pick(struct sip_stack *s, const char *call_id,
 	       struct sip_target *to, uint32_t *tried);
 /* A request to this next hop got nothing: not used until it answers again. */
 void trunk_failed(struct sip_stack *s, const char *uri, const char *reason);
+/* A request to it waits in vain, so far: it is asked at once. */
+void trunk_doubt(struct sip_stack *s, const char *uri);
 /* A request in a dialog failed: each address is asked at once. */
 void trunk_suspect(struct sip_stack *s);
 /* Our TLS flow to that address ended. */

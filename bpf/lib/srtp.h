@@ -215,22 +215,11 @@ static __always_inline void sluice_gcm_counter(const __u8 *salt, __u64 index,
 	ret[3] = 2;
 }
 
-/* The tag over header (AAD) and ciphertext, into the working state. */
-SLUICE_SUBPROG void sluice_gcm_tag(struct sluice_srtp_pass *pass)
+/* GHASH's result and the first key stream block become the tag. */
+static __always_inline void sluice_gcm_mask(struct sluice_srtp_pass *pass)
 {
 	struct sluice_srtp_work *work = sluice_srtp_work(pass->packet);
-	__u32 header_len = pass->start, len = pass->end;
 	__u32 block[4];
-
-	sluice_ghash_start(&work->ghash, pass->key->ghash_h);
-	pass->start = 0;
-	pass->end = header_len;
-	sluice_loop(sluice_srtp_blocks(pass), sluice_ghash_step, pass);
-	pass->start = header_len;
-	pass->end = len;
-	sluice_loop(sluice_srtp_blocks(pass), sluice_ghash_step, pass);
-	sluice_ghash_block(&work->ghash, (__u64)header_len * 8,
-			   (__u64)(len - header_len) * 8);
 
 	block[0] = work->counter[0];
 	block[1] = work->counter[1];
@@ -241,6 +230,24 @@ SLUICE_SUBPROG void sluice_gcm_tag(struct sluice_srtp_pass *pass)
 	work->tag[1] = block[1] ^ (__u32)work->ghash.y1;
 	work->tag[2] = block[2] ^ (__u32)(work->ghash.y0 >> 32);
 	work->tag[3] = block[3] ^ (__u32)work->ghash.y0;
+}
+
+/* The tag over header (AAD) and ciphertext, into the working state. */
+SLUICE_SUBPROG void sluice_gcm_tag(struct sluice_srtp_pass *pass)
+{
+	struct sluice_srtp_work *work = sluice_srtp_work(pass->packet);
+	__u32 header_len = pass->start, len = pass->end;
+
+	sluice_ghash_start(&work->ghash, pass->key->ghash_h);
+	pass->start = 0;
+	pass->end = header_len;
+	sluice_loop(sluice_srtp_blocks(pass), sluice_ghash_step, pass);
+	pass->start = header_len;
+	pass->end = len;
+	sluice_loop(sluice_srtp_blocks(pass), sluice_ghash_step, pass);
+	sluice_ghash_block(&work->ghash, (__u64)header_len * 8,
+			   (__u64)(len - header_len) * 8);
+	sluice_gcm_mask(pass);
 }
 
 static __always_inline void sluice_srtp_ctr(struct sluice_srtp_pass *pass)

@@ -4,6 +4,7 @@
  * and an RTP packet; the same comes back with the verdict in it.
  */
 #include "lib/rtp.h"
+#include "lib/srtcp.h"
 #include "lib/srtp.h"
 #include "../selftests/bpf/crypt.h"
 
@@ -25,12 +26,45 @@ struct {
 	__type(value, struct scratch);
 } t_scratch SEC(".maps");
 
-static __always_inline int crypt_run(struct xdp_md *ctx, _Bool protect)
+enum crypt_op { OP_PROTECT, OP_UNPROTECT, OP_PROTECT_RTCP, OP_UNPROTECT_RTCP };
+
+static __always_inline int crypt_rtp(const struct sluice_key *key,
+				     struct crypt_call *call, __u8 *packet,
+				     __u32 len, enum crypt_op op)
+{
+	struct sluice_rtp rtp;
+	int ret;
+
+	ret = sluice_rtp_parse(packet, len, &rtp);
+	if (ret)
+		return ret;
+	if (op == OP_PROTECT)
+		return sluice_srtp_protect(key, call->index, rtp.ssrc, packet,
+					   rtp.payload_off, len);
+	return sluice_srtp_unprotect(key, call->index, rtp.ssrc, packet,
+				     rtp.payload_off, len);
+}
+
+static __always_inline int crypt_rtcp(const struct sluice_key *key,
+				      struct crypt_call *call, __u8 *packet,
+				      __u32 len, enum crypt_op op)
+{
+	__u32 ssrc = sluice_get32(packet + 4), index = 0;
+	int ret;
+
+	if (op == OP_PROTECT_RTCP)
+		return sluice_srtcp_protect(key, (__u32)call->index, ssrc,
+					    packet, len);
+	ret = sluice_srtcp_unprotect(key, ssrc, packet, len, &index);
+	call->index = index;
+	return ret;
+}
+
+static __always_inline int crypt_run(struct xdp_md *ctx, enum crypt_op op)
 {
 	__u32 zero = 0, len;
 	struct crypt_call call;
 	struct sluice_key *key;
-	struct sluice_rtp rtp;
 	struct scratch *s;
 	int ret;
 
@@ -47,13 +81,10 @@ static __always_inline int crypt_run(struct xdp_md *ctx, _Bool protect)
 	if (bpf_xdp_load_bytes(ctx, sizeof(call), s->b, len))
 		return XDP_ABORTED;
 
-	ret = sluice_rtp_parse(s->b, len, &rtp);
-	if (!ret && protect)
-		ret = sluice_srtp_protect(key, call.index, rtp.ssrc, s->b,
-					  rtp.payload_off, len);
-	else if (!ret)
-		ret = sluice_srtp_unprotect(key, call.index, rtp.ssrc, s->b,
-					    rtp.payload_off, len);
+	if (op == OP_PROTECT || op == OP_UNPROTECT)
+		ret = crypt_rtp(key, &call, s->b, len, op);
+	else
+		ret = crypt_rtcp(key, &call, s->b, len, op);
 	call.result = ret;
 	bpf_xdp_store_bytes(ctx, 0, &call, sizeof(call));
 	if (ret < 0)
@@ -72,13 +103,25 @@ static __always_inline int crypt_run(struct xdp_md *ctx, _Bool protect)
 SEC("xdp")
 int t_protect(struct xdp_md *ctx)
 {
-	return crypt_run(ctx, 1);
+	return crypt_run(ctx, OP_PROTECT);
 }
 
 SEC("xdp")
 int t_unprotect(struct xdp_md *ctx)
 {
-	return crypt_run(ctx, 0);
+	return crypt_run(ctx, OP_UNPROTECT);
+}
+
+SEC("xdp")
+int t_protect_rtcp(struct xdp_md *ctx)
+{
+	return crypt_run(ctx, OP_PROTECT_RTCP);
+}
+
+SEC("xdp")
+int t_open_rtcp(struct xdp_md *ctx)
+{
+	return crypt_run(ctx, OP_UNPROTECT_RTCP);
 }
 
 char LICENSE[] SEC("license") = "GPL";

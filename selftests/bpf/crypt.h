@@ -6,7 +6,7 @@
 #include <linux/types.h>
 
 struct crypt_call {
-	__u64 index;		/* ROC || SEQ */
+	__u64 index;		/* ROC || SEQ; of SRTCP also the result */
 	__s32 result;		/* new length or -SLUICE_DROP_x */
 	__u32 reserved;
 };

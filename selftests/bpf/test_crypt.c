@@ -16,6 +16,7 @@
 static struct {
 	struct bpf_object *object;
 	int key_fd, protect_fd, unprotect_fd;
+	int protect_rtcp_fd, open_rtcp_fd;
 } b;
 
 static const struct {
@@ -55,7 +56,10 @@ static int load(void)
 	b.key_fd = bpf_object__find_map_fd_by_name(b.object, "t_key");
 	b.protect_fd = program_fd("t_protect");
 	b.unprotect_fd = program_fd("t_unprotect");
-	return b.key_fd < 0 || b.protect_fd < 0 || b.unprotect_fd < 0 ? -1 : 0;
+	b.protect_rtcp_fd = program_fd("t_protect_rtcp");
+	b.open_rtcp_fd = program_fd("t_open_rtcp");
+	return b.key_fd < 0 || b.protect_fd < 0 || b.unprotect_fd < 0 ||
+	       b.protect_rtcp_fd < 0 || b.open_rtcp_fd < 0 ? -1 : 0;
 }
 
 static int set_key(const struct sluice_key *key)
@@ -65,11 +69,14 @@ static int set_key(const struct sluice_key *key)
 	return bpf_map_update_elem(b.key_fd, &zero, key, BPF_ANY);
 }
 
-/* In place; the new length or -SLUICE_DROP_x. INT_MIN: the run failed. */
-static int run(int fd, uint64_t index, uint8_t *packet, uint32_t len)
+/*
+ * In place; the new length or -SLUICE_DROP_x. INT_MIN: the run failed.
+ * Of SRTCP the index is also a result.
+ */
+static int run_index(int fd, uint64_t *index, uint8_t *packet, uint32_t len)
 {
 	uint8_t in[SLUICE_SCRATCH], out[SLUICE_SCRATCH];
-	struct crypt_call call = { .index = index, .result = INT_MIN };
+	struct crypt_call call = { .index = *index, .result = INT_MIN };
 	LIBBPF_OPTS(bpf_test_run_opts, opts,
 		.data_in = in,
 		.data_size_in = (uint32_t)sizeof(call) + len,
@@ -88,7 +95,13 @@ static int run(int fd, uint64_t index, uint8_t *packet, uint32_t len)
 			return INT_MIN;
 		memcpy(packet, out + sizeof(call), (size_t)call.result);
 	}
+	*index = call.index;
 	return call.result;
+}
+
+static int run(int fd, uint64_t index, uint8_t *packet, uint32_t len)
+{
+	return run_index(fd, &index, packet, len);
 }
 
 static int agrees(srtp_t tx, srtp_t rx, const struct oracle_rtp *shape,
@@ -174,6 +187,51 @@ static void test_forged(unsigned int p)
 		  -SLUICE_DROP_SHORT, name);
 }
 
+static void test_rtcp(unsigned int p, int is_open)
+{
+	struct oracle_master m = oracle_master(profiles[p].profile, 31);
+	struct sluice_key key = oracle_expand(&m);
+	srtp_t tx = oracle_open_rtcp(&m, 1, is_open);
+	uint8_t plain[SLUICE_SCRATCH], wire[SLUICE_SCRATCH];
+	uint8_t got[SLUICE_SCRATCH];
+	uint32_t len, count = 0;
+	uint64_t index;
+	char name[96];
+	int ok = !set_key(&key), n = 0, i, taken = 0;
+
+	for (len = 8; len <= 1400 && ok; len += 4) {
+		oracle_rtcp_packet(0x5eed0001, len, plain);
+		memcpy(wire, plain, len);
+		n = oracle_protect_rtcp(tx, wire, (int)len);
+		memcpy(got, wire, sizeof(got));
+		index = 0;
+		count++;
+		ok = n > 0 && run_index(b.open_rtcp_fd, &index, got,
+					(uint32_t)n) == (int)len &&
+		     index == count && !memcmp(got, plain, len);
+		if (ok && !is_open)
+			ok = run(b.protect_rtcp_fd, count, got, len) == n &&
+			     !memcmp(got, wire, (size_t)n);
+	}
+	snprintf(name, sizeof(name), "bpf_%s_%s_rtcp_matches_libsrtp",
+		 profiles[p].name, is_open ? "open" : "encrypted");
+	if (!CHECK(ok, name))
+		printf("# at length %u\n", len - 4);
+
+	oracle_rtcp_packet(0x5eed0001, 28, wire);
+	n = oracle_protect_rtcp(tx, wire, 28);
+	for (i = 0; i < n; i++) {
+		memcpy(got, wire, (size_t)n);
+		got[i] ^= 0x80 >> i % 8;
+		taken += run(b.open_rtcp_fd, 0, got, (uint32_t)n) !=
+			 -SLUICE_DROP_AUTH;
+	}
+	snprintf(name, sizeof(name), "bpf_%s_%s_rtcp_any_byte_changed_is_refused",
+		 profiles[p].name, is_open ? "open" : "encrypted");
+	CHECK(n > 0 && !taken, name);
+	srtp_dealloc(tx);
+}
+
 static void test_limits(void)
 {
 	struct oracle_master m =
@@ -210,6 +268,8 @@ int main(void)
 	for (p = 0; p < sizeof(profiles) / sizeof(profiles[0]); p++) {
 		test_lengths(p);
 		test_forged(p);
+		test_rtcp(p, 0);
+		test_rtcp(p, 1);
 	}
 	test_limits();
 	bpf_object__close(b.object);

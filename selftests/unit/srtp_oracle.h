@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/srtcp.h"
 #include "lib/srtp.h"
 
 #define ORACLE_ROOM	SRTP_MAX_TRAILER_LEN
@@ -49,7 +50,9 @@ static inline struct sluice_key oracle_expand(const struct oracle_master *m)
 	return key;
 }
 
-static inline srtp_t oracle_open(const struct oracle_master *m, int sender)
+/* is_open: RTCP is authenticated, not encrypted (E = 0). */
+static inline srtp_t oracle_open_rtcp(const struct oracle_master *m, int sender,
+				      int is_open)
 {
 	static int ready;
 	struct oracle_master copy = *m;
@@ -80,9 +83,16 @@ static inline srtp_t oracle_open(const struct oracle_master *m, int sender)
 	policy.ssrc.type = sender ? ssrc_any_outbound : ssrc_any_inbound;
 	policy.window_size = 128;
 	policy.allow_repeat_tx = 1;
+	if (is_open)
+		policy.rtcp.sec_serv = sec_serv_auth;
 	if (srtp_create(&session, &policy))
 		abort();
 	return session;
+}
+
+static inline srtp_t oracle_open(const struct oracle_master *m, int sender)
+{
+	return oracle_open_rtcp(m, sender, 0);
 }
 
 /* Both: the new length or -1. Room for ORACLE_ROOM more bytes is needed. */
@@ -94,6 +104,29 @@ static inline int oracle_protect(srtp_t s, uint8_t *packet, int len)
 static inline int oracle_unprotect(srtp_t s, uint8_t *packet, int len)
 {
 	return srtp_unprotect(s, packet, &len) ? -1 : len;
+}
+
+static inline int oracle_protect_rtcp(srtp_t s, uint8_t *packet, int len)
+{
+	return srtp_protect_rtcp(s, packet, &len) ? -1 : len;
+}
+
+static inline int oracle_unprotect_rtcp(srtp_t s, uint8_t *packet, int len)
+{
+	return srtp_unprotect_rtcp(s, packet, &len) ? -1 : len;
+}
+
+/* A sender report's header and len - 8 more bytes; len is 8 or more. */
+static inline void oracle_rtcp_packet(uint32_t ssrc, uint32_t len, uint8_t *out)
+{
+	uint32_t i;
+
+	out[0] = 0x80;
+	out[1] = 200;
+	sluice_put16(out + 2, (uint16_t)(len / 4 - 1));
+	sluice_put32(out + 4, ssrc);
+	for (i = 8; i < len; i++)
+		out[i] = (uint8_t)(ssrc + 11 * i + (i >> 2) + len);
 }
 
 /* Shape of a test packet. */

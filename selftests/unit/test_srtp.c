@@ -262,6 +262,118 @@ static void test_forged(unsigned int p)
 	CHECK_INT(ret, -SLUICE_DROP_SHORT, name);
 }
 
+/* Both ways, one length after the other, and with an index of our choice. */
+static void test_rtcp_oracle(unsigned int p, int is_open)
+{
+	struct oracle_master m = oracle_master(profiles[p].profile, 23);
+	struct sluice_key key = oracle_expand(&m);
+	srtp_t tx = oracle_open_rtcp(&m, 1, is_open);
+	srtp_t rx = oracle_open_rtcp(&m, 0, 0);
+	uint8_t plain[SLUICE_SCRATCH], wire[SLUICE_SCRATCH];
+	uint32_t len, count = 0, index = 0, word = 0, ssrc = 0x5eed0001;
+	char name[96];
+	int ok = 1, n;
+
+	for (len = 8; len <= 1400 && ok; len += 4) {
+		oracle_rtcp_packet(ssrc, len, plain);
+		memcpy(wire, plain, len);
+		n = oracle_protect_rtcp(tx, wire, (int)len);
+		count++;
+		memcpy(scratch, wire, sizeof(scratch));
+		ok = n > 0 &&
+		     !sluice_srtcp_peek(&key, scratch, (uint32_t)n, &word) &&
+		     word == (count | (is_open ? 0 : SLUICE_SRTCP_E)) &&
+		     sluice_srtcp_unprotect(&key, ssrc, scratch, (uint32_t)n,
+					    &index) == (int)len &&
+		     index == count && !memcmp(scratch, plain, len);
+		if (ok && !is_open) {
+			ok = sluice_srtcp_protect(&key, count, ssrc, scratch,
+						  len) == n &&
+			     !memcmp(scratch, wire, (size_t)n);
+		}
+		/* any index that is ahead is taken by libsrtp2 */
+		index = len < 1400 ? len * 0x100003 : SLUICE_SRTCP_INDEX_MAX;
+		memcpy(scratch, plain, len);
+		n = sluice_srtcp_protect(&key, index, ssrc, scratch, len);
+		ok = ok && n > 0 &&
+		     oracle_unprotect_rtcp(rx, scratch, n) == (int)len &&
+		     !memcmp(scratch, plain, len);
+	}
+	snprintf(name, sizeof(name), "srtcp_%s_%s_lengths_match_libsrtp",
+		 profiles[p].name, is_open ? "open" : "encrypted");
+	if (!CHECK(ok, name))
+		printf("# at length %u\n", len - 4);
+	srtp_dealloc(tx);
+	srtp_dealloc(rx);
+}
+
+static void test_rtcp_forged(unsigned int p, int is_open)
+{
+	struct oracle_master m = oracle_master(profiles[p].profile, 4);
+	struct sluice_key key = oracle_expand(&m);
+	srtp_t tx = oracle_open_rtcp(&m, 1, is_open);
+	uint8_t good[SLUICE_SCRATCH];
+	uint32_t i, n, index = 0, taken = 0;
+	char name[96];
+
+	oracle_rtcp_packet(9, 52, good);
+	n = (uint32_t)oracle_protect_rtcp(tx, good, 52);
+	for (i = 0; i < n; i++) {
+		memcpy(scratch, good, n);
+		scratch[i] ^= 1 << i % 8;
+		taken += sluice_srtcp_unprotect(&key, sluice_get32(scratch + 4),
+						scratch, n, &index) !=
+			 -SLUICE_DROP_AUTH;
+	}
+	/* and the E bit itself */
+	memcpy(scratch, good, n);
+	scratch[sluice_srtcp_is_gcm(m.profile) ? n - 4 : n - 14] ^= 0x80;
+	taken += sluice_srtcp_unprotect(&key, 9, scratch, n, &index) !=
+		 -SLUICE_DROP_AUTH;
+	snprintf(name, sizeof(name), "srtcp_%s_%s_any_byte_changed_is_refused",
+		 profiles[p].name, is_open ? "open" : "encrypted");
+	CHECK_INT(taken, 0, name);
+	srtp_dealloc(tx);
+}
+
+static void test_rtcp_limits(unsigned int p)
+{
+	struct oracle_master m = oracle_master(profiles[p].profile, 4);
+	struct sluice_key key = oracle_expand(&m);
+	uint32_t trailer = sluice_srtcp_trailer_len(m.profile);
+	uint32_t word = 0, index = 0;
+	char name[96];
+	int ok;
+
+	ok = sluice_srtcp_protect(&key, 1, 1, scratch, 7) ==
+		     -SLUICE_DROP_SHORT &&
+	     sluice_srtcp_peek(&key, scratch, 7 + trailer, &word) ==
+		     -SLUICE_DROP_SHORT &&
+	     sluice_srtcp_unprotect(&key, 1, scratch, 7 + trailer, &index) ==
+		     -SLUICE_DROP_SHORT;
+	snprintf(name, sizeof(name), "srtcp_%s_below_header_is_short",
+		 profiles[p].name);
+	CHECK(ok, name);
+	ok = sluice_srtcp_protect(&key, 1, 1, scratch,
+				  SLUICE_PACKET_MAX - trailer + 1) ==
+		     -SLUICE_DROP_TOO_BIG &&
+	     sluice_srtcp_unprotect(&key, 1, scratch, SLUICE_PACKET_MAX + 1,
+				    &index) == -SLUICE_DROP_TOO_BIG &&
+	     sluice_srtcp_protect(&key, 1, 1, scratch,
+				  SLUICE_PACKET_MAX - trailer) ==
+		     SLUICE_PACKET_MAX &&
+	     sluice_srtcp_unprotect(&key, 1, scratch, SLUICE_PACKET_MAX,
+				    &index) == SLUICE_PACKET_MAX - (int)trailer;
+	snprintf(name, sizeof(name), "srtcp_%s_at_max_is_last_taken",
+		 profiles[p].name);
+	CHECK(ok, name);
+	snprintf(name, sizeof(name), "srtcp_%s_index_is_exhausted_at_2_31",
+		 profiles[p].name);
+	CHECK_INT(sluice_srtcp_protect(&key, SLUICE_SRTCP_INDEX_MAX + 1, 1,
+				       scratch, 100),
+		  -SLUICE_DROP_KEY_LIMIT, name);
+}
+
 static void test_limits(void)
 {
 	struct oracle_master m =
@@ -317,6 +429,11 @@ int main(void)
 	for (p = 0; p < sizeof(profiles) / sizeof(profiles[0]); p++) {
 		test_oracle(p);
 		test_forged(p);
+		test_rtcp_oracle(p, 0);
+		test_rtcp_oracle(p, 1);
+		test_rtcp_forged(p, 0);
+		test_rtcp_forged(p, 1);
+		test_rtcp_limits(p);
 	}
 	test_limits();
 	test_rtp();

@@ -8,6 +8,7 @@
 #define SLUICE_LIB_AES_H
 
 #include "lib/port.h"
+#include "uapi/sluice.h"
 
 #define SLUICE_AES_BLOCK	16
 
@@ -49,66 +50,223 @@
 /* Multiplication by x and by x + 1 in GF(2^8). */
 #define SLUICE_AES_X2(s) ((((s) << 1) ^ ((s) & 0x80 ? 0x1b : 0)) & 0xff)
 #define SLUICE_AES_X3(s) (SLUICE_AES_X2(s) ^ (s))
-#define SLUICE_AES_COLUMN(b0, b1, b2, b3) \
-	((__u32)(b0) << 24 | (__u32)(b1) << 16 | (__u32)(b2) << 8 | (__u32)(b3))
+/*
+ * The state's words, the round keys and the tables have 16 bits for each byte,
+ * which lies there times 8: an offset into a table of 64-bit entries takes no
+ * mask and no shift, and an instruction count is what the cipher costs in BPF.
+ * The first byte of a word is in the topmost lane.
+ */
+#define SLUICE_AES_LANES(b0, b1, b2, b3) \
+	((__u64)(b0) << 51 | (__u64)(b1) << 35 | (__u64)(b2) << 19 | \
+	 (__u64)(b3) << 3)
 
 /* SubBytes and MixColumns of one byte; one table for each row of the state. */
-#define SLUICE_AES_T0(s) SLUICE_AES_COLUMN(SLUICE_AES_X2(s), s, s, SLUICE_AES_X3(s)),
-#define SLUICE_AES_T1(s) SLUICE_AES_COLUMN(SLUICE_AES_X3(s), SLUICE_AES_X2(s), s, s),
-#define SLUICE_AES_T2(s) SLUICE_AES_COLUMN(s, SLUICE_AES_X3(s), SLUICE_AES_X2(s), s),
-#define SLUICE_AES_T3(s) SLUICE_AES_COLUMN(s, s, SLUICE_AES_X3(s), SLUICE_AES_X2(s)),
+#define SLUICE_AES_T0(s) SLUICE_AES_LANES(SLUICE_AES_X2(s), s, s, SLUICE_AES_X3(s)),
+#define SLUICE_AES_T1(s) SLUICE_AES_LANES(SLUICE_AES_X3(s), SLUICE_AES_X2(s), s, s),
+#define SLUICE_AES_T2(s) SLUICE_AES_LANES(s, SLUICE_AES_X3(s), SLUICE_AES_X2(s), s),
+#define SLUICE_AES_T3(s) SLUICE_AES_LANES(s, s, SLUICE_AES_X3(s), SLUICE_AES_X2(s)),
+/* The last round has no MixColumns: { 0, 0, 0, S, 0, 0, 0, 0 } in memory. */
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define SLUICE_AES_S(s) (__u64)(s) << 24,
+#define SLUICE_AES_S_AT(i) (i)
+#else
+#define SLUICE_AES_S(s) (__u64)(s) << 32,
+#define SLUICE_AES_S_AT(i) (3 - (i))
+#endif
 
-/* One array, so that one register holds the base of all four. */
-static const __u32 sluice_aes_t[4][256] = {
-	{ SLUICE_AES_SBOX(SLUICE_AES_T0) },
-	{ SLUICE_AES_SBOX(SLUICE_AES_T1) },
-	{ SLUICE_AES_SBOX(SLUICE_AES_T2) },
-	{ SLUICE_AES_SBOX(SLUICE_AES_T3) },
+/*
+ * One object, so that one register holds the base of all tables. Of an offset
+ * the verifier knows that it has 16 bits; behind the tables it finds room for
+ * the largest.
+ */
+static const struct {
+	__u64 t[4][256];
+	__u64 s[256];
+#ifdef __bpf__
+	__u64 room[0x10000 / 8];
+#endif
+} sluice_aes_table = {
+	.t = {
+		{ SLUICE_AES_SBOX(SLUICE_AES_T0) },
+		{ SLUICE_AES_SBOX(SLUICE_AES_T1) },
+		{ SLUICE_AES_SBOX(SLUICE_AES_T2) },
+		{ SLUICE_AES_SBOX(SLUICE_AES_T3) },
+	},
+	.s = { SLUICE_AES_SBOX(SLUICE_AES_S) },
 };
 
-/* Offsets into a table of the bytes of a word, first to last. */
-#define SLUICE_AES_B0(w) ((w) >> 22 & 0x3fc)
-#define SLUICE_AES_B1(w) ((w) >> 14 & 0x3fc)
-#define SLUICE_AES_B2(w) ((w) >> 6 & 0x3fc)
-#define SLUICE_AES_B3(w) ((w) << 2 & 0x3fc)
+#define SLUICE_AES_L0(w) ((__u64)(w) >> 48)
+#define SLUICE_AES_L1(w) ((__u64)(w) >> 32 & 0xffff)
+#define SLUICE_AES_L2(w) ((__u32)(w) >> 16)
+#define SLUICE_AES_L3(w) ((__u32)(w) & 0xffff)
 
 /* The row's table goes into the load's own offset. */
-static __always_inline __u32 sluice_aes_look(const __u8 *table, __u32 row,
-					     __u32 offset)
+static __always_inline __u64 sluice_aes_look(const __u8 *table, __u32 row,
+					     __u64 offset)
 {
 	const __u8 *p = table + offset;
 
 	sluice_opaque(p);
-	return *(const __u32 *)(p + 1024 * row);
+	return *(const __u64 *)(p + 2048 * row);
+}
+
+/* The substituted byte as byte i of a word. */
+static __always_inline __u32 sluice_aes_sub(const __u8 *table, __u32 i,
+					    __u64 offset)
+{
+	const __u8 *p = table + offset;
+
+	sluice_opaque(p);
+	return ((const struct sluice_u32_unaligned *)
+		(p + 4 * 2048 + SLUICE_AES_S_AT(i)))->v;
 }
 
 #define SLUICE_AES_ROUND(a, b, c, d, k) \
-	(sluice_aes_look(table, 0, SLUICE_AES_B0(a)) ^ \
-	 sluice_aes_look(table, 1, SLUICE_AES_B1(b)) ^ \
-	 sluice_aes_look(table, 2, SLUICE_AES_B2(c)) ^ \
-	 sluice_aes_look(table, 3, SLUICE_AES_B3(d)) ^ (k))
-/* The last round has no MixColumns: the S-box itself, out of the tables. */
-#define SLUICE_AES_LAST(a, b, c, d, k) \
-	(((sluice_aes_look(table, 2, SLUICE_AES_B0(a)) & 0xff000000) | \
-	  (sluice_aes_look(table, 3, SLUICE_AES_B1(b)) & 0x00ff0000) | \
-	  (sluice_aes_look(table, 0, SLUICE_AES_B2(c)) & 0x0000ff00) | \
-	  (sluice_aes_look(table, 1, SLUICE_AES_B3(d)) & 0x000000ff)) ^ (k))
+	((k) ^ sluice_aes_look(table, 0, SLUICE_AES_L0(a)) ^ \
+	 sluice_aes_look(table, 1, SLUICE_AES_L1(b)) ^ \
+	 sluice_aes_look(table, 2, SLUICE_AES_L2(c)) ^ \
+	 sluice_aes_look(table, 3, SLUICE_AES_L3(d)))
+#define SLUICE_AES_LAST(a, b, c, d) \
+	(sluice_aes_sub(table, 0, SLUICE_AES_L0(a)) ^ \
+	 sluice_aes_sub(table, 1, SLUICE_AES_L1(b)) ^ \
+	 sluice_aes_sub(table, 2, SLUICE_AES_L2(c)) ^ \
+	 sluice_aes_sub(table, 3, SLUICE_AES_L3(d)))
 #define SLUICE_AES_STEP(out, in, round) \
 	do { \
-		const __u32 *k_ = rk + 4 * (round); \
+		const __u64 *k_ = rk + 4 * (round); \
 		out##0 = SLUICE_AES_ROUND(in##0, in##1, in##2, in##3, k_[0]); \
 		out##1 = SLUICE_AES_ROUND(in##1, in##2, in##3, in##0, k_[1]); \
 		out##2 = SLUICE_AES_ROUND(in##2, in##3, in##0, in##1, k_[2]); \
 		out##3 = SLUICE_AES_ROUND(in##3, in##0, in##1, in##2, k_[3]); \
 	} while (0)
 
-/* Rounds 3 to 10 of AES-128. */
-static __always_inline void sluice_aes128_finish(const __u32 *rk,
-						 const __u8 *table,
-						 __u32 s0, __u32 s1, __u32 s2,
-						 __u32 s3, __u32 out[4])
+/* A word as lanes, and back. */
+static __always_inline __u64 sluice_aes_lanes(__u32 w)
 {
-	__u32 t0, t1, t2, t3;
+	return SLUICE_AES_LANES(w >> 24, w >> 16 & 0xff, w >> 8 & 0xff,
+				w & 0xff);
+}
+
+static __always_inline __u32 sluice_aes_word(__u64 x)
+{
+	return (__u32)(x >> 27 & 0xff000000) | (__u32)(x >> 19 & 0xff0000) |
+	       (__u32)(x >> 11 & 0xff00) | (__u32)(x >> 3 & 0xff);
+}
+
+#ifdef __bpf__
+/*
+ * By hand in BPF, where it takes every register: r0 to r6 for columns, r7 to
+ * look up, r8 the tables, r9 the key. Column a's look-ups begin the new
+ * columns x, y, z and, in its own register, the fourth; b, c and d are free
+ * afterwards and serve as the next round's x, y, z.
+ */
+#define SLUICE_AES_ASM_LOAD(size, to, at) \
+	"r" #to " += r8;" \
+	"r" #to " = *(" size " *)(r" #to " + " #at ");"
+#define SLUICE_AES_ASM_0(size, from, to, at) \
+	"r" #to " = r" #from ";" "r" #to " >>= 48;" \
+	SLUICE_AES_ASM_LOAD(size, to, at)
+/* In place: the last that is taken out of a column. */
+#define SLUICE_AES_ASM_1(size, at, reg) \
+	"r" #reg " >>= 32;" "w" #reg " &= 0xffff;" \
+	SLUICE_AES_ASM_LOAD(size, reg, at)
+#define SLUICE_AES_ASM_2(size, from, to, at) \
+	"w" #to " = w" #from ";" "w" #to " >>= 16;" \
+	SLUICE_AES_ASM_LOAD(size, to, at)
+#define SLUICE_AES_ASM_3(size, from, to, at) \
+	"w" #to " = w" #from ";" "w" #to " &= 0xffff;" \
+	SLUICE_AES_ASM_LOAD(size, to, at)
+#define SLUICE_AES_ASM_KEY(size, to, at) \
+	"r7 = *(" size " *)(r9 + " #at ");" "r" #to " ^= r7;"
+#define SLUICE_AES_ASM_XOR(to) "r" #to " ^= r7;"
+
+#define SLUICE_AES_ASM_COLUMNS(size, t0, t1, t2, t3, a, b, c, d, x, y, z) \
+	SLUICE_AES_ASM_0(size, a, x, t0) \
+	SLUICE_AES_ASM_3(size, a, y, t3) \
+	SLUICE_AES_ASM_2(size, a, z, t2) \
+	SLUICE_AES_ASM_1(size, t1, a) \
+	SLUICE_AES_ASM_0(size, b, 7, t0) SLUICE_AES_ASM_XOR(y) \
+	SLUICE_AES_ASM_3(size, b, 7, t3) SLUICE_AES_ASM_XOR(z) \
+	SLUICE_AES_ASM_2(size, b, 7, t2) SLUICE_AES_ASM_XOR(a) \
+	SLUICE_AES_ASM_1(size, t1, b) "r" #x " ^= r" #b ";" \
+	SLUICE_AES_ASM_0(size, c, 7, t0) SLUICE_AES_ASM_XOR(z) \
+	SLUICE_AES_ASM_3(size, c, 7, t3) SLUICE_AES_ASM_XOR(a) \
+	SLUICE_AES_ASM_2(size, c, 7, t2) SLUICE_AES_ASM_XOR(x) \
+	SLUICE_AES_ASM_1(size, t1, c) "r" #y " ^= r" #c ";" \
+	SLUICE_AES_ASM_0(size, d, 7, t0) SLUICE_AES_ASM_XOR(a) \
+	SLUICE_AES_ASM_3(size, d, 7, t3) SLUICE_AES_ASM_XOR(x) \
+	SLUICE_AES_ASM_2(size, d, 7, t2) SLUICE_AES_ASM_XOR(y) \
+	SLUICE_AES_ASM_1(size, t1, d) "r" #z " ^= r" #d ";"
+#define SLUICE_AES_ASM_ROUND(round, a, b, c, d, x, y, z) \
+	SLUICE_AES_ASM_COLUMNS("u64", 0, 2048, 4096, 6144, a, b, c, d, x, y, z) \
+	SLUICE_AES_ASM_KEY("u64", x, 32 * round) \
+	SLUICE_AES_ASM_KEY("u64", y, 32 * round + 8) \
+	SLUICE_AES_ASM_KEY("u64", z, 32 * round + 16) \
+	SLUICE_AES_ASM_KEY("u64", a, 32 * round + 24)
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define SLUICE_AES_ASM_LAST(a, b, c, d, x, y, z) \
+	SLUICE_AES_ASM_COLUMNS("u32", 8192, 8193, 8194, 8195, a, b, c, d, x, y, z)
+#else
+#define SLUICE_AES_ASM_LAST(a, b, c, d, x, y, z) \
+	SLUICE_AES_ASM_COLUMNS("u32", 8195, 8194, 8193, 8192, a, b, c, d, x, y, z)
+#endif
+
+/* Round 3 and all that follow. */
+static __always_inline void sluice_aes_finish(const struct sluice_aes_key *key,
+					      const __u8 *table,
+					      __u64 s0, __u64 s1, __u64 s2,
+					      __u64 s3, __u32 out[4])
+{
+	register __u64 r0 __asm__("r0") = s0;
+	register __u64 r1 __asm__("r1") = s1;
+	register __u64 r2 __asm__("r2") = s2;
+	register __u64 r3 __asm__("r3") = s3;
+	register __u64 r4 __asm__("r4");
+	register __u64 r5 __asm__("r5");
+	register __u64 r6 __asm__("r6");
+	register const __u8 *r8 __asm__("r8") = table;
+	register const struct sluice_aes_key *r9 __asm__("r9") = key;
+
+	__asm__ volatile(
+		SLUICE_AES_ASM_ROUND(3, 0, 1, 2, 3, 4, 5, 6)
+		SLUICE_AES_ASM_ROUND(4, 4, 5, 6, 0, 1, 2, 3)
+		SLUICE_AES_ASM_ROUND(5, 1, 2, 3, 4, 5, 6, 0)
+		SLUICE_AES_ASM_ROUND(6, 5, 6, 0, 1, 2, 3, 4)
+		SLUICE_AES_ASM_ROUND(7, 2, 3, 4, 5, 6, 0, 1)
+		SLUICE_AES_ASM_ROUND(8, 6, 0, 1, 2, 3, 4, 5)
+		SLUICE_AES_ASM_ROUND(9, 3, 4, 5, 6, 0, 1, 2)
+		"w7 = *(u32 *)(r9 + 464);"
+		"if w7 != 14 goto aes_last_%=;"
+		SLUICE_AES_ASM_ROUND(10, 0, 1, 2, 3, 4, 5, 6)
+		SLUICE_AES_ASM_ROUND(11, 4, 5, 6, 0, 1, 2, 3)
+		SLUICE_AES_ASM_ROUND(12, 1, 2, 3, 4, 5, 6, 0)
+		SLUICE_AES_ASM_ROUND(13, 5, 6, 0, 1, 2, 3, 4)
+		"r0 = r2; r1 = r3; r2 = r4; r3 = r5;"
+		"aes_last_%=:"
+		SLUICE_AES_ASM_LAST(0, 1, 2, 3, 4, 5, 6)
+		SLUICE_AES_ASM_KEY("u32", 4, 448)
+		SLUICE_AES_ASM_KEY("u32", 5, 452)
+		SLUICE_AES_ASM_KEY("u32", 6, 456)
+		SLUICE_AES_ASM_KEY("u32", 0, 460)
+		: "+r"(r0), "+r"(r1), "+r"(r2), "+r"(r3), "=&r"(r4),
+		  "=&r"(r5), "=&r"(r6)
+		: "r"(r8), "r"(r9)
+		: "r7", "memory");
+	out[0] = (__u32)r4;
+	out[1] = (__u32)r5;
+	out[2] = (__u32)r6;
+	out[3] = (__u32)r0;
+}
+#else
+/* Round 3 and all that follow. */
+static __always_inline void sluice_aes_finish(const struct sluice_aes_key *key,
+					      const __u8 *table,
+					      __u64 s0, __u64 s1, __u64 s2,
+					      __u64 s3, __u32 out[4])
+{
+	const __u64 *rk = key->round_keys;
+	const __u32 *last = key->last_key;
+	__u64 t0, t1, t2, t3;
 
 	SLUICE_AES_STEP(t, s, 3);
 	SLUICE_AES_STEP(s, t, 4);
@@ -117,29 +275,35 @@ static __always_inline void sluice_aes128_finish(const __u32 *rk,
 	SLUICE_AES_STEP(t, s, 7);
 	SLUICE_AES_STEP(s, t, 8);
 	SLUICE_AES_STEP(t, s, 9);
-	out[0] = SLUICE_AES_LAST(t0, t1, t2, t3, rk[40]);
-	out[1] = SLUICE_AES_LAST(t1, t2, t3, t0, rk[41]);
-	out[2] = SLUICE_AES_LAST(t2, t3, t0, t1, rk[42]);
-	out[3] = SLUICE_AES_LAST(t3, t0, t1, t2, rk[43]);
+	if (key->rounds == 14) {
+		SLUICE_AES_STEP(s, t, 10);
+		SLUICE_AES_STEP(t, s, 11);
+		SLUICE_AES_STEP(s, t, 12);
+		SLUICE_AES_STEP(t, s, 13);
+	}
+	out[0] = SLUICE_AES_LAST(t0, t1, t2, t3) ^ last[0];
+	out[1] = SLUICE_AES_LAST(t1, t2, t3, t0) ^ last[1];
+	out[2] = SLUICE_AES_LAST(t2, t3, t0, t1) ^ last[2];
+	out[3] = SLUICE_AES_LAST(t3, t0, t1, t2) ^ last[3];
 }
+#endif
 
-/*
- * One block under AES-128; words are big-endian values, rk the 44 round key
- * words of struct sluice_cipher_key.
- */
-static __always_inline void sluice_aes128_encrypt(const __u32 *rk,
-						  const __u32 in[4],
-						  __u32 out[4])
+/* One block; words are big-endian values. */
+static __always_inline void sluice_aes_encrypt(const struct sluice_aes_key *key,
+					       const __u32 in[4], __u32 out[4])
 {
-	__u32 s0 = in[0] ^ rk[0], s1 = in[1] ^ rk[1];
-	__u32 s2 = in[2] ^ rk[2], s3 = in[3] ^ rk[3];
-	const __u8 *table = (const __u8 *)sluice_aes_t;
-	__u32 t0, t1, t2, t3;
+	const __u8 *table = (const __u8 *)&sluice_aes_table;
+	const __u64 *rk = key->round_keys;
+	__u64 s0 = sluice_aes_lanes(in[0]) ^ rk[0];
+	__u64 s1 = sluice_aes_lanes(in[1]) ^ rk[1];
+	__u64 s2 = sluice_aes_lanes(in[2]) ^ rk[2];
+	__u64 s3 = sluice_aes_lanes(in[3]) ^ rk[3];
+	__u64 t0, t1, t2, t3;
 
 	sluice_opaque(table);
 	SLUICE_AES_STEP(t, s, 1);
 	SLUICE_AES_STEP(s, t, 2);
-	sluice_aes128_finish(rk, table, s0, s1, s2, s3, out);
+	sluice_aes_finish(key, table, s0, s1, s2, s3, out);
 }
 
 /*
@@ -147,76 +311,80 @@ static __always_inline void sluice_aes128_encrypt(const __u32 *rk,
  * 1 one look-up depends on it, of round 2 four. The rest is kept.
  */
 struct sluice_aes_ctr {
-	__u32 last;		/* last word of the first counter */
-	__u32 round1;		/* column 0 without that byte */
-	__u32 round2[4];	/* columns without column 0 of round 1 */
+	__u64 last;		/* last byte of the first counter */
+	__u64 round1;		/* column 0 without that byte */
+	__u64 round2[4];	/* columns without column 0 of round 1 */
 };
 
 #define SLUICE_AES_CTR_MAX	254	/* blocks from a counter of 0 to 2 */
 
-static __always_inline void sluice_aes128_ctr_start(const __u32 *rk,
-						    const __u32 counter[4],
-						    struct sluice_aes_ctr *ret)
+static __always_inline void
+sluice_aes_ctr_start(const struct sluice_aes_key *key, const __u32 counter[4],
+		     struct sluice_aes_ctr *ret)
 {
-	__u32 s0 = counter[0] ^ rk[0], s1 = counter[1] ^ rk[1];
-	__u32 s2 = counter[2] ^ rk[2], s3 = counter[3] ^ rk[3];
-	const __u8 *table = (const __u8 *)sluice_aes_t;
-	__u32 t1, t2, t3;
+	const __u8 *table = (const __u8 *)&sluice_aes_table;
+	const __u64 *rk = key->round_keys;
+	__u64 s0 = sluice_aes_lanes(counter[0]) ^ rk[0];
+	__u64 s1 = sluice_aes_lanes(counter[1]) ^ rk[1];
+	__u64 s2 = sluice_aes_lanes(counter[2]) ^ rk[2];
+	__u64 s3 = sluice_aes_lanes(counter[3]) ^ rk[3];
+	__u64 t1, t2, t3;
 
 	sluice_opaque(table);
-	ret->last = counter[3];
-	ret->round1 = sluice_aes_look(table, 0, SLUICE_AES_B0(s0)) ^
-		      sluice_aes_look(table, 1, SLUICE_AES_B1(s1)) ^
-		      sluice_aes_look(table, 2, SLUICE_AES_B2(s2)) ^ rk[4];
+	ret->last = counter[3] & 0xff;
+	ret->round1 = sluice_aes_look(table, 0, SLUICE_AES_L0(s0)) ^
+		      sluice_aes_look(table, 1, SLUICE_AES_L1(s1)) ^
+		      sluice_aes_look(table, 2, SLUICE_AES_L2(s2)) ^ rk[4];
 	t1 = SLUICE_AES_ROUND(s1, s2, s3, s0, rk[5]);
 	t2 = SLUICE_AES_ROUND(s2, s3, s0, s1, rk[6]);
 	t3 = SLUICE_AES_ROUND(s3, s0, s1, s2, rk[7]);
-	ret->round2[0] = sluice_aes_look(table, 1, SLUICE_AES_B1(t1)) ^
-			 sluice_aes_look(table, 2, SLUICE_AES_B2(t2)) ^
-			 sluice_aes_look(table, 3, SLUICE_AES_B3(t3)) ^ rk[8];
-	ret->round2[1] = sluice_aes_look(table, 0, SLUICE_AES_B0(t1)) ^
-			 sluice_aes_look(table, 1, SLUICE_AES_B1(t2)) ^
-			 sluice_aes_look(table, 2, SLUICE_AES_B2(t3)) ^ rk[9];
-	ret->round2[2] = sluice_aes_look(table, 0, SLUICE_AES_B0(t2)) ^
-			 sluice_aes_look(table, 1, SLUICE_AES_B1(t3)) ^
-			 sluice_aes_look(table, 3, SLUICE_AES_B3(t1)) ^ rk[10];
-	ret->round2[3] = sluice_aes_look(table, 0, SLUICE_AES_B0(t3)) ^
-			 sluice_aes_look(table, 2, SLUICE_AES_B2(t1)) ^
-			 sluice_aes_look(table, 3, SLUICE_AES_B3(t2)) ^ rk[11];
+	ret->round2[0] = sluice_aes_look(table, 1, SLUICE_AES_L1(t1)) ^
+			 sluice_aes_look(table, 2, SLUICE_AES_L2(t2)) ^
+			 sluice_aes_look(table, 3, SLUICE_AES_L3(t3)) ^ rk[8];
+	ret->round2[1] = sluice_aes_look(table, 0, SLUICE_AES_L0(t1)) ^
+			 sluice_aes_look(table, 1, SLUICE_AES_L1(t2)) ^
+			 sluice_aes_look(table, 2, SLUICE_AES_L2(t3)) ^ rk[9];
+	ret->round2[2] = sluice_aes_look(table, 0, SLUICE_AES_L0(t2)) ^
+			 sluice_aes_look(table, 1, SLUICE_AES_L1(t3)) ^
+			 sluice_aes_look(table, 3, SLUICE_AES_L3(t1)) ^ rk[10];
+	ret->round2[3] = sluice_aes_look(table, 0, SLUICE_AES_L0(t3)) ^
+			 sluice_aes_look(table, 2, SLUICE_AES_L2(t1)) ^
+			 sluice_aes_look(table, 3, SLUICE_AES_L3(t2)) ^ rk[11];
 }
 
 /* Block i < SLUICE_AES_CTR_MAX of the key stream. */
 static __always_inline void
-sluice_aes128_ctr_block(const __u32 *rk, const struct sluice_aes_ctr *c,
-			__u32 i, __u32 out[4])
+sluice_aes_ctr_block(const struct sluice_aes_key *key,
+		     const struct sluice_aes_ctr *c, __u32 i, __u32 out[4])
 {
-	const __u8 *table = (const __u8 *)sluice_aes_t;
-	__u32 last = (c->last + i) ^ rk[3], t0;
-	__u32 s0, s1, s2, s3;
+	const __u8 *table = (const __u8 *)&sluice_aes_table;
+	__u64 last = (c->last + i) << 3 ^ key->round_keys[3];
+	__u64 s0, s1, s2, s3, t0;
 
 	sluice_opaque(table);
-	t0 = c->round1 ^ sluice_aes_look(table, 3, SLUICE_AES_B3(last));
-	s0 = c->round2[0] ^ sluice_aes_look(table, 0, SLUICE_AES_B0(t0));
-	s1 = c->round2[1] ^ sluice_aes_look(table, 3, SLUICE_AES_B3(t0));
-	s2 = c->round2[2] ^ sluice_aes_look(table, 2, SLUICE_AES_B2(t0));
-	s3 = c->round2[3] ^ sluice_aes_look(table, 1, SLUICE_AES_B1(t0));
-	sluice_aes128_finish(rk, table, s0, s1, s2, s3, out);
+	t0 = c->round1 ^ sluice_aes_look(table, 3, SLUICE_AES_L3(last));
+	s0 = c->round2[0] ^ sluice_aes_look(table, 0, SLUICE_AES_L0(t0));
+	s1 = c->round2[1] ^ sluice_aes_look(table, 3, SLUICE_AES_L3(t0));
+	s2 = c->round2[2] ^ sluice_aes_look(table, 2, SLUICE_AES_L2(t0));
+	s3 = c->round2[3] ^ sluice_aes_look(table, 1, SLUICE_AES_L1(t0));
+	sluice_aes_finish(key, table, s0, s1, s2, s3, out);
 }
 
 #ifndef __bpf__
 static inline __u32 sluice_aes_sub_word(__u32 w)
 {
-	const __u8 *table = (const __u8 *)sluice_aes_t;
+	const __u8 *table = (const __u8 *)&sluice_aes_table;
+	__u64 x = sluice_aes_lanes(w);
 
-	return SLUICE_AES_LAST(w, w, w, w, 0);
+	return SLUICE_AES_LAST(x, x, x, x);
 }
 
-/* FIPS 197 5.2; key_len 16 fills 44 words, 32 fills 60. */
+/* FIPS 197 5.2; key_len: 16 or 32. */
 static inline void sluice_aes_expand(const __u8 *key, __u32 key_len,
-				     __u32 *ret_round_keys)
+				     struct sluice_aes_key *ret)
 {
 	__u32 words = key_len / 4, total = 4 * (words + 7), i;
-	__u32 *w = ret_round_keys, next, rcon = 1;
+	__u32 w[60], next, rcon = 1;
 
 	for (i = 0; i < words; i++)
 		w[i] = sluice_get32(key + 4 * i);
@@ -231,30 +399,35 @@ static inline void sluice_aes_expand(const __u8 *key, __u32 key_len,
 		}
 		w[i] = w[i - words] ^ next;
 	}
+	memset(ret, 0, sizeof(*ret));
+	ret->rounds = words + 6;
+	for (i = 0; i < total - 4; i++)
+		ret->round_keys[i] = sluice_aes_lanes(w[i]);
+	memcpy(ret->last_key, w + total - 4, sizeof(ret->last_key));
+	explicit_bzero(w, sizeof(w));
 }
 
-/* Any key length, bytes in and out: for key set-up, not for packets. */
-static inline void sluice_aes_encrypt(const __u32 *rk, __u32 key_len,
-				      const __u8 *in, __u8 *out)
+/* The first key_len bytes of the round keys; they begin with the key itself. */
+static inline void sluice_aes_raw(const struct sluice_aes_key *key,
+				  __u32 key_len, __u8 *ret)
 {
-	__u32 rounds = key_len / 4 + 6, s[4], t[4], r, i;
-	const __u8 *table = (const __u8 *)sluice_aes_t;
+	__u32 i;
+
+	for (i = 0; i < key_len / 4; i++)
+		sluice_put32(ret + 4 * i, sluice_aes_word(key->round_keys[i]));
+}
+
+/* Bytes in and out: for key set-up, not for packets. */
+static inline void sluice_aes_encrypt_bytes(const struct sluice_aes_key *key,
+					    const __u8 *in, __u8 *out)
+{
+	__u32 block[4], i;
 
 	for (i = 0; i < 4; i++)
-		s[i] = sluice_get32(in + 4 * i) ^ rk[i];
-	for (r = 1; r < rounds; r++) {
-		for (i = 0; i < 4; i++)
-			t[i] = SLUICE_AES_ROUND(s[i], s[(i + 1) % 4],
-						s[(i + 2) % 4], s[(i + 3) % 4],
-						rk[4 * r + i]);
-		for (i = 0; i < 4; i++)
-			s[i] = t[i];
-	}
+		block[i] = sluice_get32(in + 4 * i);
+	sluice_aes_encrypt(key, block, block);
 	for (i = 0; i < 4; i++)
-		sluice_put32(out + 4 * i,
-			     SLUICE_AES_LAST(s[i], s[(i + 1) % 4],
-					     s[(i + 2) % 4], s[(i + 3) % 4],
-					     rk[4 * r + i]));
+		sluice_put32(out + 4 * i, block[i]);
 }
 #endif
 

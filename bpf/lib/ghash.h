@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /*
- * GHASH (NIST SP 800-38D 6.4) by integer multiplication, in constant time and
- * without tables: 100,000 keys need no more cache than the keys themselves.
+ * GHASH (NIST SP 800-38D 6.4) in two ways: by integer multiplication from H
+ * alone, in constant time, for the odd RTCP packet; and by look-ups of four
+ * bits in 1 KiB of multiples of H a key, three times as fast, for RTP. Larger
+ * tables are faster for one stream and slower for thousands.
  */
 #ifndef SLUICE_LIB_GHASH_H
 #define SLUICE_LIB_GHASH_H
@@ -110,5 +112,94 @@ SLUICE_SUBPROG void sluice_ghash_block(struct sluice_ghash *g, __u64 first,
 	g->y1 = v3;
 	g->y0 = v2;
 }
+
+#define SLUICE_GHASH_ENTRY(j, offset) \
+	do { \
+		p = table + (offset); \
+		sluice_opaque(p); \
+		z0 ^= *(const __u64 *)(p + 256 * (j)); \
+		z1 ^= *(const __u64 *)(p + 256 * (j) + 8); \
+	} while (0)
+/* The lowest 16 bits of y. */
+#define SLUICE_GHASH_16() \
+	do { \
+		SLUICE_GHASH_ENTRY(3, y << 4 & 0xf0); \
+		SLUICE_GHASH_ENTRY(2, y & 0xf0); \
+		SLUICE_GHASH_ENTRY(1, y >> 4 & 0xf0); \
+		SLUICE_GHASH_ENTRY(0, y >> 8 & 0xf0); \
+	} while (0)
+/* Times x^16; what leaves at the end is kept in z2. */
+#define SLUICE_GHASH_SHIFT() \
+	do { \
+		z2 = z2 >> 16 | z1 << 48; \
+		z1 = z1 >> 16 | z0 << 48; \
+		z0 >>= 16; \
+		y >>= 16; \
+	} while (0)
+
+/* y * H, not reduced: 128 bits and 48 more at the top of ret[2]. */
+static __always_inline void sluice_ghash_half(const __u8 *table, __u64 y,
+					      __u64 ret[3])
+{
+	__u64 z0 = 0, z1 = 0, z2 = 0;
+	const __u8 *p;
+
+	SLUICE_GHASH_16();
+	SLUICE_GHASH_SHIFT();
+	SLUICE_GHASH_16();
+	SLUICE_GHASH_SHIFT();
+	SLUICE_GHASH_16();
+	SLUICE_GHASH_SHIFT();
+	SLUICE_GHASH_16();
+	ret[0] = z0;
+	ret[1] = z1;
+	ret[2] = z2;
+}
+
+/* As sluice_ghash_block(), by struct sluice_key's ghash_table. */
+static __always_inline void sluice_ghash_lookup(const void *table,
+						struct sluice_ghash *g,
+						__u64 first, __u64 last)
+{
+	__u64 a[3], b[3];
+
+	/* x^64 times the second half, then the reduction */
+	sluice_ghash_half(table, g->y0 ^ last, b);
+	b[0] ^= b[2] ^ b[2] >> 1 ^ b[2] >> 2 ^ b[2] >> 7;
+	sluice_ghash_half(table, g->y1 ^ first, a);
+	a[2] ^= b[1];
+	g->y1 = a[0] ^ a[2] ^ a[2] >> 1 ^ a[2] >> 2 ^ a[2] >> 7;
+	g->y0 = a[1] ^ b[0] ^ a[2] << 63 ^ a[2] << 62 ^ a[2] << 57;
+}
+
+#ifndef __bpf__
+/* Times x. */
+static inline void sluice_ghash_double(__u64 v[2])
+{
+	__u64 out = v[1] & 1;
+
+	v[1] = v[1] >> 1 | v[0] << 63;
+	v[0] = v[0] >> 1 ^ (out ? 0xe1ULL << 56 : 0);
+}
+
+/* struct sluice_key's ghash_table from ghash_h. */
+static inline void sluice_ghash_expand(const __u64 h[2], __u64 ret[4][16][2])
+{
+	__u64 power[2] = { h[0], h[1] };
+	int j, n, bit;
+
+	memset(ret, 0, 4 * 16 * 16);
+	for (j = 0; j < 4; j++)
+		for (bit = 8; bit; bit >>= 1) {
+			for (n = 0; n < 16; n++)
+				if (n & bit) {
+					ret[j][n][0] ^= power[0];
+					ret[j][n][1] ^= power[1];
+				}
+			sluice_ghash_double(power);
+		}
+	explicit_bzero(power, sizeof(power));
+}
+#endif
 
 #endif

@@ -7,6 +7,7 @@
 #define SLUICE_LIB_SRTCP_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "lib/srtp.h"
 
@@ -46,6 +47,18 @@ static __always_inline bool sluice_srtcp_is_gcm(__u32 profile)
 	       profile == SLUICE_SRTP_AEAD_AES_256_GCM;
 }
 
+static __attribute__((unused)) long sluice_srtcp_ghash_step(sluice_loop_index i,
+							     void *context)
+{
+	struct sluice_srtp_pass *pass = context;
+	__u64 first, last;
+
+	if (sluice_ghash_input(pass, i, &first, &last))
+		return 1;
+	sluice_ghash_block(&sluice_srtp_work(pass->packet)->ghash, first, last);
+	return 0;
+}
+
 /*
  * AAD of RFC 7714 9.3: of an encrypted packet the clear part and the word of E
  * and index, else all of the packet and that word. pass->end: where tag and
@@ -61,7 +74,8 @@ SLUICE_SUBPROG int sluice_srtcp_gcm_tag(struct sluice_srtp_pass *pass,
 	if (word & SLUICE_SRTCP_E) {
 		sluice_ghash_block(&work->ghash, sluice_get64(pass->packet),
 				   (__u64)word << 32);
-		sluice_loop(sluice_srtp_blocks(pass), sluice_ghash_step, pass);
+		sluice_loop(sluice_srtp_blocks(pass), sluice_srtcp_ghash_step,
+			    pass);
 		sluice_ghash_block(&work->ghash, 8 * (SLUICE_SRTCP_CLEAR_LEN +
 				   SLUICE_SRTCP_WORD_LEN),
 				   8 * (__u64)(len - SLUICE_SRTCP_CLEAR_LEN));
@@ -72,7 +86,8 @@ SLUICE_SUBPROG int sluice_srtcp_gcm_tag(struct sluice_srtp_pass *pass,
 		sluice_put32(pass->packet + off, word);
 		pass->start = 0;
 		pass->end = len + SLUICE_SRTCP_WORD_LEN;
-		sluice_loop(sluice_srtp_blocks(pass), sluice_ghash_step, pass);
+		sluice_loop(sluice_srtp_blocks(pass), sluice_srtcp_ghash_step,
+			    pass);
 		sluice_ghash_block(&work->ghash, 8 * (__u64)pass->end, 0);
 	}
 	sluice_gcm_mask(pass);
@@ -91,7 +106,7 @@ static __always_inline int sluice_srtcp_protect(const struct sluice_key *key,
 						__u32 index, __u32 ssrc,
 						__u8 *packet, __u32 len)
 {
-	struct sluice_srtp_pass pass = { packet, &key->rtcp,
+	struct sluice_srtp_pass pass = { packet, &key->rtcp, NULL,
 					 SLUICE_SRTCP_CLEAR_LEN, len };
 	struct sluice_srtp_work *work = sluice_srtp_work(packet);
 	__u32 word = SLUICE_SRTCP_E | index, profile = key->profile, off = len;
@@ -114,6 +129,7 @@ static __always_inline int sluice_srtcp_protect(const struct sluice_key *key,
 		err = sluice_srtp_hmac(&pass, word);
 		break;
 	case SLUICE_SRTP_AEAD_AES_128_GCM:
+	case SLUICE_SRTP_AEAD_AES_256_GCM:
 		sluice_gcm_counter(key->rtcp.salt, index, ssrc, work->counter);
 		sluice_srtp_ctr(&pass);
 		err = sluice_srtcp_gcm_tag(&pass, word);
@@ -179,7 +195,7 @@ static __always_inline int sluice_srtcp_unprotect(const struct sluice_key *key,
 						  __u32 ssrc, __u8 *packet,
 						  __u32 len, __u32 *ret_index)
 {
-	struct sluice_srtp_pass pass = { packet, &key->rtcp,
+	struct sluice_srtp_pass pass = { packet, &key->rtcp, NULL,
 					 SLUICE_SRTCP_CLEAR_LEN, 0 };
 	struct sluice_srtp_work *work = sluice_srtp_work(packet);
 	__u32 profile = key->profile, word = 0, index, off, diff;
@@ -215,6 +231,7 @@ static __always_inline int sluice_srtcp_unprotect(const struct sluice_key *key,
 		       (work->tag[2] ^ got2) >> 16;
 		break;
 	case SLUICE_SRTP_AEAD_AES_128_GCM:
+	case SLUICE_SRTP_AEAD_AES_256_GCM:
 		sluice_gcm_counter(key->rtcp.salt, index, ssrc, work->counter);
 		err = sluice_srtcp_gcm_tag(&pass, word);
 		diff = (work->tag[0] ^ got0) | (work->tag[1] ^ got1) |

@@ -58,6 +58,7 @@ static __always_inline __u32 sluice_srtp_tag_len(__u32 profile)
 struct sluice_srtp_pass {
 	__u8 *packet;		/* the scratch buffer */
 	const struct sluice_cipher_key *key;
+	const void *ghash_table;	/* of key, for RTP */
 	__u32 start;		/* of the bytes to work on */
 	__u32 end;
 };
@@ -81,7 +82,7 @@ static __attribute__((unused)) long sluice_ctr_step(sluice_loop_index i, void *c
 	__u32 block[4];
 	__u8 *p;
 
-	sluice_aes128_ctr_block(pass->key->round_keys, &work->ctr, i, block);
+	sluice_aes_ctr_block(&pass->key->aes, &work->ctr, i, block);
 	sluice_opaque(off);
 	if (off > SLUICE_SCRATCH_WORK - SLUICE_AES_BLOCK)
 		return 1;
@@ -99,11 +100,11 @@ static __always_inline __u32 sluice_srtp_blocks(const struct sluice_srtp_pass *p
 	return (p->end - p->start + SLUICE_AES_BLOCK - 1) / SLUICE_AES_BLOCK;
 }
 
-/* The last block of a range is taken as padded with zeros. */
-static __attribute__((unused)) long sluice_ghash_step(sluice_loop_index i, void *context)
+/* Block i of the range; the last is taken as padded with zeros. 1: no more. */
+static __always_inline int sluice_ghash_input(const struct sluice_srtp_pass *pass,
+					      __u32 i, __u64 *ret_first,
+					      __u64 *ret_last)
 {
-	struct sluice_srtp_pass *pass = context;
-	struct sluice_srtp_work *work = sluice_srtp_work(pass->packet);
 	__u32 off = pass->start + i * SLUICE_AES_BLOCK;
 	__u32 left = pass->end - off;
 	__u64 first, last;
@@ -123,7 +124,21 @@ static __attribute__((unused)) long sluice_ghash_step(sluice_loop_index i, void 
 		else
 			last &= ~0ULL << ((128 - 8 * left) & 63);
 	}
-	sluice_ghash_block(&work->ghash, first, last);
+	*ret_first = first;
+	*ret_last = last;
+	return 0;
+}
+
+static __attribute__((unused)) long sluice_ghash_step(sluice_loop_index i, void *context)
+{
+	struct sluice_srtp_pass *pass = context;
+	__u64 first, last;
+
+	if (sluice_ghash_input(pass, i, &first, &last))
+		return 1;
+	sluice_ghash_lookup(pass->ghash_table,
+			    &sluice_srtp_work(pass->packet)->ghash, first,
+			    last);
 	return 0;
 }
 
@@ -225,7 +240,7 @@ static __always_inline void sluice_gcm_mask(struct sluice_srtp_pass *pass)
 	block[1] = work->counter[1];
 	block[2] = work->counter[2];
 	block[3] = 1;
-	sluice_aes128_encrypt(pass->key->round_keys, block, block);
+	sluice_aes_encrypt(&pass->key->aes, block, block);
 	work->tag[0] = block[0] ^ (__u32)(work->ghash.y1 >> 32);
 	work->tag[1] = block[1] ^ (__u32)work->ghash.y1;
 	work->tag[2] = block[2] ^ (__u32)(work->ghash.y0 >> 32);
@@ -238,15 +253,17 @@ SLUICE_SUBPROG void sluice_gcm_tag(struct sluice_srtp_pass *pass)
 	struct sluice_srtp_work *work = sluice_srtp_work(pass->packet);
 	__u32 header_len = pass->start, len = pass->end;
 
-	sluice_ghash_start(&work->ghash, pass->key->ghash_h);
+	work->ghash.y1 = 0;
+	work->ghash.y0 = 0;
 	pass->start = 0;
 	pass->end = header_len;
 	sluice_loop(sluice_srtp_blocks(pass), sluice_ghash_step, pass);
 	pass->start = header_len;
 	pass->end = len;
 	sluice_loop(sluice_srtp_blocks(pass), sluice_ghash_step, pass);
-	sluice_ghash_block(&work->ghash, (__u64)header_len * 8,
-			   (__u64)(len - header_len) * 8);
+	sluice_ghash_lookup(pass->ghash_table, &work->ghash,
+			    (__u64)header_len * 8,
+			    (__u64)(len - header_len) * 8);
 	sluice_gcm_mask(pass);
 }
 
@@ -254,8 +271,7 @@ static __always_inline void sluice_srtp_ctr(struct sluice_srtp_pass *pass)
 {
 	struct sluice_srtp_work *work = sluice_srtp_work(pass->packet);
 
-	sluice_aes128_ctr_start(pass->key->round_keys, work->counter,
-				&work->ctr);
+	sluice_aes_ctr_start(&pass->key->aes, work->counter, &work->ctr);
 	sluice_loop(sluice_srtp_blocks(pass), sluice_ctr_step, pass);
 }
 
@@ -273,7 +289,8 @@ static __always_inline int sluice_srtp_protect(const struct sluice_key *key,
 					       __u8 *packet, __u32 header_len,
 					       __u32 len)
 {
-	struct sluice_srtp_pass pass = { packet, &key->rtp, header_len, len };
+	struct sluice_srtp_pass pass = { packet, &key->rtp, key->ghash_table,
+					 header_len, len };
 	struct sluice_srtp_work *work = sluice_srtp_work(packet);
 	__u32 profile = key->profile, off = len;
 	__u32 tag_len = sluice_srtp_tag_len(profile);
@@ -295,6 +312,7 @@ static __always_inline int sluice_srtp_protect(const struct sluice_key *key,
 			return err;
 		break;
 	case SLUICE_SRTP_AEAD_AES_128_GCM:
+	case SLUICE_SRTP_AEAD_AES_256_GCM:
 		sluice_gcm_counter(key->rtp.salt, index, ssrc, work->counter);
 		sluice_srtp_ctr(&pass);
 		sluice_gcm_tag(&pass);
@@ -324,7 +342,8 @@ static __always_inline int sluice_srtp_unprotect(const struct sluice_key *key,
 						 __u8 *packet,
 						 __u32 header_len, __u32 len)
 {
-	struct sluice_srtp_pass pass = { packet, &key->rtp, header_len, 0 };
+	struct sluice_srtp_pass pass = { packet, &key->rtp, key->ghash_table,
+					 header_len, 0 };
 	struct sluice_srtp_work *work = sluice_srtp_work(packet);
 	__u32 profile = key->profile;
 	__u32 tag_len = sluice_srtp_tag_len(profile);
@@ -362,6 +381,7 @@ static __always_inline int sluice_srtp_unprotect(const struct sluice_key *key,
 				(work->tag[2] ^ got2) >> 16;
 		break;
 	case SLUICE_SRTP_AEAD_AES_128_GCM:
+	case SLUICE_SRTP_AEAD_AES_256_GCM:
 		sluice_gcm_counter(key->rtp.salt, index, ssrc, work->counter);
 		sluice_gcm_tag(&pass);
 		diff = (work->tag[0] ^ got0) | (work->tag[1] ^ got1) |

@@ -19,7 +19,7 @@
 
 #include <linux/types.h>
 
-#define SLUICE_CONTRACT_VERSION	1
+#define SLUICE_CONTRACT_VERSION	2
 
 /* ---- limits ---------------------------------------------------------- */
 
@@ -114,25 +114,47 @@ enum sluice_srtp_profile {
 };
 
 /*
- * Session keys of one direction (RFC 3711 4.3), ready for use: AES encryption
- * round keys as big-endian words, the salt left-aligned in 16 bytes, HMAC-SHA1
- * states after the inner and the outer pad block, the GHASH key as two
- * host-order halves of H.
+ * An expanded AES key. Of the round keys before the last each byte of a word
+ * lies times 8 in 16 bits of its own, the word's first byte in the topmost
+ * (lib/aes.h says why); the last round key is four big-endian words.
+ */
+struct sluice_aes_key {
+	__u64 round_keys[56];	/* AES-128 uses 40 */
+	__u32 last_key[4];
+	__u32 rounds;		/* 10 or 14 */
+	__u32 reserved;
+};
+
+/*
+ * Session keys of one direction (RFC 3711 4.3), ready for use: the salt
+ * left-aligned in 16 bytes, HMAC-SHA1 states after the inner and the outer pad
+ * block, the GHASH key as two host-order halves of H.
  */
 struct sluice_cipher_key {
-	__u32 round_keys[60];	/* AES-128 uses 44, AES-256 60 */
+	struct sluice_aes_key aes;
 	__u8 salt[16];		/* 14 bytes (CM) or 12 bytes (GCM), then 0 */
 	__u32 hmac_inner[5];
 	__u32 hmac_outer[5];
 	__u64 ghash_h[2];	/* [0]: first 8 bytes of H, big-endian value */
 };
 
+#define SLUICE_MKI_MAX	8
+
+/*
+ * The multiples of H that GHASH of RTP looks up: entry [j][n] is H times the
+ * polynomial whose coefficients 4 j to 4 j + 3 are the bits of n, the topmost
+ * first; halves as in ghash_h.
+ */
 struct sluice_key {
 	__u32 profile;		/* enum sluice_srtp_profile */
 	__u32 generation;
+	__u32 mki_len;		/* RFC 3711 3.1: before the tag; 0: none */
+	__u32 reserved;
+	__u8 mki[SLUICE_MKI_MAX];
 	struct sluice_cipher_key rtp;
+	__u64 ghash_table[4][16][2];
 	struct sluice_cipher_key rtcp;
-	__u8 reserved[64];
+	__u8 reserved2[64];
 };
 
 /* ---- next hops ------------------------------------------------------- */
@@ -348,8 +370,9 @@ struct sluice_event {
 _Static_assert(sizeof(struct sluice_addr) == 16, "sluice_addr");
 _Static_assert(sizeof(struct sluice_flow_key) == 40, "sluice_flow_key");
 _Static_assert(sizeof(struct sluice_flow) == 16, "sluice_flow");
-_Static_assert(sizeof(struct sluice_cipher_key) == 312, "sluice_cipher_key");
-_Static_assert(sizeof(struct sluice_key) == 696, "sluice_key");
+_Static_assert(sizeof(struct sluice_aes_key) == 472, "sluice_aes_key");
+_Static_assert(sizeof(struct sluice_cipher_key) == 544, "sluice_cipher_key");
+_Static_assert(sizeof(struct sluice_key) == 2200, "sluice_key");
 _Static_assert(sizeof(struct sluice_next_hop) == 28, "sluice_next_hop");
 _Static_assert(sizeof(struct sluice_transport) == 412, "sluice_transport");
 _Static_assert(sizeof(struct sluice_stream) == 64, "sluice_stream");

@@ -29,18 +29,18 @@ static void check_hex(const uint8_t *got, const char *want, size_t len,
 static void test_aes(void)
 {
 	uint8_t key[32], in[16], out[16];
-	uint32_t rk[60];
+	struct sluice_aes_key k;
 
 	/* FIPS 197 C.1 and C.3 */
 	hex("000102030405060708090a0b0c0d0e0f"
 	    "101112131415161718191a1b1c1d1e1f", key);
 	hex("00112233445566778899aabbccddeeff", in);
-	sluice_aes_expand(key, 16, rk);
-	sluice_aes_encrypt(rk, 16, in, out);
+	sluice_aes_expand(key, 16, &k);
+	sluice_aes_encrypt_bytes(&k, in, out);
 	check_hex(out, "69c4e0d86a7b0430d8cdb78070b4c55a", 16,
 		  "aes128_fips197_c1_matches");
-	sluice_aes_expand(key, 32, rk);
-	sluice_aes_encrypt(rk, 32, in, out);
+	sluice_aes_expand(key, 32, &k);
+	sluice_aes_encrypt_bytes(&k, in, out);
 	check_hex(out, "8ea2b7ca516745bfeafc49904b496089", 16,
 		  "aes256_fips197_c3_matches");
 }
@@ -86,7 +86,7 @@ static void test_counter_mode(void)
 	int len;
 
 	hex("2b7e151628aed2a6abf7158809cf4f3c", session);
-	sluice_aes_expand(session, 16, key.rtp.round_keys);
+	sluice_aes_expand(session, 16, &key.rtp.aes);
 	hex("f0f1f2f3f4f5f6f7f8f9fafbfcfd", key.rtp.salt);
 	memset(scratch, 0, sizeof(scratch));
 	scratch[0] = 0x80;
@@ -101,17 +101,15 @@ static void test_counter_mode(void)
 static void test_derivation(void)
 {
 	struct sluice_key key;
-	uint8_t master[16], salt[14], auth[20], got[16];
+	uint8_t master[32], salt[14], auth[20], got[32];
 	uint32_t inner[5], outer[5];
-	int i;
 
 	/* RFC 3711 B.3 */
 	hex("e1f97a0d3e018be0d64fa32c06de4139", master);
 	hex("0ec675ad498afeebb6960b3aabe6", salt);
 	sluice_srtp_expand(SLUICE_SRTP_AES128_CM_SHA1_80, master, 16, salt, 14,
 			   &key);
-	for (i = 0; i < 4; i++)
-		sluice_put32(got + 4 * i, key.rtp.round_keys[i]);
+	sluice_aes_raw(&key.rtp.aes, 16, got);
 	check_hex(got, "c61e7a93744f39ee10734afe3ff7a087", 16,
 		  "kdf_rfc3711_b3_cipher_key_matches");
 	check_hex(key.rtp.salt, "30cbbc08863d8c85d49db34a9ae1", 14,
@@ -121,38 +119,57 @@ static void test_derivation(void)
 	CHECK(!memcmp(inner, key.rtp.hmac_inner, 20) &&
 	      !memcmp(outer, key.rtp.hmac_outer, 20),
 	      "kdf_rfc3711_b3_auth_key_matches");
+
+	/* RFC 6188 7.2, the key derivation of AEAD_AES_256_GCM (RFC 7714 11) */
+	hex("f0f04914b513f2763a1b1fa130f10e29"
+	    "98f6f6e43e4309d1e622a0e332b9f1b6", master);
+	hex("3b04803de51ee7c96423ab5b78d2", salt);
+	sluice_srtp_expand(SLUICE_SRTP_AEAD_AES_256_GCM, master, 32, salt, 14,
+			   &key);
+	sluice_aes_raw(&key.rtp.aes, 32, got);
+	check_hex(got, "5ba1064e30ec51613cad926c5a28ef73"
+		  "1ec7fb397f70a960653caf06554cd8c4", 32,
+		  "kdf_rfc6188_cipher_key_matches");
+	check_hex(key.rtp.salt, "fa31791685ca444a9e07c6c64e93", 14,
+		  "kdf_rfc6188_salt_matches");
+	hex("fd9c32d39ed5fbb5a9dc96b30818454d1313dc05", auth);
+	sluice_hmac_sha1_expand(auth, 20, inner, outer);
+	CHECK(!memcmp(inner, key.rtp.hmac_inner, 20),
+	      "kdf_rfc6188_auth_key_matches");
 }
 
-/* RFC 7714 16.1.1; its key and salt are the session's. */
-static void test_gcm(void)
+/* RFC 7714 16.1 and 16.2; key and salt are the session's. */
+static void test_gcm(uint32_t profile, const char *protected, const char *name)
 {
 	static const char packet[] =
 		"8040f17b8041f8d35501a0b2"
 		"47616c6c696120657374206f6d6e69732064697669736120696e207061"
 		"7274657320747265 73";
-	static const char protected[] =
-		"8040f17b8041f8d35501a0b2"
-		"f24de3a3fb34de6cacba861c9d7e4bcabe633bd50d294e6f42a5f47a51c7"
-		"d19b36de3adf8833899d7f27beb16a9152cf765ee4390cce";
-	struct sluice_key key = { .profile = SLUICE_SRTP_AEAD_AES_128_GCM };
-	uint8_t session[16], zero[16] = { 0 }, h[16], plain[50];
+	struct sluice_key key = { .profile = profile };
+	uint8_t session[32], zero[16] = { 0 }, h[16], plain[50];
+	char text[96];
 	int len;
 
-	hex("000102030405060708090a0b0c0d0e0f", session);
+	hex("000102030405060708090a0b0c0d0e0f"
+	    "101112131415161718191a1b1c1d1e1f", session);
 	hex("517569642070726f2071756f", key.rtp.salt);
-	sluice_aes_expand(session, 16, key.rtp.round_keys);
-	sluice_aes_encrypt(key.rtp.round_keys, 16, zero, h);
+	sluice_aes_expand(session, profile == SLUICE_SRTP_AEAD_AES_128_GCM ?
+			  16 : 32, &key.rtp.aes);
+	sluice_aes_encrypt_bytes(&key.rtp.aes, zero, h);
 	key.rtp.ghash_h[0] = sluice_get64(h);
 	key.rtp.ghash_h[1] = sluice_get64(h + 8);
+	sluice_ghash_expand(key.rtp.ghash_h, key.ghash_table);
 
 	hex(packet, plain);
 	memcpy(scratch, plain, sizeof(plain));
 	len = sluice_srtp_protect(&key, 0xf17b, 0x5501a0b2, scratch, 12, 50);
-	CHECK_INT(len, 66, "srtp_gcm_protect_adds_16_bytes");
-	check_hex(scratch, protected, 66, "srtp_gcm_rfc7714_16_1_1_matches");
+	snprintf(text, sizeof(text), "srtp_%s_protect_adds_16_bytes", name);
+	CHECK_INT(len, 66, text);
+	snprintf(text, sizeof(text), "srtp_%s_rfc7714_encryption_matches", name);
+	check_hex(scratch, protected, 66, text);
 	len = sluice_srtp_unprotect(&key, 0xf17b, 0x5501a0b2, scratch, 12, 66);
-	CHECK(len == 50 && !memcmp(scratch, plain, 50),
-	      "srtp_gcm_rfc7714_16_1_2_matches");
+	snprintf(text, sizeof(text), "srtp_%s_rfc7714_decryption_matches", name);
+	CHECK(len == 50 && !memcmp(scratch, plain, 50), text);
 }
 
 static const struct {
@@ -162,6 +179,7 @@ static const struct {
 	{ SLUICE_SRTP_AES128_CM_SHA1_80, "cm80" },
 	{ SLUICE_SRTP_AES128_CM_SHA1_32, "cm32" },
 	{ SLUICE_SRTP_AEAD_AES_128_GCM, "gcm128" },
+	{ SLUICE_SRTP_AEAD_AES_256_GCM, "gcm256" },
 };
 
 /* One shape through both; true when the bytes agree both ways. */
@@ -389,9 +407,9 @@ static void test_limits(void)
 	CHECK_INT(sluice_srtp_unprotect(&key, 1, 1, scratch, 12,
 					SLUICE_PACKET_MAX),
 		  SLUICE_PACKET_MAX - 10, "srtp_packet_at_max_is_unprotected");
-	key.profile = SLUICE_SRTP_AEAD_AES_256_GCM;
+	key.profile = SLUICE_SRTP_NONE;
 	CHECK_INT(sluice_srtp_protect(&key, 1, 1, scratch, 12, 100),
-		  -SLUICE_DROP_INTERNAL, "srtp_aes256_is_left_to_others");
+		  -SLUICE_DROP_INTERNAL, "srtp_no_profile_protects_nothing");
 }
 
 static void test_rtp(void)
@@ -425,7 +443,14 @@ int main(void)
 	test_sha1();
 	test_counter_mode();
 	test_derivation();
-	test_gcm();
+	test_gcm(SLUICE_SRTP_AEAD_AES_128_GCM,
+		 "8040f17b8041f8d35501a0b2"
+		 "f24de3a3fb34de6cacba861c9d7e4bcabe633bd50d294e6f42a5f47a51c7"
+		 "d19b36de3adf8833899d7f27beb16a9152cf765ee4390cce", "gcm128");
+	test_gcm(SLUICE_SRTP_AEAD_AES_256_GCM,
+		 "8040f17b8041f8d35501a0b2"
+		 "32b1de78a822fe12ef9f78fa332e33aab18012389a58e2f3b50b2a0276ff"
+		 "ae0f1ba63799b87b7aa3db36dfffd6b0f9bb7878d7a76c13", "gcm256");
 	for (p = 0; p < sizeof(profiles) / sizeof(profiles[0]); p++) {
 		test_oracle(p);
 		test_forged(p);

@@ -79,16 +79,14 @@ static EVP_CIPHER_CTX *context(struct user_crypt *c, int direction)
 {
 	EVP_CIPHER_CTX *ctx = c->ctx[direction];
 	uint8_t raw[32];
-	int i, ok;
+	int ok;
 
 	if (ctx)
 		return ctx;
 	ctx = EVP_CIPHER_CTX_new();
 	if (!ctx)
 		return NULL;
-	/* The first round keys are the key itself (FIPS 197 5.2). */
-	for (i = 0; i < 8; i++)
-		sluice_put32(raw + 4 * i, c->key.rtp.round_keys[i]);
+	sluice_aes_raw(&c->key.rtp.aes, sizeof(raw), raw);
 	ok = EVP_CipherInit_ex(ctx, c->cipher, NULL, raw, NULL, direction);
 	OPENSSL_cleanse(raw, sizeof(raw));
 	if (!ok) {

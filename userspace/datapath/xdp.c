@@ -19,6 +19,7 @@
 #include "core/log.h"
 #include "datapath/backends.h"
 #include "datapath/pins.h"
+#include "lib/srtp.h"
 
 static const char *const map_names[XDP_MAPS] = {
 	[XDP_CONTROL] = SLUICE_MAP_CONTROL,
@@ -92,9 +93,7 @@ static int xdp_key_set(void *backend, uint32_t slot,
 
 	if (!slot || slot >= SLUICE_MAX_KEYS)
 		return -EINVAL;
-	if (key && key->profile != SLUICE_SRTP_AES128_CM_SHA1_80 &&
-	    key->profile != SLUICE_SRTP_AES128_CM_SHA1_32 &&
-	    key->profile != SLUICE_SRTP_AEAD_AES_128_GCM)
+	if (key && !sluice_srtp_tag_len(key->profile))
 		return -EOPNOTSUPP;
 	x->key_is_used[slot] = !!key;
 	return bpf_map_update_elem(x->maps[XDP_KEYS], &slot,

@@ -34,6 +34,7 @@
 
 struct daemon {
 	struct conf *conf;
+	struct daemon_options options;
 	struct loop *loop;
 	struct queue *events;		/* from web workers and media */
 	struct loop_fd *events_watch;
@@ -277,6 +278,7 @@ static int start_media(struct daemon *d)
 			.sip = c->sip,
 			.pin_dir = c->pins,
 			.object = d->object,
+			.discard_media = d->options.discard_media,
 		},
 		.certificate = d->certificate,
 		.private_key = d->private_key,
@@ -516,7 +518,8 @@ static void set_log_level(const char *name)
 		log_set_level(LOG_LEVEL_INFO);
 }
 
-int daemon_start(struct conf *conf, struct daemon **ret)
+int daemon_start(struct conf *conf, const struct daemon_options *options,
+		 struct daemon **ret)
 {
 	struct daemon *d = calloc(1, sizeof(*d));
 	char web[ADDR_STRLEN], sip[ADDR_STRLEN];
@@ -527,6 +530,7 @@ int daemon_start(struct conf *conf, struct daemon **ret)
 		return -ENOMEM;
 	}
 	d->conf = conf;
+	d->options = *options;
 	d->signal_fd = -1;
 	set_log_level(conf->log_level);
 	err = start_all(d);

@@ -7,12 +7,19 @@
 #ifndef DAEMON_H
 #define DAEMON_H
 
+#include <stdbool.h>
+
 #include "conf/conf.h"
 
 struct daemon;
 
+struct daemon_options {
+	bool discard_media;	/* what an earlier run left in the kernel */
+};
+
 /* Takes conf. Errors are logged with what they concern. */
-int daemon_start(struct conf *conf, struct daemon **ret);
+int daemon_start(struct conf *conf, const struct daemon_options *options,
+		 struct daemon **ret);
 /* Serves until SIGTERM or SIGINT; a second one does not wait for calls. */
 void daemon_run(struct daemon *d);
 void daemon_free(struct daemon *d);	/* accepts NULL; frees conf too */

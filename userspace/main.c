@@ -15,10 +15,14 @@
 #include "core/log.h"
 #include "daemon.h"
 
+/* Options without a letter. */
+enum { DISCARD_MEDIA = 256 };
+
 struct options {
 	const char *config;
 	bool foreground;
 	bool check;
+	struct daemon_options daemon;
 };
 
 static void usage(FILE *to)
@@ -27,6 +31,8 @@ static void usage(FILE *to)
 	      "  -c, --config FILE   configuration (sluice.conf(5))\n"
 	      "  -f, --foreground    stay in the foreground, log to stderr\n"
 	      "  -n, --check         check the configuration and exit\n"
+	      "      --discard-media end the calls that an earlier run left in\n"
+	      "                      the kernel, instead of adopting them\n"
 	      "  -V, --version       print the version and exit\n", to);
 }
 
@@ -37,6 +43,7 @@ static int parse_options(int argc, char **argv, struct options *ret)
 		{ "config", required_argument, NULL, 'c' },
 		{ "foreground", no_argument, NULL, 'f' },
 		{ "check", no_argument, NULL, 'n' },
+		{ "discard-media", no_argument, NULL, DISCARD_MEDIA },
 		{ "version", no_argument, NULL, 'V' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
@@ -53,6 +60,9 @@ static int parse_options(int argc, char **argv, struct options *ret)
 			break;
 		case 'n':
 			ret->check = true;
+			break;
+		case DISCARD_MEDIA:
+			ret->daemon.discard_media = true;
 			break;
 		case 'V':
 			printf("sluiced %s\n", SLUICE_VERSION);
@@ -139,7 +149,7 @@ int main(int argc, char **argv)
 			return 1;
 		}
 	}
-	if (daemon_start(conf, &d))
+	if (daemon_start(conf, &opt.daemon, &d))
 		return 1;
 	say_ready(ready_fd);
 	daemon_run(d);

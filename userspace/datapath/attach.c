@@ -39,10 +39,60 @@ static uint32_t attached_program(int ifindex, char name[BPF_OBJ_NAME_LEN])
 	return id;
 }
 
+static int program_fd(const struct attach_config *c)
+{
+	return bpf_program__fd(bpf_object__find_program_by_name(
+		c->object, ATTACH_PROGRAM));
+}
+
+/* What the kernel says, not what this run would have chosen. */
+static bool is_generic_now(int ifindex)
+{
+	LIBBPF_OPTS(bpf_xdp_query_opts, query);
+
+	return !bpf_xdp_query(ifindex, 0, &query) &&
+	       query.attach_mode == XDP_ATTACHED_SKB;
+}
+
+/*
+ * The pinned link of an earlier run, if it is still on this interface: from
+ * one packet to the next the new program takes over. -ENOENT: there is none.
+ */
+static int adopt_link(struct attach *a, const struct attach_config *c)
+{
+	struct bpf_link_info info = { 0 };
+	uint32_t size = sizeof(info);
+	char path[PATH_MAX];
+	int fd, err;
+
+	err = pins_path(c->pin_dir, PINS_LINK_PREFIX, a->name, path,
+			sizeof(path));
+	if (err)
+		return err;
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		return fd;
+	err = bpf_obj_get_info_by_fd(fd, &info, &size);
+	/* the device went and came again: its link is an empty shell */
+	if (!err && (info.type != BPF_LINK_TYPE_XDP ||
+		     (int)info.xdp.ifindex != a->ifindex)) {
+		unlink(path);
+		err = -ENOENT;
+	}
+	if (!err)
+		err = bpf_link_update(fd, program_fd(c), NULL);
+	if (err) {
+		close(fd);
+		return err;
+	}
+	a->link_fd = fd;
+	a->is_adopted = true;
+	a->is_generic = is_generic_now(a->ifindex);
+	return 0;
+}
+
 static int attach_link(struct attach *a, const struct attach_config *c)
 {
-	struct bpf_program *program =
-		bpf_object__find_program_by_name(c->object, ATTACH_PROGRAM);
 	LIBBPF_OPTS(bpf_link_create_opts, opts,
 		    .flags = c->is_generic ? XDP_FLAGS_SKB_MODE :
 					     XDP_FLAGS_DRV_MODE);
@@ -53,7 +103,7 @@ static int attach_link(struct attach *a, const struct attach_config *c)
 			sizeof(path));
 	if (err)
 		return err;
-	fd = bpf_link_create(bpf_program__fd(program), a->ifindex, BPF_XDP,
+	fd = bpf_link_create(program_fd(c), a->ifindex, BPF_XDP,
 			     &opts);
 	if (fd < 0)
 		return fd;
@@ -87,22 +137,26 @@ static int share_maps(struct bpf_object *mine, struct bpf_object *theirs)
 	return 0;
 }
 
-/* A member that a dead daemon of ours left behind. */
-static void leave_dispatcher(int ifindex)
+/* Members that a dead daemon of ours left behind. True if there were any. */
+static bool leave_dispatcher(int ifindex, uint32_t kept_id)
 {
 	struct xdp_multiprog *mp = xdp_multiprog__get_from_ifindex(ifindex);
 	struct xdp_program *p = NULL;
+	bool is_found = false;
 
 	if (libxdp_get_error(mp))
-		return;
+		return false;
 	while ((p = xdp_multiprog__next_prog(p, mp))) {
-		if (strcmp(xdp_program__name(p), ATTACH_PROGRAM))
+		if (strcmp(xdp_program__name(p), ATTACH_PROGRAM) ||
+		    xdp_program__id(p) == kept_id)
 			continue;
 		xdp_program__detach(p, ifindex,
 				    xdp_multiprog__attach_mode(mp), 0);
+		is_found = true;
 		break;
 	}
 	xdp_multiprog__close(mp);
+	return is_found;
 }
 
 static int join_dispatcher(struct attach *a, const struct attach_config *c)
@@ -113,7 +167,6 @@ static int join_dispatcher(struct attach *a, const struct attach_config *c)
 	struct xdp_program *p;
 	int err;
 
-	leave_dispatcher(a->ifindex);
 	p = xdp_program__create(&opts);
 	err = libxdp_get_error(p);
 	if (err)
@@ -128,34 +181,61 @@ static int join_dispatcher(struct attach *a, const struct attach_config *c)
 		return err;
 	}
 	a->member = p;
+	/* The new one stands behind the old one already: no gap. */
+	a->is_adopted = leave_dispatcher(a->ifindex, xdp_program__id(p));
 	return 0;
+}
+
+/* -ENOENT: nothing of ours nor of others is there. */
+static int attach_beside(struct attach *a, const struct attach_config *config,
+			 char *reason, size_t reason_size)
+{
+	char name[BPF_OBJ_NAME_LEN];
+	uint32_t id = attached_program(a->ifindex, name);
+
+	if (!id)
+		return -ENOENT;
+	if (!strcmp(name, DISPATCHER_NAME))
+		return join_dispatcher(a, config);
+	snprintf(reason, reason_size,
+		 "%s has XDP program %u (%s) of somebody else", a->name, id,
+		 name[0] ? name : "unnamed");
+	return -EBUSY;
 }
 
 int attach_open(struct attach *a, const struct attach_config *config,
 		char *reason, size_t reason_size)
 {
 	char name[BPF_OBJ_NAME_LEN];
-	uint32_t id = attached_program(a->ifindex, name);
 	int err;
 
 	a->link_fd = -1;
 	a->member = NULL;
 	a->is_generic = config->is_generic;
-	if (id && strcmp(name, DISPATCHER_NAME)) {
-		snprintf(reason, reason_size,
-			 "%s has XDP program %u (%s) of somebody else",
-			 a->name, id, name[0] ? name : "unnamed");
-		return -EBUSY;
-	}
-	err = id ? join_dispatcher(a, config) : attach_link(a, config);
-	if (err) {
+	err = adopt_link(a, config);
+	if (err == -ENOENT)
+		err = attach_beside(a, config, reason, reason_size);
+	if (err == -ENOENT)
+		err = attach_link(a, config);
+	if (err && err != -EBUSY) {
 		snprintf(reason, reason_size, "%s: %s XDP: %s", a->name,
 			 config->is_generic ? "generic" : "native",
 			 strerror(-err));
-		return err;
 	}
+	if (err)
+		return err;
 	a->program_id = attached_program(a->ifindex, name);
 	return 0;
+}
+
+void attach_leave(struct attach *a)
+{
+	if (a->member)
+		xdp_program__close(a->member);
+	else if (a->link_fd >= 0)
+		close(a->link_fd);
+	a->member = NULL;
+	a->link_fd = -1;
 }
 
 void attach_close(struct attach *a, const char *pin_dir)

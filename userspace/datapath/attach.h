@@ -2,7 +2,9 @@
 /*
  * How the program gets onto an interface: a pinned bpf_link of its own, or,
  * where a libxdp dispatcher runs already, as a member of it. Any other
- * program found there is left alone and named.
+ * program found there is left alone and named. What an earlier run attached
+ * is replaced without a packet passing by: a link is updated, a member joins
+ * before the old one leaves.
  */
 #ifndef DATAPATH_ATTACH_H
 #define DATAPATH_ATTACH_H
@@ -23,6 +25,7 @@ struct attach {
 	int link_fd;			/* -1: through a dispatcher */
 	struct xdp_program *member;
 	uint32_t program_id;
+	bool is_adopted;		/* was attached before */
 };
 
 struct attach_config {
@@ -40,5 +43,7 @@ int attach_open(struct attach *a, const struct attach_config *config,
 		char *reason, size_t reason_size);
 /* Detaches, unpins. */
 void attach_close(struct attach *a, const char *pin_dir);
+/* Forgets about it; what is attached stays. */
+void attach_leave(struct attach *a);
 
 #endif

@@ -22,6 +22,12 @@ void datapath_user_count(void *backend, enum sluice_counter counter);
  */
 int datapath_xdp_open(const struct datapath_config *config, void **ret,
 		      char *reason, size_t reason_size);
+/* false: this run began with empty maps. */
+bool datapath_xdp_adopted(void *backend, uint64_t *ret_absent_ms);
+void datapath_xdp_keep(void *backend, bool is_kept);
+/* Media that an earlier run left and that a start without XDP would lose. */
+bool datapath_xdp_has_media(const char *pin_dir);
+void datapath_xdp_discard(const char *pin_dir);
 /* Number of interfaces filled in. */
 int datapath_xdp_interfaces(void *backend, struct datapath_interface *ret,
 			    size_t max);

@@ -28,7 +28,8 @@ struct datapath {
 	const struct datapath_ops *ops[DATAPATH_BACKENDS];
 	void *backend[DATAPATH_BACKENDS];	/* NULL: not open */
 	enum datapath_backend preferred;
-	char reason[256];
+	char reason[512];
+	struct datapath_adoption adoption;
 	struct id_pool keys;
 	struct id_pool transports;
 	struct id_pool streams;
@@ -56,6 +57,11 @@ static uint32_t id_alloc(struct id_pool *p)
 	return 0;
 }
 
+static void id_claim(struct id_pool *p, uint32_t id)
+{
+	p->used[id] = 1;
+}
+
 static void id_release(struct id_pool *p, uint32_t id)
 {
 	if (id < p->size)
@@ -65,10 +71,19 @@ static void id_release(struct id_pool *p, uint32_t id)
 /* XDP, unless it is not wanted. With "auto" a failure is survived. */
 static int open_xdp(struct datapath *dp, const struct datapath_config *config)
 {
-	char reason[200] = "";
+	char reason[400] = "";
 	int err;
 
 	if (config->want == DATAPATH_WANT_USER) {
+		if (config->discard_media) {
+			datapath_xdp_discard(config->pin_dir);
+		} else if (datapath_xdp_has_media(config->pin_dir)) {
+			log_err("datapath: %s holds media of an earlier run, "
+				"which only the kernel path can adopt: use it, "
+				"or start with --discard-media",
+				config->pin_dir);
+			return -EEXIST;
+		}
 		snprintf(dp->reason, sizeof(dp->reason),
 			 "user: as configured");
 		return 0;
@@ -77,12 +92,18 @@ static int open_xdp(struct datapath *dp, const struct datapath_config *config)
 				sizeof(reason));
 	if (!err) {
 		dp->preferred = DATAPATH_XDP;
+		dp->adoption.is_adopted = datapath_xdp_adopted(
+			dp->backend[DATAPATH_XDP], &dp->adoption.absent_ms);
 		snprintf(dp->reason, sizeof(dp->reason), "xdp: %s", reason);
 		return 0;
 	}
 	dp->backend[DATAPATH_XDP] = NULL;
 	if (!reason[0])
 		snprintf(reason, sizeof(reason), "%s", strerror(-err));
+	if (err == -EEXIST) {
+		log_err("datapath: media of an earlier run: %s", reason);
+		return err;
+	}
 	if (config->want == DATAPATH_WANT_XDP) {
 		log_err("datapath: xdp is wanted but fails: %s", reason);
 		return err;
@@ -136,6 +157,84 @@ void datapath_close(struct datapath *dp)
 	free(dp);
 }
 
+/* ---- adoption ---------------------------------------------------------- */
+
+void datapath_adoption(const struct datapath *dp,
+		       struct datapath_adoption *ret)
+{
+	*ret = dp->adoption;
+}
+
+/* The one backend whose entries outlive a process, if it runs. */
+static void *lasting(struct datapath *dp)
+{
+	return dp->adoption.is_adopted ? dp->backend[DATAPATH_XDP] : NULL;
+}
+
+int datapath_key_claim(struct datapath *dp, uint32_t slot,
+		       struct sluice_key *ret)
+{
+	int err = lasting(dp) ? datapath_xdp_ops.key_claim(lasting(dp), slot,
+							   ret) : -ENOENT;
+
+	if (!err)
+		id_claim(&dp->keys, slot);
+	return err;
+}
+
+int datapath_transport_claim(struct datapath *dp, uint32_t id,
+			     struct sluice_transport *ret)
+{
+	int err = lasting(dp) ? datapath_xdp_ops.transport_claim(lasting(dp),
+								 id, ret) :
+				-ENOENT;
+
+	if (!err)
+		id_claim(&dp->transports, id);
+	return err;
+}
+
+int datapath_stream_claim(struct datapath *dp, uint32_t id,
+			  struct sluice_stream *ret)
+{
+	int err = lasting(dp) ? datapath_xdp_ops.stream_claim(lasting(dp), id,
+							      ret) : -ENOENT;
+
+	if (!err)
+		id_claim(&dp->streams, id);
+	return err;
+}
+
+void datapath_flows(struct datapath *dp, datapath_flow_cb *each, void *arg)
+{
+	if (lasting(dp))
+		datapath_xdp_ops.flows(lasting(dp), each, arg);
+}
+
+int datapath_flow_claim(struct datapath *dp, const struct sluice_flow_key *key,
+			const struct sluice_flow *flow)
+{
+	struct sluice_flow other = *flow;
+
+	other.flags |= SLUICE_FLOW_USER;
+	return dp->ops[DATAPATH_USER]->flow_set(dp->backend[DATAPATH_USER],
+						key, &other);
+}
+
+void datapath_settle(struct datapath *dp)
+{
+	if (lasting(dp))
+		dp->adoption.orphans = datapath_xdp_ops.settle(lasting(dp));
+}
+
+void datapath_keep(struct datapath *dp, bool is_kept)
+{
+	if (dp->backend[DATAPATH_XDP])
+		datapath_xdp_keep(dp->backend[DATAPATH_XDP], is_kept);
+}
+
+/* ---- reading ----------------------------------------------------------- */
+
 enum datapath_backend datapath_preferred(const struct datapath *dp)
 {
 	return dp->preferred;
@@ -153,6 +252,8 @@ int datapath_interfaces(const struct datapath *dp,
 		return 0;
 	return datapath_xdp_interfaces(dp->backend[DATAPATH_XDP], ret, max);
 }
+
+/* ---- ids --------------------------------------------------------------- */
 
 uint32_t datapath_key_alloc(struct datapath *dp)
 {
@@ -183,6 +284,8 @@ void datapath_stream_release(struct datapath *dp, uint32_t id)
 {
 	id_release(&dp->streams, id);
 }
+
+/* ---- entries ----------------------------------------------------------- */
 
 int datapath_port_set(struct datapath *dp, const struct sluice_port_key *key,
 		      const struct sluice_port *port)

@@ -59,6 +59,8 @@ struct datapath_stream_state {
 
 /* What the kernel saw; struct sluice_event of the contract. */
 typedef void datapath_event_cb(void *arg, const struct sluice_event *event);
+typedef void datapath_flow_cb(void *arg, const struct sluice_flow_key *key,
+			      const struct sluice_flow *flow);
 
 /*
  * The table a backend implements. Ids come from the caller and lie in the
@@ -94,6 +96,17 @@ struct datapath_ops {
 	/* NULL, both: this backend reports nothing by itself. */
 	int (*event_fd)(void *backend);
 	void (*events)(void *backend, datapath_event_cb *each, void *arg);
+	/*
+	 * Adoption of an earlier run's entries, see datapath_key_claim() and
+	 * what follows it. NULL, all of them: nothing outlives this backend.
+	 */
+	int (*key_claim)(void *backend, uint32_t slot, struct sluice_key *ret);
+	int (*transport_claim)(void *backend, uint32_t id,
+			       struct sluice_transport *ret);
+	int (*stream_claim)(void *backend, uint32_t id,
+			    struct sluice_stream *ret);
+	void (*flows)(void *backend, datapath_flow_cb *each, void *arg);
+	uint32_t (*settle)(void *backend);
 };
 
 /* What the user backend needs of the media thread's sockets. */
@@ -114,16 +127,50 @@ struct datapath_config {
 	struct addr sip;
 	const char *pin_dir;	/* bpffs folder, made if missing */
 	const char *object;	/* path of sluice_xdp.bpf.o */
+	bool discard_media;	/* what an earlier run left is removed */
 	struct datapath_socket_ops sockets;
 };
 
 /*
  * Opens the backends; logs which one serves and why. With "auto" a failure of
  * XDP is a warning and the user backend serves; with "xdp" it is the error.
- * Needs CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON for XDP.
+ * Media of an earlier run that cannot be adopted is always an error, -EEXIST,
+ * and stays as it is. Needs CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON for XDP.
  */
 int datapath_open(const struct datapath_config *config, struct datapath **ret);
 void datapath_close(struct datapath *dp);	/* accepts NULL */
+
+/*
+ * Adoption (Documentation/restart.rst). If an earlier run left its media in
+ * the kernel, those who remember a part of it claim that part by its ids,
+ * before any other call that hands out ids; then datapath_settle() removes
+ * what nobody claimed.
+ */
+struct datapath_adoption {
+	bool is_adopted;
+	uint64_t absent_ms;	/* from the last heartbeat until the start */
+	uint32_t orphans;	/* entries that nobody claimed */
+};
+void datapath_adoption(const struct datapath *dp,
+		       struct datapath_adoption *ret);
+/* -ENOENT: the kernel has no such entry. */
+int datapath_key_claim(struct datapath *dp, uint32_t slot,
+		       struct sluice_key *ret);
+int datapath_transport_claim(struct datapath *dp, uint32_t id,
+			     struct sluice_transport *ret);
+int datapath_stream_claim(struct datapath *dp, uint32_t id,
+			  struct sluice_stream *ret);
+/* Every flow of the earlier run. */
+void datapath_flows(struct datapath *dp, datapath_flow_cb *each, void *arg);
+/* A flow that the kernel has: the other backend is told of it. */
+int datapath_flow_claim(struct datapath *dp, const struct sluice_flow_key *key,
+			const struct sluice_flow *flow);
+void datapath_settle(struct datapath *dp);
+/*
+ * Whether closing leaves pins, program and entries in place: at first, if they
+ * were adopted.
+ */
+void datapath_keep(struct datapath *dp, bool is_kept);
 
 /* The backend new sessions are tried on first. Any thread. */
 enum datapath_backend datapath_preferred(const struct datapath *dp);

@@ -24,6 +24,7 @@ struct hop {
 	struct addr gateway;
 	struct sluice_next_hop value;
 	uint64_t probe_ms;		/* when to ask next */
+	bool is_reserved;		/* of an earlier run, not claimed yet */
 };
 
 struct destination {
@@ -147,7 +148,8 @@ static uint32_t hop_find(struct neighbours *n, const struct netlink_route *r,
 	*ret_is_new = false;
 	for (id = 1; id < SLUICE_MAX_NEXT_HOPS; id++) {
 		if (!n->hops[id].users) {
-			free_id = free_id ? free_id : id;
+			if (!free_id && !n->hops[id].is_reserved)
+				free_id = id;
 			continue;
 		}
 		if (n->hops[id].route_ifindex == r->ifindex &&
@@ -238,6 +240,69 @@ int neighbours_follow(struct neighbours *n, uint32_t transport,
 	*d = next;
 	*ret_hop = next.hop;
 	return 0;
+}
+
+void neighbours_reserve(struct neighbours *n, uint32_t hop,
+			const struct sluice_next_hop *value)
+{
+	n->hops[hop].is_reserved = true;
+	n->hops[hop].value = *value;
+}
+
+/* The device may have changed, or its neighbour, while nobody looked. */
+static void hop_claim(struct neighbours *n, uint32_t id,
+		      const struct netlink_route *route)
+{
+	struct hop *hop = &n->hops[id];
+	struct sluice_next_hop value = hop->value;
+
+	hop->is_reserved = false;
+	hop->users = 1;
+	hop->route_ifindex = route->ifindex;
+	hop->route_mtu = route->mtu;
+	hop->gateway = route->gateway;
+	if (!hop_read_link(n, hop, &value))
+		hop_publish(n, id, &value);
+	hop_resolve(n, id);
+}
+
+int neighbours_adopt(struct neighbours *n, uint32_t transport,
+		     const struct addr *local, const struct addr *remote,
+		     uint32_t *hop)
+{
+	struct destination *d = &n->destinations[transport];
+	struct netlink_route route = { 0 };
+	struct hop *old;
+
+	if (!*hop || *hop >= SLUICE_MAX_NEXT_HOPS)
+		return neighbours_follow(n, transport, local, remote, hop);
+	old = &n->hops[*hop];
+	/* no route for now: the last good value serves, as ever */
+	if (!netlink_route(n->nl, local, remote, &route) && route.is_local)
+		return -EOPNOTSUPP;
+	if (old->is_reserved)
+		hop_claim(n, *hop, &route);
+	else if (old->users && old->route_ifindex == route.ifindex &&
+		 old->route_mtu == route.mtu &&
+		 addr_same_ip(&old->gateway, &route.gateway))
+		old->users++;
+	else
+		return neighbours_follow(n, transport, local, remote, hop);
+	*d = (struct destination){ true, *local, *remote, *hop };
+	return 0;
+}
+
+void neighbours_settle(struct neighbours *n)
+{
+	const struct sluice_next_hop none = { 0 };
+	uint32_t id;
+
+	for (id = 1; id < SLUICE_MAX_NEXT_HOPS; id++) {
+		if (!n->hops[id].is_reserved)
+			continue;
+		n->hops[id].is_reserved = false;
+		hop_publish(n, id, &none);
+	}
 }
 
 void neighbours_forget(struct neighbours *n, uint32_t transport)

@@ -36,6 +36,23 @@ void neighbours_close(struct neighbours *n);	/* accepts NULL */
 int neighbours_follow(struct neighbours *n, uint32_t transport,
 		      const struct addr *local, const struct addr *remote,
 		      uint32_t *ret_hop);
+
+/*
+ * Adoption. Until neighbours_settle() the reserved hops of an earlier run are
+ * handed to nobody but transports that had them.
+ */
+void neighbours_reserve(struct neighbours *n, uint32_t hop,
+			const struct sluice_next_hop *value);
+/*
+ * As neighbours_follow(), for a transport that used *hop: it keeps it, with
+ * its last good value, while its route leads the same way as the others'.
+ */
+int neighbours_adopt(struct neighbours *n, uint32_t transport,
+		     const struct addr *local, const struct addr *remote,
+		     uint32_t *hop);
+/* Clears the reserved hops that nobody came for. */
+void neighbours_settle(struct neighbours *n);
+
 void neighbours_forget(struct neighbours *n, uint32_t transport);
 /* About once a second: notifications, retries, confirmation. */
 void neighbours_tick(struct neighbours *n);

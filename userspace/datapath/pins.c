@@ -4,11 +4,13 @@
 #include <bpf/bpf.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <linux/magic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -57,6 +59,21 @@ int pins_prepare(const char *dir)
 	return is_bpffs(dir) ? 0 : -EINVAL;
 }
 
+int pins_lock(const char *dir, int *ret_fd)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), err;
+
+	if (fd < 0)
+		return -errno;
+	if (flock(fd, LOCK_EX | LOCK_NB)) {
+		err = -errno;
+		close(fd);
+		return err;
+	}
+	*ret_fd = fd;
+	return 0;
+}
+
 static bool has_prefix(const char *name, const char *prefix)
 {
 	return !strncmp(name, prefix, strlen(prefix));
@@ -92,7 +109,37 @@ void pins_clear(const char *dir)
 		unlinkat(dirfd(d), e->d_name, 0);
 	}
 	closedir(d);
+}
+
+void pins_remove(const char *dir)
+{
+	pins_clear(dir);
 	rmdir(dir);
+}
+
+static bool is_kept(const char *name, const char *const *kept, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!strcmp(name, kept[i]))
+			return true;
+	return false;
+}
+
+void pins_drop_links(const char *dir, const char *const *kept, size_t count)
+{
+	DIR *d = opendir(dir);
+	struct dirent *e;
+
+	if (!d)
+		return;
+	while ((e = readdir(d))) {
+		if (!has_prefix(e->d_name, PINS_LINK_PREFIX) ||
+		    is_kept(e->d_name + strlen(PINS_LINK_PREFIX), kept, count))
+			continue;
+		detach_link(dir, e->d_name);
+		unlinkat(dirfd(d), e->d_name, 0);
+	}
+	closedir(d);
 }
 
 int pins_path(const char *dir, const char *prefix, const char *name,

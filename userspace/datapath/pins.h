@@ -13,8 +13,17 @@
  * if dir lies there and nothing is mounted. -EINVAL: not on a bpffs.
  */
 int pins_prepare(const char *dir);
-/* Removes our pins, of this run or an older one; then an empty dir. */
+/*
+ * Held for as long as the descriptor is open, by one process at a time: the
+ * kernel lets go of it whatever ends the process. -EWOULDBLOCK.
+ */
+int pins_lock(const char *dir, int *ret_fd);
+/* Removes our pins, of this run or an older one. */
 void pins_clear(const char *dir);
+/* And then dir, unless somebody else has something in it. */
+void pins_remove(const char *dir);
+/* Detaches and removes the pinned links of interfaces not in the list. */
+void pins_drop_links(const char *dir, const char *const *kept, size_t count);
 /* dir/prefix+name; -ENAMETOOLONG. */
 int pins_path(const char *dir, const char *prefix, const char *name,
 	      char *ret_path, size_t size);

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/clock.h"
 #include "core/log.h"
@@ -21,7 +22,7 @@
 #include "datapath/pins.h"
 #include "lib/srtp.h"
 
-static const char *const map_names[XDP_MAPS] = {
+const char *const xdp_map_names[XDP_MAPS] = {
 	[XDP_CONTROL] = SLUICE_MAP_CONTROL,
 	[XDP_FLOWS] = SLUICE_MAP_FLOWS,
 	[XDP_PORTS] = SLUICE_MAP_PORTS,
@@ -70,6 +71,10 @@ static int hash_set(struct xdp *x, enum xdp_map map, const void *key,
 static int xdp_port_set(void *backend, const struct sluice_port_key *key,
 			const struct sluice_port *port)
 {
+	struct xdp *x = backend;
+
+	if (port && port->kind == SLUICE_PORT_WEB)
+		x->web_port = *key;
 	return hash_set(backend, XDP_PORTS, key, port);
 }
 
@@ -122,6 +127,7 @@ static int xdp_transport_set(void *backend, uint32_t id,
 		err = bpf_map_update_elem(x->maps[XDP_TRANSPORTS], &id, &value,
 					  BPF_ANY);
 		neighbours_forget(x->neighbours, id);
+		x->transport_is_used[id] = 0;
 		return err;
 	}
 	value = *transport;
@@ -135,6 +141,7 @@ static int xdp_transport_set(void *backend, uint32_t id,
 		if (err)
 			return err;
 	}
+	x->transport_is_used[id] = 1;
 	return bpf_map_update_elem(x->maps[XDP_TRANSPORTS], &id, &value,
 				   BPF_ANY);
 }
@@ -255,7 +262,7 @@ static void xdp_close(void *backend)
 	if (!x)
 		return;
 	xdp_detach_all(x);
-	for (slot = 1; slot < SLUICE_MAX_KEYS; slot++)
+	for (slot = 1; slot < SLUICE_MAX_KEYS && !x->is_kept; slot++)
 		if (x->key_is_used[slot])
 			xdp_key_set(x, slot, NULL);
 	for (i = 0; i < 2; i++)
@@ -263,9 +270,36 @@ static void xdp_close(void *backend)
 	neighbours_close(x->neighbours);
 	ring_buffer__free(x->events);
 	bpf_object__close(x->object);
-	if (x->pin_dir[0])
-		pins_clear(x->pin_dir);
+	if (x->pin_dir[0] && !x->is_kept)
+		pins_remove(x->pin_dir);
+	if (x->lock_fd >= 0)
+		close(x->lock_fd);
 	free(x);
+}
+
+bool datapath_xdp_adopted(void *backend, uint64_t *ret_absent_ms)
+{
+	const struct xdp *x = backend;
+	uint64_t now = clock_ns();
+
+	if (x->is_adopted && now > x->left_ns)
+		*ret_absent_ms = (now - x->left_ns) / 1000000;
+	return x->is_adopted;
+}
+
+void datapath_xdp_keep(void *backend, bool is_kept)
+{
+	((struct xdp *)backend)->is_kept = is_kept;
+}
+
+bool datapath_xdp_has_media(const char *pin_dir)
+{
+	return xdp_pinned_flows(pin_dir) > 0;
+}
+
+void datapath_xdp_discard(const char *pin_dir)
+{
+	pins_remove(pin_dir);
 }
 
 int datapath_xdp_interfaces(void *backend, struct datapath_interface *ret,
@@ -304,21 +338,21 @@ static void read_boot_id(uint64_t ret[2])
 	ret[0] = strtoull(hex, NULL, 16);
 }
 
-/* The contract's maps; read-only data has no life beyond the program. */
+/* The contract's maps; scratch has no life beyond the program. */
 static int pin_maps(struct xdp *x)
 {
-	struct bpf_map *map;
 	char path[512];
-	int err;
+	int i, err;
 
-	bpf_object__for_each_map(map, x->object) {
-		if (strncmp(bpf_map__name(map), PINS_MAP_PREFIX,
-			    strlen(PINS_MAP_PREFIX)))
+	for (i = 0; i < XDP_MAPS; i++) {
+		if (x->is_reused[i])
 			continue;
-		err = pins_path(x->pin_dir, "", bpf_map__name(map), path,
+		err = pins_path(x->pin_dir, "", xdp_map_names[i], path,
 				sizeof(path));
-		if (!err)
-			err = bpf_map__pin(map, path);
+		if (err)
+			return err;
+		unlink(path);	/* of another size than the adopted one */
+		err = bpf_obj_pin(x->maps[i], path);
 		if (err)
 			return err;
 	}
@@ -335,6 +369,9 @@ static int load(struct xdp *x, char *reason, size_t size)
 			 strerror(errno));
 		return -errno;
 	}
+	err = x->is_adopted ? xdp_adopt_maps(x, reason, size) : 0;
+	if (err)
+		return err;
 	err = bpf_object__load(x->object);
 	if (err) {
 		snprintf(reason, size, "loading %s: %s", x->object_path,
@@ -343,10 +380,10 @@ static int load(struct xdp *x, char *reason, size_t size)
 	}
 	for (i = 0; i < XDP_MAPS; i++) {
 		x->maps[i] = bpf_object__find_map_fd_by_name(x->object,
-							     map_names[i]);
+							     xdp_map_names[i]);
 		if (x->maps[i] < 0) {
 			snprintf(reason, size, "%s: no map %s", x->object_path,
-				 map_names[i]);
+				 xdp_map_names[i]);
 			return -EINVAL;
 		}
 	}
@@ -380,8 +417,11 @@ static int open_neighbours(struct xdp *x)
 {
 	struct neighbours_ops ops = { is_egress, hop_changed, route_changed,
 				      x };
+	int err = neighbours_open(&ops, &x->neighbours);
 
-	return neighbours_open(&ops, &x->neighbours);
+	if (!err && x->is_adopted)
+		xdp_adopt_hops(x);
+	return err;
 }
 
 static void describe(const struct xdp *x, char *reason, size_t size)
@@ -398,6 +438,39 @@ static void describe(const struct xdp *x, char *reason, size_t size)
 	}
 }
 
+/*
+ * What is there already is kept, whatever happens, until datapath_keep() says
+ * otherwise.
+ */
+static int open_pins(struct xdp *x, const struct datapath_config *config,
+		     char *reason, size_t size)
+{
+	int err;
+
+	err = pins_prepare(config->pin_dir);
+	if (err) {
+		snprintf(reason, size, "%s: %s", config->pin_dir,
+			 err == -EINVAL ? "no BPF file system" :
+					  strerror(-err));
+		return err;
+	}
+	strcpy(x->pin_dir, config->pin_dir);
+	x->is_kept = true;
+	err = pins_lock(x->pin_dir, &x->lock_fd);
+	if (err) {
+		snprintf(reason, size, "%s: %s", x->pin_dir,
+			 err == -EWOULDBLOCK ? "in use by another sluiced" :
+					       strerror(-err));
+		return err;
+	}
+	if (config->discard_media)
+		pins_clear(x->pin_dir);
+	err = xdp_adopt_check(x, reason, size);
+	x->is_adopted = err > 0;
+	x->is_kept = err;
+	return err < 0 ? err : 0;
+}
+
 int datapath_xdp_open(const struct datapath_config *config, void **ret,
 		      char *reason, size_t reason_size)
 {
@@ -412,27 +485,20 @@ int datapath_xdp_open(const struct datapath_config *config, void **ret,
 	if (!x)
 		return -ENOMEM;
 	strcpy(x->object_path, config->object);
+	x->lock_fd = -1;
 	x->cpus = libbpf_num_possible_cpus();
 	read_boot_id(x->boot_id);
 	libbpf_set_print(libbpf_log);
 
-	/* calls of an older run are not adopted: its pins go */
-	pins_clear(config->pin_dir);
-	err = pins_prepare(config->pin_dir);
-	if (err)
-		snprintf(reason, reason_size, "%s: %s", config->pin_dir,
-			 err == -EINVAL ? "no BPF file system" :
-					  strerror(-err));
-	if (!err) {
-		strcpy(x->pin_dir, config->pin_dir);
-		err = load(x, reason, reason_size);
-	}
+	err = open_pins(x, config, reason, reason_size);
 	if (!err)
-		err = heartbeat(x);
+		err = load(x, reason, reason_size);
 	if (!err)
 		err = watch(x, reason, reason_size);
 	if (!err)
 		err = xdp_attach_all(x, config, reason, reason_size);
+	if (!err)
+		err = heartbeat(x);
 	if (!err)
 		err = open_neighbours(x);
 	if (!err) {
@@ -443,6 +509,12 @@ int datapath_xdp_open(const struct datapath_config *config, void **ret,
 	if (err) {
 		if (!reason[0])
 			snprintf(reason, reason_size, "%s", strerror(-err));
+		/* the old program and its maps go on as they are */
+		if (x->is_kept && (x->lock_fd < 0 ||
+				   xdp_pinned_flows(x->pin_dir)))
+			err = -EEXIST;
+		else
+			x->is_kept = false;
 		xdp_close(x);
 		return err;
 	}
@@ -466,4 +538,9 @@ const struct datapath_ops datapath_xdp_ops = {
 	.tick = xdp_tick,
 	.event_fd = xdp_event_fd,
 	.events = xdp_events,
+	.key_claim = xdp_key_claim,
+	.transport_claim = xdp_transport_claim,
+	.stream_claim = xdp_stream_claim,
+	.flows = xdp_flows,
+	.settle = xdp_settle,
 };

@@ -19,12 +19,20 @@ enum xdp_map {
 	XDP_MAPS
 };
 
+extern const char *const xdp_map_names[XDP_MAPS];
+
 struct xdp {
 	struct bpf_object *object;
 	char object_path[512];
 	char pin_dir[256];
+	int lock_fd;
 	int maps[XDP_MAPS];
 	int cpus;
+	/* adoption: of what an earlier run left in pin_dir */
+	bool is_adopted;
+	bool is_reused[XDP_MAPS];
+	bool is_kept;			/* closing leaves everything in place */
+	uint64_t left_ns;		/* the earlier run's last heartbeat */
 	struct attach attached[XDP_INTERFACES_MAX];
 	size_t attached_count;
 	struct bpf_link *watch[2];
@@ -36,6 +44,8 @@ struct xdp {
 	uint32_t sweep;			/* next stream to look at */
 	uint8_t stream_is_used[SLUICE_MAX_STREAMS];
 	uint8_t key_is_used[SLUICE_MAX_KEYS];
+	uint8_t transport_is_used[SLUICE_MAX_TRANSPORTS];
+	struct sluice_port_key web_port; /* set by this run */
 };
 
 /* xdp_stream.c */
@@ -53,5 +63,25 @@ void xdp_stream_sweep(struct xdp *x);
 int xdp_attach_all(struct xdp *x, const struct datapath_config *config,
 		   char *reason, size_t reason_size);
 void xdp_detach_all(struct xdp *x);
+
+/* xdp_adopt.c */
+/*
+ * 1: the pins of an earlier run can be taken over; 0: there are none, or none
+ * that carry media, and the folder is clear; -EEXIST: they stay, and reason
+ * tells why.
+ */
+int xdp_adopt_check(struct xdp *x, char *reason, size_t size);
+/* Before the object is loaded: it is to work on the pinned maps. */
+int xdp_adopt_maps(struct xdp *x, char *reason, size_t size);
+/* After the neighbours are open: no next hop in use is handed out anew. */
+void xdp_adopt_hops(struct xdp *x);
+int xdp_key_claim(void *backend, uint32_t slot, struct sluice_key *ret);
+int xdp_transport_claim(void *backend, uint32_t id,
+			struct sluice_transport *ret);
+int xdp_stream_claim(void *backend, uint32_t id, struct sluice_stream *ret);
+void xdp_flows(void *backend, datapath_flow_cb *each, void *arg);
+uint32_t xdp_settle(void *backend);
+/* How many flows the pinned maps in dir hold; 0 also if there are none. */
+uint32_t xdp_pinned_flows(const char *dir);
 
 #endif

@@ -74,8 +74,15 @@ static int find_interfaces(const struct datapath_config *config,
 
 void xdp_detach_all(struct xdp *x)
 {
-	while (x->attached_count)
-		attach_close(&x->attached[--x->attached_count], x->pin_dir);
+	struct attach *a;
+
+	while (x->attached_count) {
+		a = &x->attached[--x->attached_count];
+		if (x->is_kept)
+			attach_leave(a);
+		else
+			attach_close(a, x->pin_dir);
+	}
 }
 
 static int attach_mode(struct xdp *x, const struct netlink_link *links,
@@ -140,6 +147,9 @@ int xdp_attach_all(struct xdp *x, const struct datapath_config *config,
 			return -errno;
 	}
 	err = attach_mode(x, links, count, false, reason, reason_size);
+	/* media is on its way already: no canary, no other mode */
+	if (x->is_adopted)
+		return err;
 	if (!err)
 		err = send_canaries(x, links, count, reason, reason_size);
 	if (!err || err == -EBUSY)

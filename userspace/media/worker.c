@@ -393,6 +393,10 @@ int worker_create(const struct media_settings *settings, struct ports *ports,
 	}
 	if (!err)
 		err = web_open(w);
+	if (!err) {
+		datapath_settle(w->dp);
+		datapath_keep(w->dp, false);
+	}
 	if (err) {
 		worker_free(w);
 		return err;

@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Media outlives the process that set it up: the kernel backend is opened, its
+ * process killed, opened again, while numbered packets pass.
+ */
+#define PINS	"/sys/fs/bpf/sluice-test-adopt"
+
+#include "backend_rig.h"
+
+#include <sys/mman.h>
+
+#define STORM_GAP_US	500
+
+/* An entry of each kind that nobody will claim. */
+#define ORPHAN		9
+
+static int open_with(bool discard, void **ret, char *reason)
+{
+	struct datapath_config config = { .web = web_local, .sip = sip_local,
+					  .pin_dir = PINS, .object = object,
+					  .discard_media = discard };
+
+	return datapath_xdp_open(&config, ret, reason, 256);
+}
+
+static int set_orphans(void *x)
+{
+	struct addr local = sip_local, remote = sip_remote;
+	struct sluice_ufrag_key name = { "orphaned" };
+	struct sluice_ufrag ufrag = { .transport = ORPHAN };
+	struct sluice_key key = { .profile = SLUICE_SRTP_AEAD_AES_128_GCM };
+
+	local.port += 2;
+	remote.port += 2;
+	return transport(x, ORPHAN, &local, &remote, false) ||
+	       stream(x, ORPHAN, NULL) ||
+	       datapath_xdp_ops.ufrag_set(x, &name, &ufrag) ||
+	       datapath_xdp_ops.key_set(x, ORPHAN, &key);
+}
+
+/* Sets the call up in a process of its own and kills it. */
+static int live_and_die(void)
+{
+	char reason[256] = "";
+	void *x = NULL;
+	int status = 0;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		if (open_with(true, &x, reason) || call(x) || set_orphans(x)) {
+			fprintf(stderr, "%s\n", reason);
+			_exit(1);
+		}
+		kill(getpid(), SIGKILL);
+	}
+	waitpid(pid, &status, 0);
+	return WIFSIGNALED(status) ? 0 : -1;
+}
+
+/* The oracle's own ends of the call that the dead process keyed. */
+static void peer_keys(void)
+{
+	struct oracle_master rx = oracle_master(SLUICE_SRTP_AEAD_AES_128_GCM,
+						3);
+	struct oracle_master tx = oracle_master(SLUICE_SRTP_AEAD_AES_128_GCM,
+						4);
+
+	browser_tx = oracle_open(&rx, 1);
+	browser_rx = oracle_open(&tx, 0);
+}
+
+static int relayed(uint16_t first, int count)
+{
+	uint8_t out[512];
+	int i, good = 0;
+
+	for (i = 0; i < count; i++) {
+		good += relay(0, (uint16_t)(first + i), out) == 172;
+		good += relay(1, (uint16_t)(first + i), out) == 172;
+	}
+	return good;
+}
+
+static int claim_call(void *x)
+{
+	const struct datapath_ops *ops = &datapath_xdp_ops;
+	struct sluice_transport t;
+	struct sluice_stream s;
+	struct sluice_key key;
+
+	return ops->key_claim(x, 1, &key) || ops->key_claim(x, 2, &key) ||
+	       ops->transport_claim(x, 1, &t) ||
+	       ops->transport_claim(x, 2, &t) || !t.next_hop ||
+	       ops->stream_claim(x, 1, &s) || ops->stream_claim(x, 2, &s) ?
+	       -1 : 0;
+}
+
+/* The web port belongs to all sessions: whoever starts sets it again. */
+static void set_web_port(void *x)
+{
+	struct sluice_port_key key = { contract(&web_local),
+				       htons(web_local.port), 0 };
+	struct sluice_port port = { SLUICE_PORT_WEB, 1 };
+
+	datapath_xdp_ops.port_set(x, &key, &port);
+}
+
+static bool has_orphans(void *x)
+{
+	const struct datapath_ops *ops = &datapath_xdp_ops;
+	struct sluice_transport t;
+	struct sluice_stream s;
+	struct sluice_key key;
+	struct sluice_flow_key flow;
+	struct sluice_ufrag_key name;
+	int flows = bpf_obj_get(PINS "/" SLUICE_MAP_FLOWS);
+	int ufrags = bpf_obj_get(PINS "/" SLUICE_MAP_UFRAGS);
+	bool any;
+
+	any = ops->transport_claim(x, ORPHAN, &t) != -ENOENT ||
+	      ops->stream_claim(x, ORPHAN, &s) != -ENOENT ||
+	      ops->key_claim(x, ORPHAN, &key) != -ENOENT ||
+	      !bpf_map_get_next_key(ufrags, NULL, &name);
+	/* two flows are left, those of the call */
+	any = any || bpf_map_get_next_key(flows, NULL, &flow) ||
+	      bpf_map_get_next_key(flows, &flow, &flow) ||
+	      !bpf_map_get_next_key(flows, &flow, &flow);
+	close(flows);
+	close(ufrags);
+	return any;
+}
+
+static uint32_t program_of(void *x)
+{
+	struct datapath_interface i[2] = { 0 };
+
+	datapath_xdp_interfaces(x, i, 2);
+	return i[0].program_id;
+}
+
+static void test_adopt(const char *mode)
+{
+	struct datapath_stream_stats stats = { 0 };
+	uint64_t absent_ms = 0;
+	char reason[256] = "", name[64];
+	uint32_t first, second;
+	void *x = NULL, *other = NULL;
+
+	snprintf(name, sizeof(name), "adopt_%s_process_killed", mode);
+	CHECK_INT(live_and_die(), 0, name);
+	peer_keys();
+	snprintf(name, sizeof(name), "adopt_%s_absent_relays", mode);
+	CHECK_INT(relayed(100, 20), 40, name);
+
+	snprintf(name, sizeof(name), "adopt_%s_opened", mode);
+	CHECK(!open_with(false, &x, reason) &&
+	      datapath_xdp_adopted(x, &absent_ms), name);
+	if (!x) {
+		printf("# %s\n", reason);
+		return;
+	}
+	snprintf(name, sizeof(name), "adopt_%s_mode_kept", mode);
+	CHECK_STR(mode_of(x), mode, name);
+	snprintf(name, sizeof(name), "adopt_%s_others_kept_out", mode);
+	CHECK(open_with(true, &other, reason) == -EEXIST &&
+	      strstr(reason, "in use"), name);
+	snprintf(name, sizeof(name), "adopt_%s_call_claimed", mode);
+	CHECK_INT(claim_call(x), 0, name);
+	set_web_port(x);
+	/* the port, flow, ufrag, transport, stream and key */
+	snprintf(name, sizeof(name), "adopt_%s_orphans_counted", mode);
+	CHECK_INT(datapath_xdp_ops.settle(x), 6, name);
+	snprintf(name, sizeof(name), "adopt_%s_orphans_removed", mode);
+	CHECK(!has_orphans(x), name);
+	datapath_xdp_ops.stream_stats(x, 1, &stats);
+	snprintf(name, sizeof(name), "adopt_%s_state_unchanged", mode);
+	CHECK(stats.packets == 20 && !stats.lost, name);
+	snprintf(name, sizeof(name), "adopt_%s_relays_on", mode);
+	CHECK_INT(relayed(120, 20), 40, name);
+
+	first = program_of(x);
+	datapath_xdp_ops.close(x);
+	snprintf(name, sizeof(name), "adopt_%s_kept_at_close", mode);
+	CHECK_INT(relayed(140, 5), 10, name);
+	x = NULL;
+	snprintf(name, sizeof(name), "adopt_%s_opened_again", mode);
+	CHECK(!open_with(false, &x, reason), name);
+	second = x ? program_of(x) : 0;
+	snprintf(name, sizeof(name), "adopt_%s_program_replaced", mode);
+	CHECK(first && second && first != second, name);
+	datapath_xdp_keep(x, false);
+	datapath_xdp_ops.close(x);
+	snprintf(name, sizeof(name), "adopt_%s_pins_gone_in_the_end", mode);
+	CHECK(access(PINS, F_OK), name);
+	srtp_dealloc(browser_tx);
+	srtp_dealloc(browser_rx);
+}
+
+/* ---- numbered packets while the program is replaced ---------------------- */
+
+struct storm {
+	volatile bool is_over;
+	volatile uint32_t sent;
+};
+
+/* The PBX talks, from a process of its own. */
+static pid_t storm_begin(struct storm *storm)
+{
+	struct oracle_rtp r = { .extension_words = -1, .ssrc = 78,
+				.payload_len = 160 };
+	struct sockaddr_storage sa;
+	socklen_t len = addr_to_sockaddr(&sip_local, &sa);
+	uint8_t packet[512];
+	pid_t pid = fork();
+	size_t n;
+
+	if (pid)
+		return pid;
+	while (!storm->is_over) {
+		r.seq = (uint16_t)(1000 + storm->sent);
+		r.timestamp = r.seq * 160U;
+		n = oracle_packet(&r, packet);
+		if (sendto(peer_sockets[1], packet, n, 0,
+			   (struct sockaddr *)&sa, len) == (ssize_t)n)
+			storm->sent++;
+		usleep(STORM_GAP_US);
+	}
+	_exit(0);
+}
+
+/* What reached the browser, each number once and in order; else -1. */
+static int storm_heard(void)
+{
+	struct timeval wait = { .tv_usec = 300000 };
+	int n = 0, len, last = -1, seq;
+	uint8_t packet[512];
+
+	setsockopt(peer_sockets[0], SOL_SOCKET, SO_RCVTIMEO, &wait,
+		   sizeof(wait));
+	while ((len = (int)recv(peer_sockets[0], packet, 512, 0)) > 0) {
+		if (oracle_unprotect(browser_rx, packet, len) < 12)
+			return -1;
+		seq = packet[2] << 8 | packet[3];
+		if (n && seq != ((last + 1) & 0xffff))
+			return -1;
+		last = seq;
+		n++;
+	}
+	return n;
+}
+
+static void test_storm(void)
+{
+	struct storm *storm = mmap(NULL, sizeof(*storm), PROT_READ | PROT_WRITE,
+				   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int buffer = 8 << 20, opened = 0, i;
+	char reason[256] = "";
+	void *x;
+	pid_t pid;
+
+	setsockopt(peer_sockets[0], SOL_SOCKET, SO_RCVBUFFORCE, &buffer,
+		   sizeof(buffer));
+	CHECK_INT(live_and_die(), 0, "storm_process_killed");
+	peer_keys();
+	pid = storm_begin(storm);
+	for (i = 0; i < 3; i++) {
+		x = NULL;
+		opened += !open_with(false, &x, reason);
+		datapath_xdp_ops.close(x);
+	}
+	storm->is_over = true;
+	waitpid(pid, NULL, 0);
+	CHECK_INT(opened, 3, "storm_program_replaced_thrice");
+	CHECK(storm->sent > 100, "storm_packets_sent_meanwhile");
+	CHECK_INT(storm_heard(), storm->sent, "storm_none_lost_none_twice");
+	printf("# %u packets\n", storm->sent);
+	open_with(true, &x, reason);
+	datapath_xdp_ops.close(x);
+}
+
+/* ---- contracts ------------------------------------------------------------ */
+
+static void set_contract(uint32_t version)
+{
+	int fd = bpf_obj_get(PINS "/" SLUICE_MAP_CONTROL);
+	struct sluice_control c;
+	uint32_t zero = 0;
+
+	bpf_map_lookup_elem(fd, &zero, &c);
+	c.contract = version;
+	bpf_map_update_elem(fd, &zero, &c, BPF_ANY);
+	close(fd);
+}
+
+static void clear_flows(void)
+{
+	int fd = bpf_obj_get(PINS "/" SLUICE_MAP_FLOWS);
+	struct sluice_flow_key key;
+
+	while (!bpf_map_get_next_key(fd, NULL, &key))
+		bpf_map_delete_elem(fd, &key);
+	close(fd);
+}
+
+static void test_contract(void)
+{
+	char reason[256] = "", version[16];
+	uint64_t absent_ms;
+	void *x = NULL;
+
+	CHECK_INT(live_and_die(), 0, "contract_process_killed");
+	peer_keys();
+	set_contract(77);
+	CHECK_INT(open_with(false, &x, reason), -EEXIST,
+		  "contract_other_refused");
+	printf("# %s\n", reason);
+	snprintf(version, sizeof(version), "contract %u",
+		 SLUICE_CONTRACT_VERSION);
+	CHECK(strstr(reason, "contract 77") && strstr(reason, version) &&
+	      strstr(reason, "--discard-media"),
+	      "contract_other_both_named_with_ways_out");
+	CHECK_INT(relayed(100, 5), 10, "contract_other_nothing_changed");
+	clear_flows();
+	CHECK(!open_with(false, &x, reason) &&
+	      !datapath_xdp_adopted(x, &absent_ms),
+	      "contract_other_without_media_replaced");
+	datapath_xdp_ops.close(x);
+	CHECK_INT(live_and_die(), 0, "contract_process_killed_again");
+	set_contract(77);
+	x = NULL;
+	CHECK(!open_with(true, &x, reason) &&
+	      !datapath_xdp_adopted(x, &absent_ms),
+	      "contract_other_discarded_when_told");
+	datapath_xdp_ops.close(x);
+	CHECK(access(PINS, F_OK), "contract_pins_gone_in_the_end");
+	srtp_dealloc(browser_tx);
+	srtp_dealloc(browser_rx);
+}
+
+int main(void)
+{
+	if (geteuid()) {
+		tap_skip("adopt", "needs root");
+		tap_done();
+		return 4;
+	}
+	lay_out();
+	test_adopt("generic");
+	run("nsenter --net=/proc/%d/ns/net ethtool -K web1 gro on", peers[0]);
+	run("nsenter --net=/proc/%d/ns/net ethtool -K sip1 gro on", peers[1]);
+	test_adopt("native");
+	test_storm();
+	test_contract();
+	kill(peers[0], SIGKILL);
+	kill(peers[1], SIGKILL);
+	return tap_done();
+}

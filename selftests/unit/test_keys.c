@@ -81,15 +81,18 @@ static void test_srtcp(uint16_t profile)
 {
 	static const uint8_t rr[8] = { 0x80, 201, 0, 1, 0, 0, 0, 42 };
 	uint8_t m[KEYS_MATERIAL_MAX], first[64], copy[64];
-	struct srtp_master c, s;
+	struct sluice_key tx, rx;
 	struct srtcp *client, *server;
 	size_t len = sizeof(rr), n;
+	struct srtp_master c;
 
 	for (size_t i = 0; i < sizeof(m); i++)
 		m[i] = (uint8_t)(i * 7);
 	keys_split(profile, true, m, &c);
-	keys_split(profile, false, m, &s);
-	if (srtcp_create(&c, &client) || srtcp_create(&s, &server)) {
+	keys_expand(&c, true, &tx);
+	keys_expand(&c, false, &rx);
+	if (srtcp_create(&rx, &tx, 7, &client) ||
+	    srtcp_create(&tx, &rx, 0, &server)) {
 		CHECK(0, "srtcp_known_profile_opens");
 		return;
 	}
@@ -98,6 +101,7 @@ static void test_srtcp(uint16_t profile)
 		  "srtcp_without_room_is_refused");
 	CHECK_INT(srtcp_protect(client, first, &len, sizeof(first)), 0,
 		  "srtcp_protects");
+	CHECK_INT(srtcp_next_index(client), 8, "srtcp_index_counts_from_first");
 	memcpy(copy, first, len);
 	copy[len - 1] ^= 1;
 	n = len;

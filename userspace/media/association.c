@@ -85,6 +85,7 @@ static int keys_install(struct session *s)
 	uint8_t material[KEYS_MATERIAL_MAX];
 	uint16_t profile = dtls_profile(s->dtls);
 	size_t len = keys_material_len(profile);
+	struct srtp_master master;
 	struct srtcp *srtcp;
 	int err;
 
@@ -93,11 +94,15 @@ static int keys_install(struct session *s)
 	err = dtls_export(s->dtls, material, len);
 	if (!err)
 		err = keys_split(profile, dtls_is_client(s->dtls), material,
-				 &s->master);
+				 &master);
 	explicit_bzero(material, sizeof(material));
 	if (err)
 		return err;
-	err = srtcp_create(&s->master, &srtcp);
+	keys_expand(&master, false, &s->rx_keys);
+	keys_expand(&master, true, &s->tx_keys);
+	explicit_bzero(&master, sizeof(master));
+	s->srtcp_ceiling = 0;
+	err = srtcp_create(&s->rx_keys, &s->tx_keys, 0, &srtcp);
 	if (err)
 		return err;
 	srtcp_free(s->srtcp);
@@ -129,7 +134,7 @@ static void compare(struct session *s)
 	s->has_keys = true;
 	s->dtls_done_ms = s->web_alive_ms = clock_ms();
 	session_event(s, MEDIA_DTLS_DONE, MEDIA_SIDE_WEB, &s->dtls_peer, "%s",
-		      keys_profile_name(s->master.profile));
+		      keys_profile_name((uint16_t)s->rx_keys.profile));
 }
 
 static void advance(struct session *s)
@@ -264,5 +269,6 @@ void association_close(struct session *s)
 	discard(s);
 	srtcp_free(s->srtcp);
 	s->srtcp = NULL;
-	explicit_bzero(&s->master, sizeof(s->master));
+	explicit_bzero(&s->rx_keys, sizeof(s->rx_keys));
+	explicit_bzero(&s->tx_keys, sizeof(s->tx_keys));
 }

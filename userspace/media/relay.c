@@ -106,16 +106,10 @@ static void build_stream(struct session *s, uint32_t i, int direction,
 
 /* ---- keys -------------------------------------------------------------- */
 
-static int key_set(struct session *s, uint32_t slot, bool is_tx)
+static int key_set(struct session *s, uint32_t slot, struct sluice_key *key)
 {
-	struct sluice_key key;
-	int err;
-
-	keys_expand(&s->master, is_tx, &key);
-	key.generation = s->generation;
-	err = datapath_key_set(s->w->dp, s->backend, slot, &key);
-	explicit_bzero(&key, sizeof(key));
-	return err;
+	key->generation = s->generation;
+	return datapath_key_set(s->w->dp, s->backend, slot, key);
 }
 
 static void key_drop(struct session *s, uint32_t slot)
@@ -152,9 +146,9 @@ int relay_install_keys(struct session *s)
 
 	if (!s->rx_key || s->are_keys_installed)
 		return 0;
-	err = key_set(s, s->rx_key, false);
+	err = key_set(s, s->rx_key, &s->rx_keys);
 	if (!err)
-		err = key_set(s, s->tx_key, true);
+		err = key_set(s, s->tx_key, &s->tx_keys);
 	s->are_keys_installed = !err;
 	return err;
 }

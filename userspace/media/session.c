@@ -117,7 +117,7 @@ static struct message *figures(struct session *s, enum media_message type)
 	memcpy(f->backend_reason, s->backend_reason, sizeof(f->backend_reason));
 	if (s->dtls_done_ms)
 		snprintf(f->profile, sizeof(f->profile), "%s",
-			 keys_profile_name(s->master.profile));
+			 keys_profile_name((uint16_t)s->rx_keys.profile));
 	if (s->selected)
 		f->web_remote = s->selected->remote;
 	f->ice_selected_ms = s->ice_selected_ms;

@@ -87,8 +87,10 @@ struct session {
 	char checked_hash[16];		/* the fingerprint that matched */
 	uint8_t checked_fingerprint[64];
 	uint32_t checked_len;
-	struct srtp_master master;
+	struct sluice_key rx_keys;	/* what the slots hold */
+	struct sluice_key tx_keys;
 	struct srtcp *srtcp;
+	uint32_t srtcp_ceiling;		/* indices below may have been used */
 
 	/* life */
 	uint64_t web_alive_ms;		/* newest authenticated sign; 0: none */
@@ -146,7 +148,7 @@ int relay_open(struct session *s);
 int relay_open_stream(struct session *s, uint32_t i);
 /* Brings keys, transports and streams to what the session says. */
 int relay_apply(struct session *s);
-/* New keys from s->master: fresh slots, fresh streams, the old ones wiped. */
+/* New keys in s: fresh slots, fresh streams, the old ones wiped. */
 int relay_rekey(struct session *s);
 int relay_ufrag(struct session *s, const struct credentials *c, bool is_there);
 int relay_web_flow(struct session *s, const struct addr *remote, bool is_there);

@@ -2,71 +2,43 @@
 #include "media/srtcp.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <srtp2/srtp.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/limits.h"
-#include "lib/port.h"
+#include "lib/index.h"
+#include "lib/srtcp.h"
 
-struct srtcp {
-	srtp_t rx;
-	srtp_t tx;
-	/* libsrtp2 keeps a context for each sender; this bounds them. */
-	uint32_t source_count;
-	uint32_t sources[LIMIT_RTCP_SOURCES];
+/* One sender of the peer (RFC 3711 3.3.2). */
+struct sender {
+	uint32_t ssrc;
+	uint32_t highest;
+	__u64 window[SLUICE_WINDOW_BITS / 64];
 };
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+struct srtcp {
+	struct sluice_key rx;
+	struct sluice_key tx;
+	uint32_t next_index;
+	uint32_t sender_count;
+	struct sender senders[LIMIT_RTCP_SOURCES];
+	uint8_t scratch[SLUICE_SCRATCH] __attribute__((aligned(8)));
+};
 
-static void library_init(void)
-{
-	srtp_init();
-}
-
-static int open_direction(uint16_t profile, const uint8_t *key, size_t key_len,
-			  const uint8_t *salt, size_t salt_len, bool is_tx,
-			  srtp_t *ret)
-{
-	unsigned char master[SRTP_MAX_KEY_LEN];
-	srtp_policy_t policy = { 0 };
-	srtp_err_status_t status;
-
-	/* enum sluice_srtp_profile has libsrtp2's and IANA's numbers. */
-	if (srtp_crypto_policy_set_from_profile_for_rtp(&policy.rtp,
-							profile) ||
-	    srtp_crypto_policy_set_from_profile_for_rtcp(&policy.rtcp,
-							 profile))
-		return -EINVAL;
-	memcpy(master, key, key_len);
-	memcpy(master + key_len, salt, salt_len);
-	policy.key = master;
-	policy.ssrc.type = is_tx ? ssrc_any_outbound : ssrc_any_inbound;
-	policy.window_size = SLUICE_WINDOW_BITS;
-	status = srtp_create(ret, &policy);
-	explicit_bzero(master, sizeof(master));
-	return status ? -EIO : 0;
-}
-
-int srtcp_create(const struct srtp_master *m, struct srtcp **ret)
+int srtcp_create(const struct sluice_key *rx, const struct sluice_key *tx,
+		 uint32_t first_index, struct srtcp **ret)
 {
 	struct srtcp *s;
-	int err;
 
-	pthread_once(&once, library_init);
+	if (!sluice_srtcp_tag_len(rx->profile) ||
+	    !sluice_srtcp_tag_len(tx->profile))
+		return -EINVAL;
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		return -ENOMEM;
-	err = open_direction(m->profile, m->rx_key, m->key_len, m->rx_salt,
-			     m->salt_len, false, &s->rx);
-	if (!err)
-		err = open_direction(m->profile, m->tx_key, m->key_len,
-				     m->tx_salt, m->salt_len, true, &s->tx);
-	if (err) {
-		srtcp_free(s);
-		return err;
-	}
+	s->rx = *rx;
+	s->tx = *tx;
+	s->next_index = first_index;
 	*ret = s;
 	return 0;
 }
@@ -75,59 +47,89 @@ void srtcp_free(struct srtcp *s)
 {
 	if (!s)
 		return;
-	if (s->rx)
-		srtp_dealloc(s->rx);
-	if (s->tx)
-		srtp_dealloc(s->tx);
+	explicit_bzero(s, sizeof(*s));
 	free(s);
+}
+
+uint32_t srtcp_next_index(const struct srtcp *s)
+{
+	return s->next_index;
 }
 
 int srtcp_protect(struct srtcp *s, uint8_t *packet, size_t *len,
 		  size_t capacity)
 {
-	int n = (int)*len;
+	int n;
 
-	if (*len + SRTCP_TRAILER_MAX > capacity)
+	if (*len + SRTCP_TRAILER_MAX > capacity ||
+	    *len > SLUICE_PACKET_MAX - SRTCP_TRAILER_MAX)
 		return -ENOBUFS;
-	if (srtp_protect_rtcp(s->tx, packet, &n))
+	if (*len < SLUICE_SRTCP_CLEAR_LEN)
 		return -EIO;
+	memcpy(s->scratch, packet, *len);
+	n = sluice_srtcp_protect(&s->tx, s->next_index,
+				 sluice_get32(packet + 4), s->scratch,
+				 (uint32_t)*len);
+	if (n < 0)
+		return -EIO;
+	s->next_index++;
+	memcpy(packet, s->scratch, (size_t)n);
 	*len = (size_t)n;
 	return 0;
 }
 
-static bool is_known(const struct srtcp *s, uint32_t ssrc)
+static struct sender *find(struct srtcp *s, uint32_t ssrc)
 {
-	for (uint32_t i = 0; i < s->source_count; i++)
-		if (s->sources[i] == ssrc)
-			return true;
-	return false;
+	for (uint32_t i = 0; i < s->sender_count; i++)
+		if (s->senders[i].ssrc == ssrc)
+			return &s->senders[i];
+	return NULL;
+}
+
+static bool is_fresh(const struct sender *from, uint32_t index)
+{
+	return !from || index > from->highest ||
+	       sluice_window_fresh(from->window, from->highest - index);
+}
+
+static void commit(struct srtcp *s, struct sender *from, uint32_t ssrc,
+		   uint32_t index)
+{
+	if (!from) {
+		from = &s->senders[s->sender_count++];
+		from->ssrc = ssrc;
+		from->highest = index;
+	}
+	if (index > from->highest) {
+		sluice_window_shift(from->window, index - from->highest);
+		from->highest = index;
+	}
+	sluice_window_mark(from->window, from->highest - index);
 }
 
 int srtcp_unprotect(struct srtcp *s, uint8_t *packet, size_t *len)
 {
-	int n = (int)*len;
-	uint32_t ssrc;
-	bool known;
+	uint32_t ssrc, index = 0;
+	struct sender *from;
+	int n;
 
-	if (*len < 8)
+	if (*len < SLUICE_SRTCP_CLEAR_LEN)
 		return SLUICE_DROP_SHORT;
+	if (*len > SLUICE_PACKET_MAX)
+		return SLUICE_DROP_TOO_BIG;
 	ssrc = sluice_get32(packet + 4);
-	known = is_known(s, ssrc);
-	if (!known && s->source_count == LIMIT_RTCP_SOURCES)
+	from = find(s, ssrc);
+	if (!from && s->sender_count == LIMIT_RTCP_SOURCES)
 		return SLUICE_DROP_SSRC_LIMIT;
-	switch (srtp_unprotect_rtcp(s->rx, packet, &n)) {
-	case srtp_err_status_ok:
-		break;
-	case srtp_err_status_replay_fail:
-	case srtp_err_status_replay_old:
+	memcpy(s->scratch, packet, *len);
+	n = sluice_srtcp_unprotect(&s->rx, ssrc, s->scratch, (uint32_t)*len,
+				   &index);
+	if (n < 0)
+		return -n;
+	if (!is_fresh(from, index))
 		return SLUICE_DROP_REPLAY;
-	case srtp_err_status_bad_param:
-		return SLUICE_DROP_SHORT;
-	default:
-		return SLUICE_DROP_AUTH;
-	}
-	if (!known)
-		s->sources[s->source_count++] = ssrc;
+	commit(s, from, ssrc, index);
+	memcpy(packet, s->scratch, (size_t)n);
 	*len = (size_t)n;
 	return 0;
 }

@@ -1,21 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SRTCP of one DTLS-SRTP association, both directions (RFC 3711 3.4). */
+/*
+ * SRTCP of one DTLS-SRTP association, both directions (RFC 3711 3.4), by the
+ * session keys that the datapath works with: the masters are not kept, so
+ * that a restarted daemon goes on with what lies in the kernel.
+ */
 #ifndef MEDIA_SRTCP_H
 #define MEDIA_SRTCP_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-#include "media/keys.h"
+#include "uapi/sluice.h"
 
 /* What protection adds at most: E and index, MKI-less tag of 16. */
 #define SRTCP_TRAILER_MAX	20
 
 struct srtcp;
 
-int srtcp_create(const struct srtp_master *m, struct srtcp **ret);
+/* first_index: of the first packet to be sent (one index space for all SSRCs). */
+int srtcp_create(const struct sluice_key *rx, const struct sluice_key *tx,
+		 uint32_t first_index, struct srtcp **ret);
 void srtcp_free(struct srtcp *s);		/* accepts NULL */
 
+/* Index of the packet that srtcp_protect() makes next. */
+uint32_t srtcp_next_index(const struct srtcp *s);
 /* In place; -ENOBUFS unless SRTCP_TRAILER_MAX bytes are left, -EIO. */
 int srtcp_protect(struct srtcp *s, uint8_t *packet, size_t *len,
 		  size_t capacity);

@@ -10,31 +10,73 @@
 #include "uapi/sluice.h"
 #include "lib/rtp.h"
 #include "lib/srtp.h"
+#include "lib/stun.h"
 
 /*
- * The two structures with a lock, as the kernel's BTF has to see them. The
- * rest is taken through the contract's own types.
+ * The structures with a lock, as the kernel's BTF has to see them and as
+ * `bpftool map dump` shows them. Elsewhere they are taken through the
+ * contract's own types.
  */
 struct sluice_out_value {
 	struct bpf_spin_lock lock;
 	__u32 sources;
-	__u64 rest[7];
+	__u64 next_index;
+	__u64 window[SLUICE_WINDOW_BITS / 64];
+	__u32 current_ssrc;
+	__u32 last_timestamp;
+	__u64 last_sent_ns;
+	__u64 packets;
+	__u64 bytes;
 };
 
 struct sluice_ssrc_value {
 	struct bpf_spin_lock lock;
 	__u32 stream;
-	__u64 rest[15];
+	__u64 highest;
+	__u64 window[SLUICE_WINDOW_BITS / 64];
+	__s64 index_delta;
+	__u32 timestamp_delta;
+	__u32 bad_seq;
+	__u64 packets;
+	__u64 bytes;
+	__u64 first_index;
+	__u64 last_seen_ns;
+	__u32 last_transit;
+	__u32 jitter_q4;
+	__u64 late;
+	__u64 reserved[4];
 };
+
+struct sluice_peer_value {
+	struct bpf_spin_lock lock;
+	__u32 senders;
+	__u64 checks;
+	__u64 last_check_ns;
+	__u64 reserved[5];
+	struct sluice_rtcp_sender sender[SLUICE_RTCP_SENDERS];
+};
+
+#define SLUICE_SAME_PLACE(value, contract, field) \
+	_Static_assert(offsetof(struct value, field) == \
+		       offsetof(struct contract, field), #value "." #field)
 
 _Static_assert(sizeof(struct sluice_out_value) ==
 	       sizeof(struct sluice_out_state), "sluice_out_value");
 _Static_assert(sizeof(struct sluice_ssrc_value) ==
 	       sizeof(struct sluice_ssrc), "sluice_ssrc_value");
-_Static_assert(offsetof(struct sluice_out_value, sources) ==
-	       offsetof(struct sluice_out_state, sources), "sources");
-_Static_assert(offsetof(struct sluice_ssrc_value, stream) ==
-	       offsetof(struct sluice_ssrc, stream), "stream");
+_Static_assert(sizeof(struct sluice_peer_value) ==
+	       sizeof(struct sluice_peer), "sluice_peer_value");
+SLUICE_SAME_PLACE(sluice_out_value, sluice_out_state, sources);
+SLUICE_SAME_PLACE(sluice_out_value, sluice_out_state, current_ssrc);
+SLUICE_SAME_PLACE(sluice_out_value, sluice_out_state, bytes);
+SLUICE_SAME_PLACE(sluice_ssrc_value, sluice_ssrc, stream);
+SLUICE_SAME_PLACE(sluice_ssrc_value, sluice_ssrc, index_delta);
+SLUICE_SAME_PLACE(sluice_ssrc_value, sluice_ssrc, packets);
+SLUICE_SAME_PLACE(sluice_ssrc_value, sluice_ssrc, last_transit);
+SLUICE_SAME_PLACE(sluice_ssrc_value, sluice_ssrc, late);
+SLUICE_SAME_PLACE(sluice_peer_value, sluice_peer, senders);
+SLUICE_SAME_PLACE(sluice_peer_value, sluice_peer, last_check_ns);
+SLUICE_SAME_PLACE(sluice_peer_value, sluice_peer, sender);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -63,6 +105,13 @@ struct {
 	__type(key, struct sluice_ufrag_key);
 	__type(value, struct sluice_ufrag);
 } sl_ufrags SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, SLUICE_MAX_UFRAGS);
+	__type(key, struct sluice_ufrag_key);
+	__type(value, struct sluice_ice_key);
+} sl_ice_keys SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -105,6 +154,13 @@ struct {
 	__type(key, __u32);
 	__type(value, struct sluice_sources);
 } sl_sources SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SLUICE_MAX_TRANSPORTS);
+	__type(key, __u32);
+	__type(value, struct sluice_peer_value);
+} sl_peers SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -158,6 +214,12 @@ struct sluice_work {
 	__u32 out_pt;
 	struct sluice_ssrc_key source_key;
 	struct sluice_rtp rtp;
+	/* where a STUN message came from, and its flow's flags; no flow: 0 */
+	struct sluice_addr remote;
+	__be16 remote_port;
+	__u16 has_flow;
+	__u32 flow_flags;
+	struct sluice_stun stun;
 	/* the source as it was at commit; zero lock word */
 	struct sluice_ssrc source;
 	__u8 head[SLUICE_HEAD_MAX];

@@ -11,6 +11,7 @@
 #include "stage/parse.h"
 #include "stage/lookup.h"
 #include "stage/relay.h"
+#include "stage/stun.h"
 #include "stage/watch.h"
 
 /* A step of its own, so that its stack is free again during the crypto. */
@@ -18,7 +19,7 @@ SLUICE_STEP int sluice_admit(struct xdp_md *ctx)
 {
 	struct sluice_packet p = {};
 	struct sluice_work *w = sluice_work();
-	__u32 transport = 0;
+	struct sluice_flow *flow = NULL;
 	int verdict;
 
 	if (!w)
@@ -26,14 +27,20 @@ SLUICE_STEP int sluice_admit(struct xdp_md *ctx)
 	verdict = sluice_parse(ctx, &p);
 	if (verdict)
 		return verdict;
-	verdict = sluice_lookup(ctx, &p, &transport);
-	if (verdict)
+	verdict = sluice_lookup(&p, &flow);
+	if (verdict != SLUICE_GO_RTP && verdict < SLUICE_GO_STUN)
 		return verdict;
 	w->now_ns = bpf_ktime_get_ns();
 	w->udp_off = p.off;
 	w->len = p.len;
-	w->transport = transport;
-	return 0;
+	w->transport = flow ? flow->transport : 0;
+	if (verdict == SLUICE_GO_STUN) {
+		w->remote = p.key.remote;
+		w->remote_port = p.key.remote_port;
+		w->has_flow = !!flow;
+		w->flow_flags = flow ? flow->flags : 0;
+	}
+	return verdict;
 }
 
 SEC("xdp")
@@ -42,8 +49,10 @@ int sluice_xdp(struct xdp_md *ctx)
 	int verdict;
 
 	verdict = sluice_admit(ctx);
-	if (!verdict)
+	if (verdict == SLUICE_GO_RTP)
 		verdict = sluice_relay(ctx);
+	else if (verdict == SLUICE_GO_STUN)
+		verdict = sluice_stun(ctx);
 	if (verdict > 0)
 		return verdict;
 	sluice_count_drop(verdict ? -verdict : SLUICE_DROP_INTERNAL);

@@ -79,6 +79,7 @@ const struct list list_backends = { "backends", (const struct list_column[]){
 	{ "web->sip", "web_to_sip_packets", .kind = LIST_COUNTER },
 	{ "sip->web", "sip_to_web_packets", .kind = LIST_COUNTER },
 	{ "dropped", "dropped_packets", .kind = LIST_COUNTER },
+	{ "answered", "answered_stun_packets", .kind = LIST_COUNTER },
 	{ "stun", "passed_stun_packets", .kind = LIST_COUNTER },
 	{ "dtls", "passed_dtls_packets", .kind = LIST_COUNTER },
 	{ "rtcp", "passed_rtcp_packets", .kind = LIST_COUNTER },

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /*
  * STUN messages as ICE uses them (RFC 8489, RFC 8445 16): read, then check
- * MESSAGE-INTEGRITY and FINGERPRINT. Userspace.
+ * MESSAGE-INTEGRITY and FINGERPRINT.
  */
 #ifndef SLUICE_LIB_STUN_H
 #define SLUICE_LIB_STUN_H
@@ -59,15 +59,23 @@ struct sluice_stun {
 	__u16 unknown[SLUICE_STUN_UNKNOWN_MAX];
 	__u32 priority;
 	__u64 tie_breaker;		/* of either ICE role */
+	__u16 walk_off;			/* while parsing */
+	__u16 walk_err;
+	__u32 reserved;
 };
 
-#ifndef __bpf__
+/*
+ * Room that verification needs behind a message: HMAC's padding. A message
+ * that is verified in place is at most this long.
+ */
+#define SLUICE_STUN_PAD		(SLUICE_SHA1_BLOCK + 8)
 
-static inline int sluice_stun_attr_read(const __u8 *data, __u16 type,
-					__u32 off, __u32 len,
-					struct sluice_stun *m)
+static __always_inline int sluice_stun_attr_read(const __u8 *value,
+						 __u16 type, __u32 off,
+						 __u32 len,
+						 struct sluice_stun *m)
 {
-	const __u8 *value = data + off;
+	__u32 n;
 
 	switch (type) {
 	case SLUICE_STUN_USERNAME:
@@ -115,26 +123,74 @@ static inline int sluice_stun_attr_read(const __u8 *data, __u16 type,
 	default:
 		if (type & 0x8000)
 			return 0;
-		if (m->unknown_count < SLUICE_STUN_UNKNOWN_MAX)
-			m->unknown[m->unknown_count] = type;
+		n = m->unknown_count;
+		sluice_opaque(n);
+		if (n < SLUICE_STUN_UNKNOWN_MAX)
+			m->unknown[n] = type;
 		m->unknown_count++;
 		return 0;
 	}
 }
 
+/* On the stack: what the walk over the attributes works on. */
+struct sluice_stun_walk {
+	const __u8 *data;
+	struct sluice_stun *m;
+};
+
+/* One attribute; m->walk_off and m->walk_err carry on. */
+static __attribute__((unused)) long sluice_stun_step(sluice_loop_index i,
+						     void *context)
+{
+	struct sluice_stun_walk *w = context;
+	struct sluice_stun *m = w->m;
+	__u32 off = m->walk_off, len = m->len, attr_len;
+	const __u8 *p;
+	__u16 type;
+
+	if (off >= len) {
+		m->walk_err = 0;
+		return 1;
+	}
+	/* RFC 8489 14.7: FINGERPRINT is the last attribute. */
+	if (m->fingerprint_off)
+		return 1;
+	sluice_opaque(off);
+	if (off > SLUICE_PACKET_MAX)
+		return 1;
+	p = w->data + off;
+	type = sluice_get16(p);
+	attr_len = sluice_get16(p + 2);
+	if (attr_len > len - off - 4)
+		return 1;
+	if (type == SLUICE_STUN_FINGERPRINT) {
+		if (attr_len != 4)
+			return 1;
+		m->fingerprint_off = (__u16)off;
+	} else if (m->integrity_off) {
+		;
+	} else if (type == SLUICE_STUN_MESSAGE_INTEGRITY) {
+		if (attr_len != SLUICE_SHA1_LEN)
+			return 1;
+		m->integrity_off = (__u16)off;
+	} else if (sluice_stun_attr_read(p + 4, type, off + 4, attr_len, m)) {
+		return 1;
+	}
+	m->walk_off = (__u16)(off + 4 + ((attr_len + 3) & ~3U));
+	return 0;
+}
+
 /*
  * The whole datagram must be one message. What follows MESSAGE-INTEGRITY,
  * except FINGERPRINT, is ignored (RFC 8489 14.5). Nothing is verified yet.
+ * In BPF data must point to memory of SLUICE_PACKET_MAX + 24 bytes.
  *
- * Returns 0 or -SLUICE_DROP_STUN_BAD.
+ * Returns 0 or -SLUICE_DROP_STUN_BAD, with *ret undefined.
  */
-static inline int sluice_stun_parse(const __u8 *data, size_t len,
-				    struct sluice_stun *ret)
+static __always_inline int sluice_stun_parse(const __u8 *data, __u32 len,
+					     struct sluice_stun *ret)
 {
-	struct sluice_stun m = { 0 };
-	__u32 off = SLUICE_STUN_HEADER_LEN, attr_len, count = 0;
-	__u16 type;
-	int err;
+	struct sluice_stun_walk walk = { data, ret };
 
 	if (len < SLUICE_STUN_HEADER_LEN || len > SLUICE_PACKET_MAX ||
 	    len % 4 || data[0] > 3)
@@ -142,62 +198,146 @@ static inline int sluice_stun_parse(const __u8 *data, size_t len,
 	if (sluice_get16(data + 2) != len - SLUICE_STUN_HEADER_LEN ||
 	    sluice_get32(data + 4) != SLUICE_STUN_COOKIE)
 		return -SLUICE_DROP_STUN_BAD;
-	m.type = sluice_get16(data);
-	m.len = (__u16)len;
-	memcpy(m.transaction_id, data + 8, SLUICE_STUN_ID_LEN);
+	__builtin_memset(ret, 0, sizeof(*ret));
+	ret->type = sluice_get16(data);
+	ret->len = (__u16)len;
+	__builtin_memcpy(ret->transaction_id, data + 8, SLUICE_STUN_ID_LEN);
+	ret->walk_off = SLUICE_STUN_HEADER_LEN;
+	ret->walk_err = 1;
+	/* once more than attributes: the last step finds the end */
+	sluice_loop(SLUICE_STUN_ATTRS_MAX + 1, sluice_stun_step, &walk);
+	return ret->walk_err ? -SLUICE_DROP_STUN_BAD : 0;
+}
 
-	while (off < len) {
-		/* RFC 8489 14.7: FINGERPRINT is the last attribute. */
-		if (m.fingerprint_off || ++count > SLUICE_STUN_ATTRS_MAX)
-			return -SLUICE_DROP_STUN_BAD;
-		type = sluice_get16(data + off);
-		attr_len = sluice_get16(data + off + 2);
-		if (attr_len > len - off - 4)
-			return -SLUICE_DROP_STUN_BAD;
-		if (type == SLUICE_STUN_FINGERPRINT) {
-			if (attr_len != 4)
-				return -SLUICE_DROP_STUN_BAD;
-			m.fingerprint_off = (__u16)off;
-		} else if (m.integrity_off) {
-			;
-		} else if (type == SLUICE_STUN_MESSAGE_INTEGRITY) {
-			if (attr_len != SLUICE_SHA1_LEN)
-				return -SLUICE_DROP_STUN_BAD;
-			m.integrity_off = (__u16)off;
-		} else {
-			err = sluice_stun_attr_read(data, type, off + 4,
-						    attr_len, &m);
-			if (err)
-				return err;
-		}
-		off += 4 + ((attr_len + 3) & ~3U);
-	}
-	*ret = m;
+/* ---- FINGERPRINT ------------------------------------------------------- */
+
+/* CRC-32 of ITU V.42, reflected, by half bytes: the remainder of each. */
+static const __u32 sluice_crc_table[16] = {
+	0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac,
+	0x76dc4190, 0x6b6b51f4, 0x4db26158, 0x5005713c,
+	0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c,
+	0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c,
+};
+
+struct sluice_stun_crc {
+	const __u8 *data;
+	__u32 crc;
+};
+
+/* Four bytes at once: messages are made of words. */
+static __attribute__((unused)) long sluice_crc_step(sluice_loop_index i,
+						    void *context)
+{
+	struct sluice_stun_crc *c = context;
+	__u32 off = i * 4, crc;
+	int n;
+
+	sluice_opaque(off);
+	if (off > SLUICE_PACKET_MAX)
+		return 1;
+	crc = c->crc ^ __builtin_bswap32(sluice_get32(c->data + off));
+#pragma GCC unroll 8
+	for (n = 0; n < 8; n++)
+		crc = crc >> 4 ^ sluice_crc_table[crc & 15];
+	c->crc = crc;
 	return 0;
 }
 
-/* CRC-32 of ITU V.42, bitwise: messages are short and few. */
-static inline __u32 sluice_stun_crc32(const __u8 *data, size_t len)
+/*
+ * The value of a FINGERPRINT attribute at offset off, a multiple of 4; the
+ * header's length field must already count that attribute (RFC 8489 14.7).
+ */
+static __always_inline __u32 sluice_stun_fingerprint(const __u8 *data,
+						     __u32 off)
 {
-	__u32 crc = 0xffffffff;
-	size_t i;
-	int bit;
+	struct sluice_stun_crc c = { data, 0xffffffff };
 
-	for (i = 0; i < len; i++) {
-		crc ^= data[i];
-		for (bit = 0; bit < 8; bit++)
-			crc = crc >> 1 ^ (0xedb88320 & -(crc & 1));
-	}
-	return ~crc;
+	sluice_loop(off / 4, sluice_crc_step, &c);
+	return ~c.crc ^ 0x5354554e;
+}
+
+/* ---- MESSAGE-INTEGRITY, in place ---------------------------------------- */
+
+struct sluice_stun_hmac {
+	const __u8 *data;
+	__u32 state[5];
+};
+
+static __attribute__((unused)) long sluice_stun_hash_step(sluice_loop_index i,
+							  void *context)
+{
+	struct sluice_stun_hmac *h = context;
+	__u32 off = i * SLUICE_SHA1_BLOCK;
+
+	sluice_opaque(off);
+	if (off > SLUICE_PACKET_MAX)
+		return 1;
+	sluice_sha1_block(h->state, h->data + off);
+	return 0;
 }
 
 /*
- * The value of a FINGERPRINT attribute at offset off; the header's length
- * field must already count that attribute (RFC 8489 14.7).
+ * The value of a MESSAGE-INTEGRITY attribute at offset off, as five words,
+ * from the states after HMAC's pads. The length field is set as if the
+ * message ended with that attribute (RFC 8489 14.5), and HMAC's padding goes
+ * where the attribute is: the caller reads and writes its value itself. data:
+ * memory of SLUICE_PACKET_MAX + SLUICE_STUN_PAD bytes.
  */
-static inline __u32 sluice_stun_fingerprint(const __u8 *data, __u32 off)
+SLUICE_SUBPROG int sluice_stun_sign(__u8 *data, __u32 off,
+				    const struct sluice_ice_key *key,
+				    __u32 *ret)
 {
-	return sluice_stun_crc32(data, off) ^ 0x5354554e;
+	struct sluice_stun_hmac h = { .data = data };
+	__u32 blocks = (off + 1 + 8 + SLUICE_SHA1_BLOCK - 1) /
+		       SLUICE_SHA1_BLOCK;
+	__u32 last = blocks * SLUICE_SHA1_BLOCK - 8;
+	__u8 outer[SLUICE_SHA1_BLOCK];
+	__u8 *p;
+	int i;
+
+	sluice_put16(data + 2, (__u16)(off + 4 + SLUICE_SHA1_LEN -
+				       SLUICE_STUN_HEADER_LEN));
+	sluice_opaque(off);
+	if (off > SLUICE_PACKET_MAX)
+		return -SLUICE_DROP_INTERNAL;
+	p = data + off;
+	sluice_put64(p, 0x8000000000000000);
+#pragma GCC unroll 8
+	for (i = 8; i < SLUICE_STUN_PAD; i += 8)
+		sluice_put64(p + i, 0);
+	sluice_opaque(last);
+	if (last > SLUICE_PACKET_MAX + SLUICE_STUN_PAD - 8)
+		return -SLUICE_DROP_INTERNAL;
+	sluice_put64(data + last, (SLUICE_SHA1_BLOCK + off) * 8);
+
+#pragma GCC unroll 5
+	for (i = 0; i < 5; i++)
+		h.state[i] = key->inner[i];
+	sluice_loop(blocks, sluice_stun_hash_step, &h);
+
+#pragma GCC unroll 5
+	for (i = 0; i < 5; i++) {
+		sluice_put32(outer + 4 * i, h.state[i]);
+		h.state[i] = key->outer[i];
+	}
+	sluice_put32(outer + 20, 0x80000000);
+#pragma GCC unroll 5
+	for (i = 24; i < 64; i += 8)
+		sluice_put64(outer + i, 0);
+	sluice_put32(outer + 60, (SLUICE_SHA1_BLOCK + SLUICE_SHA1_LEN) * 8);
+	sluice_sha1_block(h.state, outer);
+#pragma GCC unroll 5
+	for (i = 0; i < 5; i++)
+		ret[i] = h.state[i];
+	return 0;
+}
+
+#ifndef __bpf__
+
+static inline void sluice_ice_key_expand(const char *password, size_t len,
+					 struct sluice_ice_key *ret)
+{
+	sluice_hmac_sha1_expand(password, len, ret->inner, ret->outer);
 }
 
 /*

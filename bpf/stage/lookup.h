@@ -9,21 +9,6 @@
 #include "lib/classify.h"
 #include "maps.h"
 #include "stage/parse.h"
-#include "stage/stun.h"
-
-/* Up to the socket; while nobody reads it, silence (and no ICMP). */
-static __always_inline int sluice_to_daemon(__u32 counter)
-{
-	__u32 zero = 0;
-	struct sluice_control *c = bpf_map_lookup_elem(&sl_control, &zero);
-	__u64 now = bpf_ktime_get_ns();
-
-	if (!c || (now > c->heartbeat_ns &&
-		   now - c->heartbeat_ns > SLUICE_HEARTBEAT_MAX_NS))
-		return -SLUICE_DROP_DAEMON_GONE;
-	sluice_count(counter);
-	return XDP_PASS;
-}
 
 /* The SIP side: the port may be new to us, the address may not. */
 static __always_inline int sluice_lookup_learn(struct sluice_packet *p,
@@ -44,28 +29,22 @@ static __always_inline int sluice_lookup_learn(struct sluice_packet *p,
 	return -SLUICE_DROP_WRONG_SOURCE;
 }
 
-static __always_inline int sluice_lookup_stranger(struct xdp_md *ctx,
-						  struct sluice_packet *p,
+static __always_inline int sluice_lookup_stranger(struct sluice_packet *p,
 						  __u32 kind, __u32 class)
 {
-	int err;
-
 	if (kind == SLUICE_PORT_SIP || kind == SLUICE_PORT_SIP_RTCP)
 		return sluice_lookup_learn(p, class);
 	if (kind != SLUICE_PORT_WEB)
 		return -SLUICE_DROP_NO_FLOW;
 	if (class == SLUICE_CLASS_DTLS)
 		return -SLUICE_DROP_DTLS_UNVERIFIED;
-	if (class != SLUICE_CLASS_STUN)
-		return -SLUICE_DROP_NO_FLOW;
-	err = sluice_stun_stranger(ctx, p->off, p->len);
-	return err ? err : sluice_to_daemon(SLUICE_COUNT_PASSED_STUN);
+	return class == SLUICE_CLASS_STUN ? SLUICE_GO_STUN :
+					    -SLUICE_DROP_NO_FLOW;
 }
 
-/* 0: an RTP packet of the flow's transport, to be relayed. */
-static __always_inline int sluice_lookup(struct xdp_md *ctx,
-					 struct sluice_packet *p,
-					 __u32 *ret_transport)
+/* ret_flow: NULL for a stranger's. */
+static __always_inline int sluice_lookup(struct sluice_packet *p,
+					 struct sluice_flow **ret_flow)
 {
 	struct sluice_port_key door = { .local = p->key.local,
 					.port = p->key.local_port };
@@ -80,12 +59,14 @@ static __always_inline int sluice_lookup(struct xdp_md *ctx,
 		return -(int)p->fault;
 	class = sluice_classify(p->byte0, p->byte1);
 	flow = bpf_map_lookup_elem(&sl_flows, &p->key);
+	*ret_flow = flow;
 	if (!flow)
-		return sluice_lookup_stranger(ctx, p, port->kind, class);
+		return sluice_lookup_stranger(p, port->kind, class);
 
 	switch (class) {
 	case SLUICE_CLASS_STUN:
-		return sluice_to_daemon(SLUICE_COUNT_PASSED_STUN);
+		return port->kind == SLUICE_PORT_WEB ? SLUICE_GO_STUN :
+						       -SLUICE_DROP_NOT_RTP;
 	case SLUICE_CLASS_DTLS:
 		if (!(flow->flags & SLUICE_FLOW_VERIFIED))
 			return -SLUICE_DROP_DTLS_UNVERIFIED;
@@ -97,8 +78,7 @@ static __always_inline int sluice_lookup(struct xdp_md *ctx,
 			return -SLUICE_DROP_RTCP;
 		if (flow->flags & SLUICE_FLOW_USER)
 			return sluice_to_daemon(SLUICE_COUNT_PASSED_RTP);
-		*ret_transport = flow->transport;
-		return 0;
+		return SLUICE_GO_RTP;
 	default:
 		return -SLUICE_DROP_NOT_RTP;
 	}

@@ -15,8 +15,11 @@
 
 /*
  * Every stage returns 0 to go on, -SLUICE_DROP_x, or an XDP verdict (> 0;
- * XDP_ABORTED is never meant).
+ * XDP_ABORTED is never meant). The first ones also tell how to go on.
  */
+#define SLUICE_GO_RTP		0
+#define SLUICE_GO_STUN		0x100
+
 struct sluice_packet {
 	struct sluice_flow_key key;	/* remote: where it came from */
 	__u32 fault;		/* drop reason if the port is ours */
@@ -32,16 +35,18 @@ struct sluice_vlan_tag {
 	__be16 proto;
 };
 
-struct sluice_fragment_header {
+/* The first 8 bytes of any (RFC 8200 4). */
+struct sluice_extension_header {
 	__u8 nexthdr;
-	__u8 reserved;
-	__be16 frag_off;
-	__be32 identification;
+	__u8 len;		/* beyond 8 bytes, in 8 bytes; not a fragment's */
+	__be16 frag_off;	/* a fragment's */
+	__be32 rest;
 };
 
 #define SLUICE_IP_MF		0x2000
 #define SLUICE_IP_OFFSET	0x1fff
 #define SLUICE_IP6_OFFSET	0xfff8
+#define SLUICE_IP6_EXTENSIONS	4	/* looked through for UDP */
 
 static __always_inline void sluice_map_v4(struct sluice_addr *a, __be32 v4)
 {
@@ -85,6 +90,20 @@ static __always_inline int sluice_parse_udp(struct xdp_md *ctx,
 	return 0;
 }
 
+/* Up to the socket; while nobody reads it, silence (and no ICMP). */
+static __always_inline int sluice_to_daemon(__u32 counter)
+{
+	__u32 zero = 0;
+	struct sluice_control *c = bpf_map_lookup_elem(&sl_control, &zero);
+	__u64 now = bpf_ktime_get_ns();
+
+	if (!c || (now > c->heartbeat_ns &&
+		   now - c->heartbeat_ns > SLUICE_HEARTBEAT_MAX_NS))
+		return -SLUICE_DROP_DAEMON_GONE;
+	sluice_count(counter);
+	return XDP_PASS;
+}
+
 static __always_inline int sluice_parse_v4(struct xdp_md *ctx,
 					   struct sluice_packet *p, void *l3)
 {
@@ -103,9 +122,48 @@ static __always_inline int sluice_parse_v4(struct xdp_md *ctx,
 		return XDP_PASS;
 	if (frag & SLUICE_IP_MF)
 		p->fault = SLUICE_DROP_FRAGMENT;
+	else if (header > sizeof(*ip))
+		p->fault = SLUICE_DROP_IP_OPTIONS;
 	sluice_map_v4(&p->key.local, ip->daddr);
 	sluice_map_v4(&p->key.remote, ip->saddr);
 	return sluice_parse_udp(ctx, p, l3 + header, total - header);
+}
+
+/*
+ * Extension headers in front of UDP: nothing that media needs, but they must
+ * not lead around the door. XDP_PASS if there is no UDP, or too much before
+ * it: the host's own stack takes what it takes.
+ */
+static __always_inline int sluice_parse_extensions(void *end,
+						   struct sluice_packet *p,
+						   __u8 next, void **l4)
+{
+	struct sluice_extension_header *h;
+	int i;
+
+	p->fault = SLUICE_DROP_IP_OPTIONS;
+#pragma unroll
+	for (i = 0; i < SLUICE_IP6_EXTENSIONS; i++) {
+		if (next == IPPROTO_UDP)
+			return 0;
+		h = *l4;
+		if ((void *)(h + 1) > end)
+			return XDP_PASS;
+		if (next == IPPROTO_FRAGMENT) {
+			if (bpf_ntohs(h->frag_off) & SLUICE_IP6_OFFSET)
+				return XDP_PASS;
+			p->fault = SLUICE_DROP_FRAGMENT;
+			*l4 = h + 1;
+		} else if (next == IPPROTO_HOPOPTS ||
+			   next == IPPROTO_ROUTING ||
+			   next == IPPROTO_DSTOPTS) {
+			*l4 += 8 + 8 * (__u32)h->len;
+		} else {
+			return XDP_PASS;
+		}
+		next = h->nexthdr;
+	}
+	return next == IPPROTO_UDP ? 0 : XDP_PASS;
 }
 
 static __always_inline int sluice_parse_v6(struct xdp_md *ctx,
@@ -113,22 +171,17 @@ static __always_inline int sluice_parse_v6(struct xdp_md *ctx,
 {
 	void *end = (void *)(long)ctx->data_end;
 	struct ipv6hdr *ip = l3;
-	struct sluice_fragment_header *frag;
 	void *l4 = ip + 1;
+	int err;
 
 	if (l4 > end)
 		return XDP_PASS;
 	__builtin_memcpy(&p->key.local, &ip->daddr, sizeof(p->key.local));
 	__builtin_memcpy(&p->key.remote, &ip->saddr, sizeof(p->key.remote));
-	if (ip->nexthdr == IPPROTO_FRAGMENT) {
-		frag = l4;
-		if ((void *)(frag + 1) > end || frag->nexthdr != IPPROTO_UDP ||
-		    (bpf_ntohs(frag->frag_off) & SLUICE_IP6_OFFSET))
-			return XDP_PASS;
-		p->fault = SLUICE_DROP_FRAGMENT;
-		l4 = frag + 1;
-	} else if (ip->nexthdr != IPPROTO_UDP) {
-		return XDP_PASS;
+	if (ip->nexthdr != IPPROTO_UDP) {
+		err = sluice_parse_extensions(end, p, ip->nexthdr, &l4);
+		if (err)
+			return err;
 	}
 	return sluice_parse_udp(ctx, p, l4, bpf_ntohs(ip->payload_len));
 }

@@ -213,7 +213,8 @@ static __always_inline int sluice_rewrite(struct xdp_md *ctx,
 static __always_inline int sluice_send(struct xdp_md *ctx,
 				       const struct sluice_next_hop *hop)
 {
-	if (hop->ifindex == ctx->ingress_ifindex)
+	if (hop->ifindex == ctx->ingress_ifindex &&
+	    !(hop->flags & SLUICE_HOP_REDIRECT))
 		return XDP_TX;
 	if (bpf_redirect_map(&sl_devices, hop->ifindex, 0) != XDP_REDIRECT)
 		return -SLUICE_DROP_REDIRECT;

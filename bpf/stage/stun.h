@@ -1,54 +1,29 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The door for strangers on the browser port: a binding request that names
- * one of our ufrags may reach the daemon, so often and no more.
+ * STUN on the browser port. Every binding request is verified here, so that
+ * the daemon sees none but those of somebody who knows a password. On the
+ * selected pair it is also answered (RFC 8445 7.3, consent of RFC 7675),
+ * whether the daemon lives or not; elsewhere, and where there is more to
+ * decide, it goes up.
  */
 #ifndef SLUICE_STAGE_STUN_H
 #define SLUICE_STAGE_STUN_H
 
 #include "lib/stun.h"
 #include "maps.h"
+#include "stage/parse.h"
+#include "stage/relay.h"
+#include "stage/rewrite.h"
 
 /* Checks a second that one ufrag may bring from unknown tuples; burst 1 s. */
 #define SLUICE_UFRAG_INTERVAL_NS	20000000ULL
 #define SLUICE_UFRAG_BURST_NS		1000000000ULL
-#define SLUICE_STUN_READ_MAX		1024
-#define SLUICE_STUN_WALK_MAX		16	/* attributes before USERNAME */
-
-struct sluice_stun_walk {
-	__u8 *message;
-	__u32 len;
-	__u32 off;
-	__u32 username;		/* offset of the value; 0: not found */
-};
-
-static long sluice_stun_step(__u32 i, void *context)
-{
-	struct sluice_stun_walk *w = context;
-	__u32 off = w->off, len = w->len;
-	struct sluice_work *work;
-	__u32 type, attr_len;
-
-	work = sluice_work();
-	if (!work || off + 4 > len || off > SLUICE_STUN_READ_MAX)
-		return 1;
-	type = sluice_get16(work->packet + off);
-	attr_len = sluice_get16(work->packet + off + 2);
-	if (attr_len > len - off - 4)
-		return 1;
-	if (type == SLUICE_STUN_USERNAME) {
-		if (attr_len > SLUICE_UFRAG_LEN)
-			w->username = off + 4;
-		return 1;
-	}
-	w->off = off + 4 + ((attr_len + 3) & ~3U);
-	return 0;
-}
 
 /* Virtual scheduling: bucket_ns is when the bucket is full again. */
-static __always_inline int sluice_ufrag_admit(struct sluice_ufrag *u)
+static __always_inline int sluice_ufrag_admit(struct sluice_ufrag *u,
+					      __u64 now)
 {
-	__u64 now = bpf_ktime_get_ns(), full = u->bucket_ns, next;
+	__u64 full = u->bucket_ns, next;
 
 	next = (full > now ? full : now) + SLUICE_UFRAG_INTERVAL_NS;
 	if (next > now + SLUICE_UFRAG_BURST_NS)
@@ -58,46 +33,276 @@ static __always_inline int sluice_ufrag_admit(struct sluice_ufrag *u)
 	return 0;
 }
 
-/**
- * sluice_stun_stranger - may this STUN message reach the daemon?
- * @off: of the UDP payload in the frame
- * @len: of the UDP payload
- *
- * Integrity is checked by the daemon. Return: 0 or -SLUICE_DROP_x.
- */
-SLUICE_STEP int sluice_stun_stranger(struct xdp_md *ctx, __u32 off, __u32 len)
+/* RFC 8445 7.2.2: the receiver's ufrag, a colon, the sender's. */
+static __always_inline int sluice_stun_ufrag(struct sluice_work *w,
+					     struct sluice_ufrag_key *ret)
 {
-	struct sluice_stun_walk walk = { .off = SLUICE_STUN_HEADER_LEN };
+	__u32 at = w->stun.username_off;
+
+	sluice_opaque(at);
+	if (!at || w->stun.username_len <= SLUICE_UFRAG_LEN)
+		return -SLUICE_DROP_STUN_BAD;
+	if (at > SLUICE_PACKET_MAX)
+		return -SLUICE_DROP_INTERNAL;
+	if (w->packet[at + SLUICE_UFRAG_LEN] != ':')
+		return -SLUICE_DROP_STUN_UFRAG;
+	__builtin_memcpy(ret->ufrag, w->packet + at, sizeof(ret->ufrag));
+	return 0;
+}
+
+/* FINGERPRINT of the message in packet[]. */
+SLUICE_STEP int sluice_stun_check_crc(struct xdp_md *ctx)
+{
 	struct sluice_work *w = sluice_work();
-	struct sluice_ufrag_key key;
-	struct sluice_ufrag *u;
 	__u32 at;
 
 	if (!w)
 		return -SLUICE_DROP_INTERNAL;
-	if (len < SLUICE_STUN_HEADER_LEN || len > SLUICE_STUN_READ_MAX ||
-	    len % 4)
-		return -SLUICE_DROP_STUN_BAD;
-	if (bpf_xdp_load_bytes(ctx, off, w->packet, len))
+	at = w->stun.fingerprint_off;
+	sluice_opaque(at);
+	if (at > SLUICE_PACKET_MAX)
 		return -SLUICE_DROP_INTERNAL;
-	if (sluice_get16(w->packet) != SLUICE_STUN_BINDING_REQUEST ||
-	    sluice_get16(w->packet + 2) != len - SLUICE_STUN_HEADER_LEN ||
-	    sluice_get32(w->packet + 4) != SLUICE_STUN_COOKIE)
-		return -SLUICE_DROP_STUN_BAD;
+	if (!at || sluice_get32(w->packet + at + 4) !=
+		   sluice_stun_fingerprint(w->packet, at))
+		return -SLUICE_DROP_STUN_INTEGRITY;
+	return 0;
+}
 
-	walk.len = len;
-	bpf_loop(SLUICE_STUN_WALK_MAX, sluice_stun_step, &walk, 0);
-	at = walk.username;
-	if (!at || at > SLUICE_STUN_READ_MAX)
+/* MESSAGE-INTEGRITY; the attribute in packet[] is lost. */
+SLUICE_STEP int sluice_stun_check_hmac(struct xdp_md *ctx)
+{
+	struct sluice_work *w = sluice_work();
+	struct sluice_ufrag_key ufrag;
+	struct sluice_ice_key *key;
+	__u32 at, i, want[5], got[5], diff = 0;
+	int err;
+
+	if (!w)
+		return -SLUICE_DROP_INTERNAL;
+	err = sluice_stun_ufrag(w, &ufrag);
+	if (err)
+		return err;
+	key = bpf_map_lookup_elem(&sl_ice_keys, &ufrag);
+	at = w->stun.integrity_off;
+	sluice_opaque(at);
+	if (!key || !at)
+		return -SLUICE_DROP_STUN_INTEGRITY;
+	if (at > SLUICE_PACKET_MAX)
+		return -SLUICE_DROP_INTERNAL;
+#pragma unroll
+	for (i = 0; i < 5; i++)
+		got[i] = sluice_get32(w->packet + at + 4 + 4 * i);
+	err = sluice_stun_sign(w->packet, at, key, want);
+	if (err)
+		return err;
+#pragma unroll
+	for (i = 0; i < 5; i++)
+		diff |= want[i] ^ got[i];
+	return diff ? -SLUICE_DROP_STUN_INTEGRITY : 0;
+}
+
+/*
+ * Parsed into work->stun. 0: a request that names a ufrag of ours, or
+ * XDP_PASS for a known pair's indication.
+ */
+SLUICE_STEP int sluice_stun_read(struct xdp_md *ctx)
+{
+	struct sluice_work *w = sluice_work();
+	struct sluice_ufrag_key ufrag;
+	__u32 len;
+	int err;
+
+	if (!w)
+		return -SLUICE_DROP_INTERNAL;
+	len = w->len;
+	if (len < SLUICE_STUN_HEADER_LEN || len > SLUICE_PACKET_MAX)
 		return -SLUICE_DROP_STUN_BAD;
-	/* RFC 8445 7.2.2: the receiver's ufrag, a colon, the sender's */
-	if (w->packet[at + SLUICE_UFRAG_LEN] != ':')
+	if (bpf_xdp_load_bytes(ctx, w->udp_off, w->packet, len))
+		return -SLUICE_DROP_INTERNAL;
+	err = sluice_stun_parse(w->packet, len, &w->stun);
+	if (err)
+		return err;
+	/* keep-alives are not answered; responses belong to nobody */
+	if (w->stun.type == SLUICE_STUN_BINDING_INDICATION && w->has_flow)
+		return XDP_PASS;
+	if (w->stun.type != SLUICE_STUN_BINDING_REQUEST)
+		return -SLUICE_DROP_STUN_BAD;
+	err = sluice_stun_ufrag(w, &ufrag);
+	if (err)
+		return err;
+	if (!bpf_map_lookup_elem(&sl_ufrags, &ufrag))
 		return -SLUICE_DROP_STUN_UFRAG;
-	__builtin_memcpy(key.ufrag, w->packet + at, sizeof(key.ufrag));
-	u = bpf_map_lookup_elem(&sl_ufrags, &key);
+	return 0;
+}
+
+/* A verified request that the daemon has to see. */
+static __always_inline int sluice_stun_pass_up(struct sluice_work *w,
+					       struct sluice_ufrag *u)
+{
+	int err;
+
+	if (!w->has_flow || u->transport != w->transport) {
+		err = sluice_ufrag_admit(u, w->now_ns);
+		if (err)
+			return err;
+	}
+	return sluice_to_daemon(SLUICE_COUNT_PASSED_STUN);
+}
+
+static __always_inline bool sluice_is_remote(const struct sluice_work *w,
+					     const struct sluice_transport *t)
+{
+	const __u32 *a = (const __u32 *)w->remote.b;
+	const __u32 *b = (const __u32 *)t->remote.b;
+
+	return w->remote_port == t->remote_port && a[0] == b[0] &&
+	       a[1] == b[1] && a[2] == b[2] && a[3] == b[3];
+}
+
+/* RFC 8489 14.2: port and address XORed with cookie and transaction id. */
+static __always_inline __u32 sluice_stun_mapped(struct sluice_work *w)
+{
+	bool v4 = sluice_addr_is_v4(&w->remote);
+	__u8 *p = w->packet + SLUICE_STUN_HEADER_LEN;
+	__u32 i;
+
+	sluice_put16(p, SLUICE_STUN_XOR_MAPPED_ADDRESS);
+	sluice_put16(p + 2, v4 ? 8 : 20);
+	sluice_put16(p + 4, v4 ? 1 : 2);
+	sluice_put16(p + 6, bpf_ntohs(w->remote_port) ^
+			    (SLUICE_STUN_COOKIE >> 16));
+	if (v4) {
+		sluice_put32(p + 8, sluice_get32(w->remote.b + 12) ^
+				    SLUICE_STUN_COOKIE);
+		return SLUICE_STUN_HEADER_LEN + 12;
+	}
+#pragma unroll
+	for (i = 0; i < 16; i += 4)
+		sluice_put32(p + 8 + i, sluice_get32(w->remote.b + i) ^
+					sluice_get32(w->packet + 4 + i));
+	return SLUICE_STUN_HEADER_LEN + 24;
+}
+
+/* Binding success over the request in packet[], whose id stays in place. */
+SLUICE_STEP int sluice_stun_build(struct xdp_md *ctx)
+{
+	struct sluice_work *w = sluice_work();
+	struct sluice_ufrag_key ufrag;
+	struct sluice_ice_key *key;
+	__u32 at, i, value[5];
+	__u8 *p;
+	int err;
+
+	if (!w)
+		return -SLUICE_DROP_INTERNAL;
+	err = sluice_stun_ufrag(w, &ufrag);
+	if (err)
+		return err;
+	key = bpf_map_lookup_elem(&sl_ice_keys, &ufrag);
+	if (!key)
+		return -SLUICE_DROP_STUN_INTEGRITY;
+	sluice_put16(w->packet, SLUICE_STUN_BINDING_SUCCESS);
+	at = sluice_stun_mapped(w);
+	err = sluice_stun_sign(w->packet, at, key, value);
+	if (err)
+		return err;
+	p = w->packet + at;
+	sluice_put16(p, SLUICE_STUN_MESSAGE_INTEGRITY);
+	sluice_put16(p + 2, SLUICE_SHA1_LEN);
+#pragma unroll
+	for (i = 0; i < 5; i++)
+		sluice_put32(p + 4 + 4 * i, value[i]);
+	at += 4 + SLUICE_SHA1_LEN;
+	w->len = at + 8;
+	sluice_put16(w->packet + 2, (__u16)(at + 8 - SLUICE_STUN_HEADER_LEN));
+	p = w->packet + at;
+	sluice_put16(p, SLUICE_STUN_FINGERPRINT);
+	sluice_put16(p + 2, 4);
+	sluice_put32(p + 4, sluice_stun_fingerprint(w->packet, at));
+	return 0;
+}
+
+SLUICE_STEP int sluice_stun_send(struct xdp_md *ctx)
+{
+	struct sluice_work *w = sluice_work();
+	struct sluice_peer_value *peer;
+	struct sluice_transport *t;
+	struct sluice_next_hop *hop;
+	__u32 slot, id;
+	int err;
+
+	if (!w)
+		return -SLUICE_DROP_INTERNAL;
+	id = w->transport;
+	t = sluice_transport(id);
+	peer = bpf_map_lookup_elem(&sl_peers, &id);
+	if (!t || !peer)
+		return -SLUICE_DROP_INTERNAL;
+	slot = t->next_hop;
+	hop = bpf_map_lookup_elem(&sl_next_hops, &slot);
+	if (!hop)
+		return -SLUICE_DROP_NEXT_HOP;
+	err = sluice_rewrite(ctx, w, t, hop);
+	if (err)
+		return err;
+	__sync_fetch_and_add(&peer->checks, 1);
+	peer->last_check_ns = w->now_ns;
+	sluice_count(SLUICE_COUNT_ANSWERED_STUN);
+	return sluice_send(ctx, hop);
+}
+
+/*
+ * The verified request in work->stun. Only the pair that media takes is
+ * answered here: any other one may be news to the daemon, and so is a role
+ * conflict or an attribute that has to be refused (RFC 8489 6.3.1).
+ */
+SLUICE_STEP int sluice_stun_judge(struct xdp_md *ctx)
+{
+	struct sluice_work *w = sluice_work();
+	struct sluice_transport *t;
+	struct sluice_next_hop *hop;
+	struct sluice_ufrag_key ufrag;
+	struct sluice_ufrag *u;
+	__u32 slot;
+	int err;
+
+	if (!w)
+		return -SLUICE_DROP_INTERNAL;
+	err = sluice_stun_ufrag(w, &ufrag);
+	if (err)
+		return err;
+	u = bpf_map_lookup_elem(&sl_ufrags, &ufrag);
 	if (!u)
 		return -SLUICE_DROP_STUN_UFRAG;
-	return sluice_ufrag_admit(u);
+	t = sluice_transport(w->transport);
+	if (!t || u->transport != w->transport || !sluice_is_ready(t) ||
+	    !(w->flow_flags & SLUICE_FLOW_SELECTED) ||
+	    w->flow_flags & SLUICE_FLOW_USER || !sluice_is_remote(w, t) ||
+	    w->stun.ice_controlled || w->stun.unknown_count)
+		return sluice_stun_pass_up(w, u);
+	slot = t->next_hop;
+	hop = bpf_map_lookup_elem(&sl_next_hops, &slot);
+	if (!hop || !(hop->flags & SLUICE_HOP_VALID))
+		return sluice_stun_pass_up(w, u);
+	return 0;
+}
+
+static __always_inline int sluice_stun(struct xdp_md *ctx)
+{
+	int err;
+
+	err = sluice_stun_read(ctx);
+	if (err > 0)
+		return sluice_to_daemon(SLUICE_COUNT_PASSED_STUN);
+	if (!err)
+		err = sluice_stun_check_crc(ctx);
+	if (!err)
+		err = sluice_stun_check_hmac(ctx);
+	if (!err)
+		err = sluice_stun_judge(ctx);
+	if (!err)
+		err = sluice_stun_build(ctx);
+	return err ? err : sluice_stun_send(ctx);
 }
 
 #endif

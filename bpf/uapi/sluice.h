@@ -37,6 +37,7 @@
 #define SLUICE_UFRAG_LEN	8	/* ours: exactly 8 ice-chars */
 #define SLUICE_PACKET_MAX	1600	/* largest UDP payload relayed, bytes */
 #define SLUICE_CSRC_MAX		15	/* RFC 3550 5.1: CC is 4 bits */
+#define SLUICE_RTCP_SENDERS	16	/* SRTCP senders of one transport */
 #define SLUICE_WINDOW_BITS	128	/* replay window, packets (>= 64, RFC 3711 3.3.2) */
 #define SLUICE_HEARTBEAT_MAX_NS	3000000000ULL
 
@@ -103,6 +104,17 @@ struct sluice_ufrag {
 	__u64 bucket_ns;	/* written by the kernel: time credit */
 };
 
+/*
+ * A ufrag's password, as HMAC-SHA1's states after its two pads: with it the
+ * kernel verifies checks and answers them on the selected pair. A key, and
+ * so in a map of its own.
+ */
+struct sluice_ice_key {
+	__u32 inner[5];
+	__u32 outer[5];
+	__u8 reserved[24];
+};
+
 /* ---- keys ------------------------------------------------------------ */
 
 enum sluice_srtp_profile {
@@ -161,6 +173,8 @@ struct sluice_key {
 
 #define SLUICE_HOP_VALID	(1U << 0)
 #define SLUICE_HOP_VLAN		(1U << 1)
+/* Even out of the device of arrival: XDP_TX does not wake a veth's far end. */
+#define SLUICE_HOP_REDIRECT	(1U << 2)
 
 struct sluice_next_hop {
 	__u32 flags;
@@ -270,6 +284,25 @@ struct sluice_sources {
 	__u64 keys[SLUICE_SSRCS_PER_STREAM];
 };
 
+/* ---- the far end of a transport -------------------------------------- */
+
+/* One SRTCP sender. Index and window move only after authentication. */
+struct sluice_rtcp_sender {
+	__u32 ssrc;
+	__u32 highest;		/* 31-bit index of RFC 3711 3.4 */
+	__u64 window[SLUICE_WINDOW_BITS / 64]; /* 0: free; bit 0: highest */
+};
+
+/* What a transport's far end lets us hear besides media; by transport id. */
+struct sluice_peer {
+	__u32 lock;		/* struct bpf_spin_lock in the kernel */
+	__u32 senders;		/* used entries of sender[], from the first */
+	__u64 checks;		/* answered in the kernel */
+	__u64 last_check_ns;
+	__u64 reserved[5];
+	struct sluice_rtcp_sender sender[SLUICE_RTCP_SENDERS];
+};
+
 /* ---- drop reasons ---------------------------------------------------- */
 
 /* Append-only; names are in SLUICE_DROP_NAMES in the same order. */
@@ -301,6 +334,7 @@ enum sluice_drop {
 	SLUICE_DROP_INTERNAL,		/* a helper failed */
 	SLUICE_DROP_SEND,		/* user backend: sendto failed */
 	SLUICE_DROP_KEY_LIMIT,		/* index space of a key exhausted */
+	SLUICE_DROP_IP_OPTIONS,		/* IPv4 options, IPv6 extensions */
 	SLUICE_DROP_MAX
 };
 
@@ -310,7 +344,7 @@ enum sluice_drop {
 	"wrong-source", "payload-type", "not-ready", "held", "auth", \
 	"replay", "seq-jump", "out-duplicate", "ssrc-limit", "too-big", \
 	"next-hop", "daemon-gone", "rtcp", "redirect", "internal", "send", \
-	"key-limit" }
+	"key-limit", "ip-options" }
 
 /* ---- counters of the datapath as a whole (per CPU in the kernel) ----- */
 
@@ -321,6 +355,7 @@ enum sluice_counter {
 	SLUICE_COUNT_PASSED_RTP,	/* user flows and learning */
 	SLUICE_COUNT_RELAYED_WEB,	/* browser to SIP */
 	SLUICE_COUNT_RELAYED_SIP,	/* SIP to browser */
+	SLUICE_COUNT_ANSWERED_STUN,	/* checks answered by the datapath */
 	SLUICE_COUNT_MAX
 };
 
@@ -355,12 +390,14 @@ struct sluice_event {
 #define SLUICE_MAP_FLOWS	"sl_flows"	/* hash */
 #define SLUICE_MAP_PORTS	"sl_ports"	/* hash */
 #define SLUICE_MAP_UFRAGS	"sl_ufrags"	/* hash */
+#define SLUICE_MAP_ICE_KEYS	"sl_ice_keys"	/* hash, by ufrag */
 #define SLUICE_MAP_KEYS		"sl_keys"	/* array */
 #define SLUICE_MAP_TRANSPORTS	"sl_transports"	/* array */
 #define SLUICE_MAP_STREAMS	"sl_streams"	/* array */
 #define SLUICE_MAP_OUT		"sl_out"	/* array, by stream id */
 #define SLUICE_MAP_SSRCS	"sl_ssrcs"	/* hash */
 #define SLUICE_MAP_SOURCES	"sl_sources"	/* array, by stream id */
+#define SLUICE_MAP_PEERS	"sl_peers"	/* array, by transport id */
 #define SLUICE_MAP_NEXT_HOPS	"sl_next_hops"	/* array */
 #define SLUICE_MAP_DEVICES	"sl_devices"	/* devmap hash, by ifindex */
 #define SLUICE_MAP_DROPS	"sl_drops"	/* per-CPU array, by reason */
@@ -379,5 +416,7 @@ _Static_assert(sizeof(struct sluice_stream) == 64, "sluice_stream");
 _Static_assert(sizeof(struct sluice_out_state) == 64, "sluice_out_state");
 _Static_assert(sizeof(struct sluice_ssrc) == 128, "sluice_ssrc");
 _Static_assert(sizeof(struct sluice_sources) == 128, "sluice_sources");
+_Static_assert(sizeof(struct sluice_ice_key) == 64, "sluice_ice_key");
+_Static_assert(sizeof(struct sluice_peer) == 448, "sluice_peer");
 
 #endif

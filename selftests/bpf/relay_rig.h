@@ -22,6 +22,7 @@
 
 #include "core/clock.h"
 #include "frame.h"
+#include "lib/stun.h"
 #include "../unit/srtp_oracle.h"
 #include "../unit/tap.h"
 
@@ -234,6 +235,24 @@ static inline int rig_reason(struct rig *r, const struct frame_spec *s,
 			reason = i;
 	}
 	return total == 1 ? reason : -1;
+}
+
+#define RIG_UFRAG	"abcdefgh"
+#define RIG_PASSWORD	"0123456789abcdefghijklmn"
+
+/* A name and its password, as the daemon writes them. */
+static inline void rig_ufrag(struct rig *r, const char *name,
+			     const char *password, uint32_t transport)
+{
+	struct sluice_ufrag ufrag = { .transport = transport,
+				      .credential_generation = 1 };
+	struct sluice_ice_key secret = { 0 };
+	struct sluice_ufrag_key key;
+
+	memcpy(key.ufrag, name, sizeof(key.ufrag));
+	sluice_ice_key_expand(password, strlen(password), &secret);
+	rig_put(r, SLUICE_MAP_ICE_KEYS, &key, &secret);
+	rig_put(r, SLUICE_MAP_UFRAGS, &key, &ufrag);
 }
 
 static inline struct addr rig_parse(const char *text)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Who gets past the ports of the gateway, and for what reason not. */
 #include "relay_rig.h"
+#include "stun_build.h"
 
 static struct rig rig;
 
@@ -19,41 +20,48 @@ static int to_web(const uint8_t *data, uint32_t len)
 	return rig_reason(&rig, &s, data, len);
 }
 
-/* A binding request with SOFTWARE before USERNAME; returns its length. */
+static struct stun_spec good = { .username = RIG_UFRAG ":WxYz",
+				 .password = RIG_PASSWORD };
+
 static uint32_t stun(const char *username, uint8_t *out)
 {
-	uint32_t n = strlen(username), len = 20;
+	struct stun_spec s = good;
 
-	memset(out, 0, 512);
-	out[1] = 1;
-	sluice_put32(out + 4, 0x2112a442);
-	sluice_put16(out + len, 0x8022);
-	sluice_put16(out + len + 2, 5);
-	len += 12;
-	sluice_put16(out + len, 0x0006);
-	sluice_put16(out + len + 2, (uint16_t)n);
-	memcpy(out + len + 4, username, n);
-	len += 4 + ((n + 3) & ~3U);
-	sluice_put16(out + 2, (uint16_t)(len - 20));
-	return len;
+	s.username = username;
+	return stun_build(&s, out);
+}
+
+static int stun_result(const struct stun_spec *s)
+{
+	uint8_t m[STUN_MAX];
+
+	return to_web(m, stun_build(s, m));
 }
 
 static void test_stun(void)
 {
-	struct sluice_ufrag_key key = { .ufrag = "abcdefgh" };
-	struct sluice_ufrag ufrag = { .transport = RIG_WEB,
-				      .credential_generation = 1 };
-	uint8_t m[512];
-	uint32_t len, i, passed = 0;
+	struct stun_spec s = good;
+	uint8_t m[STUN_MAX];
 	uint64_t before;
+	uint32_t len;
 
-	rig_put(&rig, SLUICE_MAP_UFRAGS, &key, &ufrag);
+	rig_ufrag(&rig, RIG_UFRAG, RIG_PASSWORD, RIG_WEB);
 	before = rig_sum(&rig, SLUICE_MAP_COUNTERS, SLUICE_COUNT_PASSED_STUN);
-	len = stun("abcdefgh:WxYz", m);
-	CHECK_INT(to_web(m, len), SLUICE_DROP_NONE,
-		  "stun_known_ufrag_passed");
+	CHECK_INT(stun_result(&s), SLUICE_DROP_NONE,
+		  "stun_verified_stranger_passed");
 	CHECK_INT(rig_sum(&rig, SLUICE_MAP_COUNTERS, SLUICE_COUNT_PASSED_STUN),
-		  before + 1, "stun_known_ufrag_counted");
+		  before + 1, "stun_verified_stranger_counted");
+	s.password = "another-password";
+	CHECK_INT(stun_result(&s), SLUICE_DROP_STUN_INTEGRITY,
+		  "stun_wrong_password_dropped");
+	s.password = NULL;
+	CHECK_INT(stun_result(&s), SLUICE_DROP_STUN_INTEGRITY,
+		  "stun_without_integrity_dropped");
+	s = good;
+	s.no_fingerprint = true;
+	CHECK_INT(stun_result(&s), SLUICE_DROP_STUN_INTEGRITY,
+		  "stun_without_fingerprint_dropped");
+
 	len = stun("abcdefgx:WxYz", m);
 	CHECK_INT(to_web(m, len), SLUICE_DROP_STUN_UFRAG,
 		  "stun_unknown_ufrag_dropped");
@@ -71,7 +79,7 @@ static void test_stun(void)
 	len = stun("abcdefgh:WxYz", m);
 	CHECK_INT(to_web(m, len - 4), SLUICE_DROP_STUN_BAD,
 		  "stun_wrong_length_dropped");
-	sluice_put16(m + 34, 4000);
+	sluice_put16(m + 22, 4000);
 	CHECK_INT(to_web(m, len), SLUICE_DROP_STUN_BAD,
 		  "stun_attribute_beyond_end_dropped");
 	len = stun("abcdefgh:WxYz", m);
@@ -80,10 +88,22 @@ static void test_stun(void)
 		  "stun_response_of_stranger_dropped");
 	CHECK_INT(to_web(m, 19), SLUICE_DROP_STUN_BAD,
 		  "stun_truncated_header_dropped");
+}
 
-	len = stun("abcdefgh:WxYz", m);
+/* Who knows no password takes nothing out of a bucket. */
+static void test_flood(void)
+{
+	struct stun_spec forged = good;
+	uint32_t i, passed = 0, silent = 0;
+
+	forged.password = "guessed";
 	for (i = 0; i < 500; i++)
-		passed += to_web(m, len) == SLUICE_DROP_NONE;
+		silent += stun_result(&forged) == SLUICE_DROP_STUN_INTEGRITY;
+	CHECK_INT(silent, 500, "stun_forged_flood_silent");
+	CHECK_INT(stun_result(&good), SLUICE_DROP_NONE,
+		  "stun_forged_flood_leaves_the_bucket");
+	for (i = 0; i < 500; i++)
+		passed += stun_result(&good) == SLUICE_DROP_NONE;
 	/* the burst is 50; what the clock adds meanwhile is allowed for */
 	CHECK(passed >= 40 && passed < 400, "stun_flood_limited");
 	CHECK(rig_drops(&rig, SLUICE_DROP_STUN_RATE) > 0,
@@ -216,6 +236,7 @@ int main(void)
 	rig_open(&rig);
 	rig_call(&rig, 0);
 	test_stun();
+	test_flood();
 	test_web();
 	test_sip();
 	test_daemon_gone();

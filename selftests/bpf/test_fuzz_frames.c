@@ -7,6 +7,7 @@
  * SEED=, FRAMES= in the environment; both are printed.
  */
 #include "relay_rig.h"
+#include "stun_build.h"
 
 #define FRAMES		20000
 #define PAYLOAD_MAX	1500
@@ -40,11 +41,13 @@ static uint32_t from_environment(const char *name, uint32_t otherwise)
 
 static uint32_t make_stun(uint8_t *out)
 {
-	static const char *const users[] = { "abcdefgh:WxYz", "abcdefgx:WxYz",
-					     "abcdefghi:WxYz", ":" };
-	const char *user = users[roll(4)];
+	static const char *const users[] = { RIG_UFRAG ":WxYz",
+					     "abcdefgx:WxYz", "abcdefghi:WxYz",
+					     ":" };
+	const char *user = users[roll(2) ? 0 : roll(4)];
 	uint32_t len = 20, n = (uint32_t)strlen(user), i;
 
+	memset(out, 0, 8);
 	out[0] = roll(8) ? 0 : 1;
 	out[1] = 1;
 	sluice_put32(out + 4, 0x2112a442);
@@ -61,7 +64,9 @@ static uint32_t make_stun(uint8_t *out)
 	memset(out + len + 4, 0, 16);
 	memcpy(out + len + 4, user, n);
 	len += 4 + ((n + 3) & ~3U);
-	sluice_put16(out + 2, (uint16_t)(len - 20));
+	if (roll(4) == 0)
+		stun_attr(out, &len, (uint16_t)(roll(64)), (uint16_t)roll(20));
+	stun_sign(out, &len, roll(4) ? RIG_PASSWORD : NULL, !roll(8));
 	return len;
 }
 
@@ -230,7 +235,7 @@ static void judge(const uint8_t *f, uint32_t len, struct tally *t)
 	case XDP_TX:
 		t->tx++;
 		if ((!frame_read(rig.out, rig.out_len, &udp) ||
-		     !udp.is_sum_right || udp.len < SLUICE_RTP_HEADER_LEN) &&
+		     !udp.is_sum_right || udp.len < 8) &&
 		    !t->broken++)
 			show("sent a broken frame for", f, len);
 		break;
@@ -251,9 +256,6 @@ static void open_call(void)
 						99);
 	struct sluice_key rx_key = oracle_expand(&rx);
 	struct sluice_key tx_key = oracle_expand(&tx);
-	struct sluice_ufrag_key key = { .ufrag = "abcdefgh" };
-	struct sluice_ufrag ufrag = { .transport = RIG_WEB,
-				      .credential_generation = 1 };
 	struct addr v6 = rig_parse("[2001:db8::1]:9");
 
 	browser_tx = oracle_open(&rx, 1);
@@ -261,7 +263,7 @@ static void open_call(void)
 	rig_put_at(&rig, SLUICE_MAP_KEYS, 2, &tx_key);
 	rig_call(&rig, 1);
 	rig_port(&rig, &v6, SLUICE_PORT_WEB, 0);
-	rig_put(&rig, SLUICE_MAP_UFRAGS, &key, &ufrag);
+	rig_ufrag(&rig, RIG_UFRAG, RIG_PASSWORD, RIG_WEB);
 }
 
 /* After all that: the browser's next packet, and two of the PBX (a mutated

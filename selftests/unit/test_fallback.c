@@ -41,7 +41,8 @@ static int play_port(void *b, const struct sluice_port_key *key,
 }
 
 static int play_ufrag(void *b, const struct sluice_ufrag_key *key,
-		      const struct sluice_ufrag *ufrag)
+		      const struct sluice_ufrag *ufrag,
+		      const struct sluice_ice_key *password)
 {
 	return 0;
 }
@@ -83,6 +84,17 @@ static int play_stats(void *b, uint32_t id, struct datapath_stream_stats *ret)
 	return -ENOENT;
 }
 
+static int play_peer_get(void *b, uint32_t id, struct sluice_peer *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	return 0;
+}
+
+static int play_peer_set(void *b, uint32_t id, const struct sluice_peer *p)
+{
+	return 0;
+}
+
 static int play_totals(void *b, struct datapath_totals *ret)
 {
 	return 0;
@@ -101,6 +113,7 @@ const struct datapath_ops datapath_xdp_ops = {
 	.ufrag_set = play_ufrag, .flow_set = play_flow, .key_set = play_key,
 	.transport_set = play_transport, .stream_set = play_stream,
 	.stream_freeze = play_freeze, .stream_stats = play_stats,
+	.peer_get = play_peer_get, .peer_set = play_peer_set,
 	.totals = play_totals, .tick = play_tick,
 };
 

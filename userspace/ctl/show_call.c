@@ -159,14 +159,16 @@ static json_t *call_in_full(const struct call_info *info)
 	json_object_set_new(o, "streams", streams);
 	if (info->has_media)
 		json_object_set_new(o, "media", json_pack(
-			"{s:I, s:o, s:o, s:o, s:o, s:o, s:o}",
+			"{s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I}",
 			"session", (json_int_t)m->id,
 			"srtp_profile", ctl_text(m->profile),
 			"web_remote", show_addr(&m->web_remote),
 			"ice_selected_age_ms", age(m->ice_selected_ms),
 			"dtls_done_age_ms", age(m->dtls_done_ms),
 			"first_web_packet_age_ms", age(m->first_web_ms),
-			"first_sip_packet_age_ms", age(m->first_sip_ms)));
+			"first_sip_packet_age_ms", age(m->first_sip_ms),
+			"web_alive_age_ms", age(m->web_alive_ms),
+			"consent_checks", (json_int_t)m->consent_checks));
 	return o;
 }
 

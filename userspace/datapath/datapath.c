@@ -302,14 +302,16 @@ int datapath_port_set(struct datapath *dp, const struct sluice_port_key *key,
 }
 
 int datapath_ufrag_set(struct datapath *dp, const struct sluice_ufrag_key *key,
-		       const struct sluice_ufrag *ufrag)
+		       const struct sluice_ufrag *ufrag,
+		       const struct sluice_ice_key *password)
 {
 	int b, err, ret = 0;
 
 	for (b = 0; b < DATAPATH_BACKENDS; b++) {
 		if (!dp->backend[b])
 			continue;
-		err = dp->ops[b]->ufrag_set(dp->backend[b], key, ufrag);
+		err = dp->ops[b]->ufrag_set(dp->backend[b], key, ufrag,
+					    password);
 		ret = ret ? ret : err;
 	}
 	return ret;
@@ -384,6 +386,24 @@ int datapath_stream_stats(struct datapath *dp, enum datapath_backend b,
 	void *backend = backend_of(dp, b);
 
 	return backend ? dp->ops[b]->stream_stats(backend, id, ret) :
+			 -EOPNOTSUPP;
+}
+
+int datapath_peer_get(struct datapath *dp, enum datapath_backend b,
+		      uint32_t transport, struct sluice_peer *ret)
+{
+	void *backend = backend_of(dp, b);
+
+	return backend ? dp->ops[b]->peer_get(backend, transport, ret) :
+			 -EOPNOTSUPP;
+}
+
+int datapath_peer_set(struct datapath *dp, enum datapath_backend b,
+		      uint32_t transport, const struct sluice_peer *peer)
+{
+	void *backend = backend_of(dp, b);
+
+	return backend ? dp->ops[b]->peer_set(backend, transport, peer) :
 			 -EOPNOTSUPP;
 }
 

@@ -73,7 +73,8 @@ struct datapath_ops {
 	int (*port_set)(void *backend, const struct sluice_port_key *key,
 			const struct sluice_port *port);
 	int (*ufrag_set)(void *backend, const struct sluice_ufrag_key *key,
-			 const struct sluice_ufrag *ufrag);
+			 const struct sluice_ufrag *ufrag,
+			 const struct sluice_ice_key *password);
 	int (*flow_set)(void *backend, const struct sluice_flow_key *key,
 			const struct sluice_flow *flow);
 	int (*key_set)(void *backend, uint32_t slot,
@@ -90,6 +91,14 @@ struct datapath_ops {
 			     struct datapath_stream_state *ret);
 	int (*stream_stats)(void *backend, uint32_t id,
 			    struct datapath_stream_stats *ret);
+	/*
+	 * What was heard of a transport's far end; zeroes if nothing. NULL
+	 * forgets it: new keys, or the id means something else.
+	 */
+	int (*peer_get)(void *backend, uint32_t transport,
+			struct sluice_peer *ret);
+	int (*peer_set)(void *backend, uint32_t transport,
+			const struct sluice_peer *peer);
 	int (*totals)(void *backend, struct datapath_totals *ret);
 	/* About once a second: heartbeat, neighbours, expiry. */
 	void (*tick)(void *backend);
@@ -199,7 +208,8 @@ void datapath_stream_release(struct datapath *dp, uint32_t id);
 int datapath_port_set(struct datapath *dp, const struct sluice_port_key *key,
 		      const struct sluice_port *port);
 int datapath_ufrag_set(struct datapath *dp, const struct sluice_ufrag_key *key,
-		       const struct sluice_ufrag *ufrag);
+		       const struct sluice_ufrag *ufrag,
+		       const struct sluice_ice_key *password);
 /* owner's flow; the others get it marked SLUICE_FLOW_USER. */
 int datapath_flow_set(struct datapath *dp, enum datapath_backend owner,
 		      const struct sluice_flow_key *key,
@@ -217,6 +227,10 @@ int datapath_stream_freeze(struct datapath *dp, enum datapath_backend b,
 			   uint32_t id, struct datapath_stream_state *ret);
 int datapath_stream_stats(struct datapath *dp, enum datapath_backend b,
 			  uint32_t id, struct datapath_stream_stats *ret);
+int datapath_peer_get(struct datapath *dp, enum datapath_backend b,
+		      uint32_t transport, struct sluice_peer *ret);
+int datapath_peer_set(struct datapath *dp, enum datapath_backend b,
+		      uint32_t transport, const struct sluice_peer *peer);
 
 /*
  * A datagram that a media socket received, RTP or SRTP by its first byte

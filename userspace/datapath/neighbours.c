@@ -113,7 +113,7 @@ static int hop_read_link(struct neighbours *n, const struct hop *hop,
 	    !n->ops.is_egress(n->ops.arg, ifindex))
 		return -EOPNOTSUPP;
 	value->ifindex = (uint32_t)ifindex;
-	value->flags &= ~SLUICE_HOP_VLAN;
+	value->flags &= ~(SLUICE_HOP_VLAN | SLUICE_HOP_REDIRECT);
 	if (link.parent)
 		value->flags |= SLUICE_HOP_VLAN;
 	value->vlan_id = link.vlan_id;
@@ -121,6 +121,10 @@ static int hop_read_link(struct neighbours *n, const struct hop *hop,
 	mtu = hop->route_mtu && hop->route_mtu < link.mtu ? hop->route_mtu :
 							     link.mtu;
 	value->mtu = (uint16_t)(mtu > UINT16_MAX ? UINT16_MAX : mtu);
+	if (link.parent && netlink_link(n->nl, link.parent, &link))
+		return 0;
+	if (link.is_veth)
+		value->flags |= SLUICE_HOP_REDIRECT;
 	return 0;
 }
 

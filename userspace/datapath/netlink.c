@@ -187,16 +187,18 @@ int netlink_route(struct netlink *nl, const struct addr *local,
 	return 0;
 }
 
-static void link_read_vlan(const struct nlattr *info, struct netlink_link *l)
+static void link_read_kind(const struct nlattr *info, struct netlink_link *l)
 {
 	const struct nlattr *attr, *data = NULL, *item;
 	bool is_vlan = false;
 
 	mnl_attr_for_each_nested(attr, info) {
-		if (mnl_attr_get_type(attr) == IFLA_INFO_KIND)
+		if (mnl_attr_get_type(attr) == IFLA_INFO_KIND) {
 			is_vlan = !strcmp(mnl_attr_get_str(attr), "vlan");
-		else if (mnl_attr_get_type(attr) == IFLA_INFO_DATA)
+			l->is_veth = !strcmp(mnl_attr_get_str(attr), "veth");
+		} else if (mnl_attr_get_type(attr) == IFLA_INFO_DATA) {
 			data = attr;
+		}
 	}
 	if (!is_vlan || !data)
 		return;
@@ -235,7 +237,7 @@ static int link_read(const struct nlmsghdr *nlh, void *arg)
 			parent = (int)mnl_attr_get_u32(attr);
 			break;
 		case IFLA_LINKINFO:
-			link_read_vlan(attr, l);
+			link_read_kind(attr, l);
 			break;
 		}
 	}

@@ -24,6 +24,7 @@ struct netlink_link {
 	uint32_t mtu;
 	bool is_ethernet;
 	bool is_loopback;
+	bool is_veth;
 	int parent;		/* VLAN device: the real one; else 0 */
 	uint16_t vlan_id;
 };

@@ -71,7 +71,8 @@ static int user_port_set(void *backend, const struct sluice_port_key *key,
 
 /* Checks from unknown tuples are the media thread's own business. */
 static int user_ufrag_set(void *backend, const struct sluice_ufrag_key *key,
-			  const struct sluice_ufrag *ufrag)
+			  const struct sluice_ufrag *ufrag,
+			  const struct sluice_ice_key *password)
 {
 	return 0;
 }
@@ -138,6 +139,40 @@ static int user_transport_set(void *backend, uint32_t id,
 	if (!u->transports[id])
 		return -ENOMEM;
 	*u->transports[id] = *transport;
+	return 0;
+}
+
+static int user_peer_get(void *backend, uint32_t transport,
+			 struct sluice_peer *ret)
+{
+	struct user *u = backend;
+
+	if (transport == 0 || transport >= SLUICE_MAX_TRANSPORTS)
+		return -EINVAL;
+	memset(ret, 0, sizeof(*ret));
+	if (u->peers[transport])
+		*ret = *u->peers[transport];
+	return 0;
+}
+
+static int user_peer_set(void *backend, uint32_t transport,
+			 const struct sluice_peer *peer)
+{
+	struct user *u = backend;
+
+	if (transport == 0 || transport >= SLUICE_MAX_TRANSPORTS)
+		return -EINVAL;
+	if (!peer) {
+		free(u->peers[transport]);
+		u->peers[transport] = NULL;
+		return 0;
+	}
+	if (!u->peers[transport])
+		u->peers[transport] = malloc(sizeof(*peer));
+	if (!u->peers[transport])
+		return -ENOMEM;
+	*u->peers[transport] = *peer;
+	u->peers[transport]->lock = 0;
 	return 0;
 }
 
@@ -279,8 +314,10 @@ static void user_close(void *backend)
 	}
 	for (i = 0; i < SLUICE_MAX_KEYS; i++)
 		user_crypt_free(u->keys[i]);
-	for (i = 0; i < SLUICE_MAX_TRANSPORTS; i++)
+	for (i = 0; i < SLUICE_MAX_TRANSPORTS; i++) {
 		free(u->transports[i]);
+		free(u->peers[i]);
+	}
 	for (i = 0; i < SLUICE_MAX_STREAMS; i++)
 		stream_remove(u, i);
 	free(u);
@@ -324,5 +361,7 @@ const struct datapath_ops datapath_user_ops = {
 	.stream_set = user_stream_set,
 	.stream_freeze = user_stream_freeze,
 	.stream_stats = user_stream_stats,
+	.peer_get = user_peer_get,
+	.peer_set = user_peer_set,
 	.totals = user_totals,
 };

@@ -39,6 +39,7 @@ struct user {
 	struct user_port *ports;
 	struct user_crypt *keys[SLUICE_MAX_KEYS];
 	struct sluice_transport *transports[SLUICE_MAX_TRANSPORTS];
+	struct sluice_peer *peers[SLUICE_MAX_TRANSPORTS];
 	struct user_stream *streams[SLUICE_MAX_STREAMS];
 	struct datapath_totals totals;
 };

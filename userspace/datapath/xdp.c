@@ -27,12 +27,14 @@ const char *const xdp_map_names[XDP_MAPS] = {
 	[XDP_FLOWS] = SLUICE_MAP_FLOWS,
 	[XDP_PORTS] = SLUICE_MAP_PORTS,
 	[XDP_UFRAGS] = SLUICE_MAP_UFRAGS,
+	[XDP_ICE_KEYS] = SLUICE_MAP_ICE_KEYS,
 	[XDP_KEYS] = SLUICE_MAP_KEYS,
 	[XDP_TRANSPORTS] = SLUICE_MAP_TRANSPORTS,
 	[XDP_STREAMS] = SLUICE_MAP_STREAMS,
 	[XDP_OUT] = SLUICE_MAP_OUT,
 	[XDP_SSRCS] = SLUICE_MAP_SSRCS,
 	[XDP_SOURCES] = SLUICE_MAP_SOURCES,
+	[XDP_PEERS] = SLUICE_MAP_PEERS,
 	[XDP_NEXT_HOPS] = SLUICE_MAP_NEXT_HOPS,
 	[XDP_DEVICES] = SLUICE_MAP_DEVICES,
 	[XDP_DROPS] = SLUICE_MAP_DROPS,
@@ -78,10 +80,23 @@ static int xdp_port_set(void *backend, const struct sluice_port_key *key,
 	return hash_set(backend, XDP_PORTS, key, port);
 }
 
+/* The name is there only while its password is. */
 static int xdp_ufrag_set(void *backend, const struct sluice_ufrag_key *key,
-			 const struct sluice_ufrag *ufrag)
+			 const struct sluice_ufrag *ufrag,
+			 const struct sluice_ice_key *password)
 {
-	return hash_set(backend, XDP_UFRAGS, key, ufrag);
+	static const struct sluice_ice_key zero;
+	int err;
+
+	if (!ufrag) {
+		err = hash_set(backend, XDP_UFRAGS, key, NULL);
+		/* a deleted entry's memory keeps its content */
+		hash_set(backend, XDP_ICE_KEYS, key, &zero);
+		hash_set(backend, XDP_ICE_KEYS, key, NULL);
+		return err;
+	}
+	err = hash_set(backend, XDP_ICE_KEYS, key, password);
+	return err ? err : hash_set(backend, XDP_UFRAGS, key, ufrag);
 }
 
 static int xdp_flow_set(void *backend, const struct sluice_flow_key *key,
@@ -534,6 +549,8 @@ const struct datapath_ops datapath_xdp_ops = {
 	.stream_set = xdp_stream_set,
 	.stream_freeze = xdp_stream_freeze,
 	.stream_stats = xdp_stream_stats,
+	.peer_get = xdp_peer_get,
+	.peer_set = xdp_peer_set,
 	.totals = xdp_totals,
 	.tick = xdp_tick,
 	.event_fd = xdp_event_fd,

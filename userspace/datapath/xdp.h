@@ -13,9 +13,9 @@ struct bpf_link;
 struct ring_buffer;
 
 enum xdp_map {
-	XDP_CONTROL, XDP_FLOWS, XDP_PORTS, XDP_UFRAGS, XDP_KEYS,
+	XDP_CONTROL, XDP_FLOWS, XDP_PORTS, XDP_UFRAGS, XDP_ICE_KEYS, XDP_KEYS,
 	XDP_TRANSPORTS, XDP_STREAMS, XDP_OUT, XDP_SSRCS, XDP_SOURCES,
-	XDP_NEXT_HOPS, XDP_DEVICES, XDP_DROPS, XDP_COUNTERS, XDP_EVENTS,
+	XDP_PEERS, XDP_NEXT_HOPS, XDP_DEVICES, XDP_DROPS, XDP_COUNTERS, XDP_EVENTS,
 	XDP_MAPS
 };
 
@@ -56,6 +56,9 @@ int xdp_stream_freeze(void *backend, uint32_t id,
 		      struct datapath_stream_state *ret);
 int xdp_stream_stats(void *backend, uint32_t id,
 		     struct datapath_stream_stats *ret);
+int xdp_peer_get(void *backend, uint32_t transport, struct sluice_peer *ret);
+int xdp_peer_set(void *backend, uint32_t transport,
+		 const struct sluice_peer *peer);
 /* Part of tick: plain sources that fell silent make room for new ones. */
 void xdp_stream_sweep(struct xdp *x);
 

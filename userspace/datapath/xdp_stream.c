@@ -20,6 +20,7 @@
 static const struct sluice_stream no_stream;
 static const struct sluice_out_state no_out;
 static const struct sluice_sources no_sources;
+static const struct sluice_peer no_peer;
 
 static uint64_t source_word(const struct sluice_ssrc_key *key)
 {
@@ -179,6 +180,32 @@ int xdp_stream_freeze(void *backend, uint32_t id,
 	stream_remove(x, id);
 	*ret = state;
 	return 0;
+}
+
+int xdp_peer_get(void *backend, uint32_t transport, struct sluice_peer *ret)
+{
+	struct sluice_peer peer;
+	int err;
+
+	if (!transport || transport >= SLUICE_MAX_TRANSPORTS)
+		return -EINVAL;
+	err = get_locked(backend, XDP_PEERS, &transport, &peer);
+	if (err)
+		return err;
+	peer.lock = 0;
+	*ret = peer;
+	return 0;
+}
+
+int xdp_peer_set(void *backend, uint32_t transport,
+		 const struct sluice_peer *peer)
+{
+	struct sluice_peer value = peer ? *peer : no_peer;
+
+	if (!transport || transport >= SLUICE_MAX_TRANSPORTS)
+		return -EINVAL;
+	value.lock = 0;
+	return put(backend, XDP_PEERS, &transport, &value);
 }
 
 static void add_source(struct datapath_stream_stats *stats,

@@ -176,6 +176,8 @@ struct media_figures {
 	struct addr web_remote;	/* selected pair */
 	uint64_t ice_selected_ms; /* CLOCK_MONOTONIC, 0: not yet */
 	uint64_t dtls_done_ms;
+	uint64_t web_alive_ms;	/* last authenticated sign of the browser */
+	uint64_t consent_checks; /* answered by the kernel itself */
 	uint64_t first_web_ms;	/* first authenticated media packet */
 	uint64_t first_sip_ms;
 	uint32_t stream_count;

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/stun.h"
 #include "media/session.h"
 
 #define DSCP_EF		46
@@ -267,6 +268,7 @@ int relay_rekey(struct session *s)
 	/* New keys, new roll-over counters on both ends. */
 	if (old_rx)
 		streams_remove(s);
+	datapath_peer_set(s->w->dp, s->backend, s->web_transport, NULL);
 	s->rx_key = rx;
 	s->tx_key = tx;
 	s->are_keys_installed = false;
@@ -365,10 +367,17 @@ int relay_ufrag(struct session *s, const struct credentials *c, bool is_there)
 		.transport = s->web_transport,
 		.credential_generation = c->generation,
 	};
+	struct sluice_ice_key password = { 0 };
 	struct sluice_ufrag_key key;
+	int err;
 
 	memcpy(key.ufrag, c->entry.ufrag, SLUICE_UFRAG_LEN);
-	return datapath_ufrag_set(s->w->dp, &key, is_there ? &value : NULL);
+	if (!is_there)
+		return datapath_ufrag_set(s->w->dp, &key, NULL, NULL);
+	sluice_ice_key_expand(c->password, strlen(c->password), &password);
+	err = datapath_ufrag_set(s->w->dp, &key, &value, &password);
+	explicit_bzero(&password, sizeof(password));
+	return err;
 }
 
 int relay_open_stream(struct session *s, uint32_t i)
@@ -385,6 +394,12 @@ int relay_open_stream(struct session *s, uint32_t i)
 		err = port_set(s, &st->local, st->local.port + 1,
 			       SLUICE_PORT_SIP_RTCP, st->transport);
 	return err;
+}
+
+void relay_web_peer(struct session *s, struct sluice_peer *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	datapath_peer_get(s->w->dp, s->backend, s->web_transport, ret);
 }
 
 void relay_stats(struct session *s, uint32_t i, int direction,
@@ -426,6 +441,8 @@ void relay_close(struct session *s)
 		close_stream(s, &s->stream[i]);
 	key_drop(s, s->rx_key);
 	key_drop(s, s->tx_key);
-	if (s->web_transport)
-		datapath_transport_release(s->w->dp, s->web_transport);
+	if (!s->web_transport)
+		return;
+	datapath_peer_set(s->w->dp, s->backend, s->web_transport, NULL);
+	datapath_transport_release(s->w->dp, s->web_transport);
 }

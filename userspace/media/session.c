@@ -124,6 +124,8 @@ static struct message *figures(struct session *s, enum media_message type)
 	f->dtls_done_ms = s->dtls_done_ms;
 	f->first_web_ms = s->first_ms[MEDIA_SIDE_WEB];
 	f->first_sip_ms = s->first_ms[MEDIA_SIDE_SIP];
+	f->consent_checks = s->web_checks;
+	f->web_alive_ms = s->web_alive_ms;
 	f->stream_count = s->stream_count;
 	for (uint32_t i = 0; i < s->stream_count; i++) {
 		struct media_stream_figures *sf = &f->stream[i];
@@ -353,6 +355,13 @@ static void sip_tick(struct session *s, uint64_t now_ms)
 
 static void web_tick(struct session *s, uint64_t now_ms)
 {
+	struct sluice_peer peer;
+
+	/* Consent (RFC 7675) that the kernel answered. */
+	relay_web_peer(s, &peer);
+	if (peer.last_check_ns / 1000000 > s->web_alive_ms)
+		s->web_alive_ms = peer.last_check_ns / 1000000;
+	s->web_checks = peer.checks;
 	for (uint32_t i = 0; i < s->config.stream_count; i++) {
 		struct datapath_stream_stats stats;
 		uint64_t seen;

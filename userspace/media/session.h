@@ -94,6 +94,7 @@ struct session {
 
 	/* life */
 	uint64_t web_alive_ms;		/* newest authenticated sign; 0: none */
+	uint64_t web_checks;		/* answered by the kernel */
 	uint64_t first_ms[2];		/* by enum media_side */
 	bool is_lost[2];		/* told already */
 	bool is_failed;
@@ -156,6 +157,8 @@ void relay_sip_flows(struct session *s, uint32_t i);
 /* Zeroes where there is no stream. */
 void relay_stats(struct session *s, uint32_t i, int direction,
 		 struct datapath_stream_stats *ret);
+/* The browser, as the datapath heard of it. */
+void relay_web_peer(struct session *s, struct sluice_peer *ret);
 void relay_close(struct session *s);
 /* In s->backend. state: NULL for a new stream or an update of one. */
 int relay_install_keys(struct session *s);

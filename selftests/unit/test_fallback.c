@@ -125,6 +125,24 @@ int datapath_xdp_open(const struct datapath_config *config, void **ret,
 	return 0;
 }
 
+bool datapath_xdp_adopted(void *backend, uint64_t *ret_absent_ms)
+{
+	return false;
+}
+
+void datapath_xdp_keep(void *backend, bool is_kept)
+{
+}
+
+bool datapath_xdp_has_media(const char *pin_dir)
+{
+	return false;
+}
+
+void datapath_xdp_discard(const char *pin_dir)
+{
+}
+
 int datapath_xdp_interfaces(void *backend, struct datapath_interface *ret,
 			    size_t max)
 {

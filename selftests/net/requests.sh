@@ -18,5 +18,6 @@ SIP_NS=$(ns_name sip)
 export SIP_NS
 gateway_start
 tap_include in_ns web node requests.js
+tap_include in_ns web node privacy.js
 gateway_stopped
 tap_done

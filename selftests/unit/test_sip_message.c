@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Messages: accessors, URIs, the header policy, what is built. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -226,6 +227,96 @@ static void test_request(void)
 	sip_msg_unref(src);
 }
 
+/* What is left of headers with this Privacy, from SIP or from a browser. */
+static char *privately(const char *privacy, bool from_web)
+{
+	static const char form[] =
+		"INVITE sip:b@example.com SIP/2.0\r\n"
+		"Via: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKa\r\n"
+		"To: <sip:b@example.com>\r\n"
+		"From: <sip:anonymous@anonymous.invalid>;tag=1\r\n"
+		"Call-ID: 1\r\nCSeq: 1 INVITE\r\n"
+		"P-Asserted-Identity: <sip:boss@example.com>\r\n"
+		"Remote-Party-ID: <sip:boss@example.com>;privacy=off\r\n"
+		"P-Asserted-Service: urn:urn-7:a.b\r\n"
+		"P-Charging-Vector: icid-value=1;icid-generated-at=10.0.0.1\r\n"
+		"P-Access-Network-Info: IEEE-802.11\r\n"
+		"History-Info: <sip:old@example.com>;index=1\r\n"
+		"Diversion: <sip:old@example.com>;reason=busy\r\n"
+		"Organization: Works\r\nUser-Agent: phone\r\n"
+		"Warning: 399 10.0.0.1:5060 \"a \\\"b\\\", c\", "
+		"301 10.0.0.2 \"d\"\r\n%s\r\n";
+	char text[1200], *ret;
+	struct sip_msg *src;
+
+	snprintf(text, sizeof(text), form, privacy);
+	src = parse(text);
+	if (!src)
+		return strdup("");
+	if (from_web)
+		sip_msg_set_from_web(src);
+	ret = build(src, false, NULL);
+	sip_msg_unref(src);
+	return ret ? ret : strdup("");
+}
+
+static void has_only(const char *privacy, bool from_web, const char *have,
+		     const char *lack, const char *name)
+{
+	char list[256], *t = privately(privacy, from_web), *save = NULL;
+	bool is_right = true;
+
+	snprintf(list, sizeof(list), "%s", have);
+	for (char *h = strtok_r(list, " ", &save); h;
+	     h = strtok_r(NULL, " ", &save))
+		is_right &= !!strcasestr(t, h);
+	snprintf(list, sizeof(list), "%s", lack);
+	for (char *h = strtok_r(list, " ", &save); h;
+	     h = strtok_r(NULL, " ", &save))
+		is_right &= !strcasestr(t, h);
+	CHECK(is_right, name);
+	free(t);
+}
+
+static void test_privacy(void)
+{
+	char *t;
+
+	has_only("", false, "Asserted-Identity: Remote-Party-ID: "
+		 "Asserted-Service: History-Info: Diversion: Organization: "
+		 "User-Agent:", "Charging Access-Network 10.0.0.1:5060",
+		 "privacy_none_asked_towards_browser");
+	has_only("", true, "History-Info: Diversion: Organization: "
+		 "Access-Network", "Asserted Remote-Party Charging",
+		 "privacy_none_asked_from_browser");
+	has_only("Privacy: none\r\n", false, "Asserted-Identity: Diversion: "
+		 "Privacy:", "Charging", "privacy_none_towards_browser");
+	has_only("Privacy: id;critical\r\n", false, "Asserted-Service: "
+		 "Diversion: Organization: Privacy:",
+		 "Asserted-Identity Remote-Party boss",
+		 "privacy_id_towards_browser");
+	has_only("Privacy: id\r\n", true, "Diversion: Privacy:", "Asserted",
+		 "privacy_id_from_browser_passes_on");
+	has_only("Privacy: Header\r\n", false, "Asserted-Identity:",
+		 "History-Info Diversion", "privacy_header_towards_browser");
+	has_only("Privacy: history\r\n", false, "Asserted-Identity:",
+		 "History-Info Diversion", "privacy_history_towards_browser");
+	has_only("Privacy: user; id\r\n", false, "Diversion:",
+		 "Organization User-Agent Asserted-Identity",
+		 "privacy_user_and_id_towards_browser");
+	has_only("Privacy: identity\r\n", false, "Asserted-Identity:", "",
+		 "privacy_unknown_value_hides_nothing");
+	t = privately("", false);
+	CHECK(strstr(t, "Warning: 399 pbx \"a \\\"b\\\", c\"\r\n"
+		     "Warning: 301 pbx \"d\"\r\n"),
+	      "warning_towards_browser_has_a_pseudonym");
+	free(t);
+	t = privately("", true);
+	CHECK(strstr(t, "Warning: 399 10.0.0.1:5060 "),
+	      "warning_from_browser_passes");
+	free(t);
+}
+
 static void test_injection(void)
 {
 	struct sip_request r = {
@@ -360,6 +451,7 @@ int main(void)
 	test_refused();
 	test_other_method();
 	test_request();
+	test_privacy();
 	test_injection();
 	test_reply();
 	test_digest();

@@ -102,6 +102,27 @@ static bool is_named_in(const char *lines, const char *name)
 	return false;
 }
 
+/* "399 192.0.2.1:5060 \"text\", ...": the agents become a pseudonym. */
+static void put_warning(struct builder *b, const char *list)
+{
+	const char *code, *text, *end;
+
+	for (; *list; list = end + strspn(end, " \t,")) {
+		code = list;
+		list += strspn(list, "0123456789");
+		text = strchr(list, '"');
+		if (list - code != 3 || *list != ' ' || !text)
+			return;
+		for (end = text + 1; *end && *end != '"'; end++)
+			if (*end == '\\' && end[1])
+				end++;
+		if (!*end++)
+			return;
+		fprintf(b->out, "Warning: %.3s pbx %.*s\r\n", code,
+			(int)(end - text), text);
+	}
+}
+
 static void put_passing(struct builder *b, const struct sip_msg *src,
 			const struct policy *policy, const char *extra)
 {
@@ -127,6 +148,9 @@ static void put_passing(struct builder *b, const struct sip_msg *src,
 			if (challenge)
 				put_header(b, name, challenge);
 			free(challenge);
+			break;
+		case POLICY_WARNING:
+			put_warning(b, clean(b, value));
 			break;
 		case POLICY_DROP:
 			break;
@@ -166,6 +190,8 @@ int sip_msg_make_request(const struct sip_request *r, const struct sip_msg *src,
 {
 	struct policy policy = {
 		.from_web = src && src->from_web,
+		.privacy = policy_privacy(src ? sip_msg_header(src, "Privacy") :
+						NULL),
 		.has_body = r->content_type && r->body_len,
 		.end_to_end_digest = r->end_to_end_digest,
 	};
@@ -224,6 +250,8 @@ int sip_msg_make_reply(const struct sip_msg *req, const struct sip_reply *r,
 {
 	struct policy policy = {
 		.from_web = src && src->from_web,
+		.privacy = policy_privacy(src ? sip_msg_header(src, "Privacy") :
+						NULL),
 		.has_body = r->content_type && r->body_len,
 	};
 	const char *phrase = r->phrase;

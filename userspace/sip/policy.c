@@ -32,6 +32,44 @@ static const char *const credential_headers[] = {
 	"Authorization", "Proxy-Authorization",
 };
 
+static const char *const asserted_headers[] = {
+	"P-Asserted-Identity", "P-Asserted-Service", "Remote-Party-ID",
+};
+
+static const char *const domain_headers[] = {
+	"P-Charging-Vector", "P-Charging-Function-Addresses",
+	"P-Visited-Network-ID", "P-User-Database", "P-Served-User",
+	"P-Private-Network-Indication",
+};
+
+static const struct {
+	const char *name;
+	unsigned int hidden_by;
+} private_headers[] = {
+	{ "P-Asserted-Identity", PRIVACY_ID },
+	{ "Remote-Party-ID", PRIVACY_ID },
+	{ "History-Info", PRIVACY_HISTORY | PRIVACY_HEADER | PRIVACY_SESSION },
+	{ "Diversion", PRIVACY_HISTORY | PRIVACY_HEADER | PRIVACY_SESSION },
+	{ "Subject", PRIVACY_USER },
+	{ "Call-Info", PRIVACY_USER },
+	{ "Organization", PRIVACY_USER },
+	{ "User-Agent", PRIVACY_USER },
+	{ "Server", PRIVACY_USER },
+	{ "Reply-To", PRIVACY_USER },
+	{ "In-Reply-To", PRIVACY_USER },
+};
+
+static const struct {
+	const char *value;
+	unsigned int bit;
+} privacy_values[] = {
+	{ "id", PRIVACY_ID },
+	{ "header", PRIVACY_HEADER },
+	{ "session", PRIVACY_SESSION },
+	{ "user", PRIVACY_USER },
+	{ "history", PRIVACY_HISTORY },
+};
+
 /*
  * Not here, as they end at the gateway: 100rel, timer, path, outbound, gruu,
  * ice, sdp-anat, sec-agree, eventlist and what is not known.
@@ -50,6 +88,14 @@ static bool is_listed(const char *name, const char *const *list, size_t count)
 	return false;
 }
 
+static bool is_private(const struct policy *p, const char *name)
+{
+	for (size_t i = 0; i < COUNT(private_headers); i++)
+		if (!strcasecmp(name, private_headers[i].name))
+			return p->privacy & private_headers[i].hidden_by;
+	return false;
+}
+
 enum policy_verdict policy_header(const struct policy *p, const char *name)
 {
 	if (is_listed(name, hop_headers, COUNT(hop_headers)))
@@ -62,9 +108,33 @@ enum policy_verdict policy_header(const struct policy *p, const char *name)
 		return POLICY_CHALLENGE;
 	if (is_listed(name, credential_headers, COUNT(credential_headers)))
 		return p->end_to_end_digest ? POLICY_PASS : POLICY_DROP;
-	if (p->from_web && !strcasecmp(name, "P-Asserted-Identity"))
+	if (is_listed(name, domain_headers, COUNT(domain_headers)))
+		return POLICY_DROP;
+	if (p->from_web)
+		return is_listed(name, asserted_headers,
+				 COUNT(asserted_headers)) ?
+			POLICY_DROP : POLICY_PASS;
+	if (!strcasecmp(name, "Warning"))
+		return POLICY_WARNING;
+	if (!strcasecmp(name, "P-Access-Network-Info") || is_private(p, name))
 		return POLICY_DROP;
 	return POLICY_PASS;
+}
+
+unsigned int policy_privacy(const char *value)
+{
+	unsigned int bits = 0;
+	size_t len;
+
+	for (; value && *value; value += len) {
+		value += strspn(value, " \t;,");
+		len = strcspn(value, " \t;,");
+		for (size_t i = 0; i < COUNT(privacy_values); i++)
+			if (strlen(privacy_values[i].value) == len &&
+			    !strncasecmp(value, privacy_values[i].value, len))
+				bits |= privacy_values[i].bit;
+	}
+	return bits;
 }
 
 bool policy_option_passes(const char *tag, unsigned int len)

@@ -15,7 +15,19 @@
  * - Authorization, Proxy-Authorization: only with end_to_end_digest;
  * - WWW-Authenticate, Proxy-Authenticate: auth-int is taken out, because the
  *   gateway changes bodies;
- * - P-Asserted-Identity from a browser: nobody vouched for it (RFC 3325 5).
+ * - what only a member of the trust domain may say, from a browser, as nobody
+ *   vouched for it (RFC 3325 5): P-Asserted-Identity, P-Asserted-Service,
+ *   Remote-Party-ID;
+ * - what stays in that domain, both ways: P-Charging-Vector and other network
+ *   headers (RFC 7315 4, RFC 5502 6, RFC 7316 6), P-Access-Network-Info towards
+ *   browsers only;
+ * - what a Privacy header on the SIP side asks to be kept from browsers, which
+ *   are outside of the domain (RFC 3325 7, RFC 3323 5.1 and 5.3, RFC 7044
+ *   10.1.2);
+ * - Warning towards browsers: its agent is an address of the SIP side and
+ *   becomes a pseudonym (RFC 3261 20.43).
+ *
+ * The SIP side is one trust domain with the gateway.
  */
 #ifndef SIP_POLICY_H
 #define SIP_POLICY_H
@@ -27,16 +39,29 @@ enum policy_verdict {
 	POLICY_DROP,
 	POLICY_OPTIONS,		/* filter the option tags */
 	POLICY_CHALLENGE,	/* remove auth-int */
+	POLICY_WARNING,		/* hide the agent */
+};
+
+/* What a Privacy header asks for. */
+enum {
+	PRIVACY_ID = 1 << 0,		/* RFC 3325 9.3 */
+	PRIVACY_HEADER = 1 << 1,	/* RFC 3323 5.1 */
+	PRIVACY_SESSION = 1 << 2,	/* 5.2 */
+	PRIVACY_USER = 1 << 3,		/* 5.3 */
+	PRIVACY_HISTORY = 1 << 4,	/* RFC 7044 10.1 */
 };
 
 struct policy {
-	bool from_web;		/* the source leg is a browser */
+	bool from_web;		/* the source leg is a browser, else SIP's */
+	unsigned int privacy;	/* of the source's message */
 	bool has_body;		/* the new message has one */
 	bool end_to_end_digest;
 };
 
 /* name: long form, any case. */
 enum policy_verdict policy_header(const struct policy *p, const char *name);
+/* Value of a Privacy header, or NULL, to PRIVACY_* bits. */
+unsigned int policy_privacy(const char *value);
 /* "timer", 5 */
 bool policy_option_passes(const char *tag, unsigned int len);
 

@@ -211,7 +211,7 @@ struct sluice_work {
 	__u32 len;		/* of the RTP packet in packet[] */
 	__u32 transport;	/* of arrival */
 	__u32 stream;
-	__u32 out_pt;
+	struct sluice_payload payload;
 	struct sluice_ssrc_key source_key;
 	struct sluice_rtp rtp;
 	/* where a STUN message came from, and its flow's flags; no flow: 0 */

@@ -178,7 +178,8 @@ static __always_inline void sluice_index_commit(struct sluice_ssrc *s,
 						const struct sluice_rtp *rtp,
 						__u32 clock_hz, __u64 now_ns)
 {
-	sluice_index_jitter(s, rtp->timestamp, clock_hz, now_ns);
+	if (!rtp->is_foreign_clock)
+		sluice_index_jitter(s, rtp->timestamp, clock_hz, now_ns);
 	if (!s->packets) {
 		s->first_index = index;
 		s->highest = index;
@@ -199,6 +200,14 @@ static __always_inline void sluice_index_commit(struct sluice_ssrc *s,
 	s->packets++;
 	s->bytes += rtp->payload_len;
 	s->last_seen_ns = now_ns;
+}
+
+/* What follows an accepted packet that is not sent closes up to before it. */
+static __always_inline void sluice_index_swallow(struct sluice_ssrc *s,
+						 __u64 index)
+{
+	if (s->index_delta != SLUICE_DELTA_RESYNC && index == s->highest)
+		s->index_delta--;
 }
 
 /* Map a source anew: its packet becomes the newest of the stream. */

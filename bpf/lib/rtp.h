@@ -16,7 +16,8 @@ struct sluice_rtp {
 	__u8 padding;		/* the P bit; its count may be encrypted */
 	__u8 csrc_count;
 	__u8 extension;		/* the X bit */
-	__u8 pad[3];
+	__u8 is_foreign_clock;	/* not the stream's; set by the caller */
+	__u8 pad[2];
 	__u16 seq;
 	__u16 payload_off;	/* after CSRC list and extension; 4n */
 	__u32 timestamp;
@@ -61,7 +62,8 @@ static __always_inline int sluice_rtp_parse(const __u8 *data, __u32 len,
 	ret->padding = data[0] >> 5 & 1;
 	ret->csrc_count = (__u8)cc;
 	ret->extension = data[0] >> 4 & 1;
-	ret->pad[0] = ret->pad[1] = ret->pad[2] = 0;
+	ret->is_foreign_clock = 0;
+	ret->pad[0] = ret->pad[1] = 0;
 	ret->seq = sluice_get16(data + 2);
 	ret->payload_off = (__u16)off;
 	ret->timestamp = sluice_get32(data + 4);

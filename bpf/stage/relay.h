@@ -7,6 +7,7 @@
 #ifndef SLUICE_STAGE_RELAY_H
 #define SLUICE_STAGE_RELAY_H
 
+#include "lib/convert.h"
 #include "lib/rtp.h"
 #include "lib/srtp.h"
 #include "maps.h"
@@ -61,7 +62,9 @@ SLUICE_STEP int sluice_relay_read(struct xdp_md *ctx)
 	slot = payload->stream;
 	if (slot >= SLUICE_STREAMS_PER_TRANSPORT)
 		return -SLUICE_DROP_PAYLOAD_TYPE;
-	w->out_pt = payload->out_pt & 0x7f;
+	w->payload = *payload;
+	w->rtp.timestamp = sluice_convert_arriving(payload, w->rtp.timestamp);
+	w->rtp.is_foreign_clock = payload->convert == SLUICE_CONVERT_EVENT_UP;
 	w->stream = t->streams[slot];
 	stream = sluice_stream(w->stream);
 	if (!w->stream || !stream || stream->from != w->transport)
@@ -118,7 +121,13 @@ SLUICE_STEP int sluice_relay_accept(struct xdp_md *ctx)
 	err = sluice_source_accept(w, stream->clock_hz, !t->rx_key, held);
 	if (err)
 		return err;
-	return held ? -SLUICE_DROP_HELD : 0;
+	if (held)
+		return -SLUICE_DROP_HELD;
+	if (w->payload.convert != SLUICE_CONVERT_REPORT)
+		return 0;
+	sluice_event_digit(w);
+	sluice_count(SLUICE_COUNT_REPORTED);
+	return XDP_DROP;
 }
 
 /* Takes a header extension out: the payload moves up by way of the frame. */
@@ -187,10 +196,13 @@ SLUICE_STEP int sluice_relay_map(struct xdp_md *ctx)
 	err = sluice_source_map(w, stream->clock_hz);
 	if (err)
 		return err;
+	sluice_convert_payload(&w->payload, w->packet, header,
+			       header + w->rtp.payload_len, w->rtp.padding);
 	w->packet[0] = 0x80 | w->rtp.padding << 5 | (w->rtp.csrc_count & 0x0f);
-	w->packet[1] = w->rtp.marker << 7 | w->out_pt;
+	w->packet[1] = w->rtp.marker << 7 | (w->payload.out_pt & 0x7f);
 	sluice_put16(w->packet + 2, (__u16)w->out_index);
-	sluice_put32(w->packet + 4, w->out_timestamp);
+	sluice_put32(w->packet + 4,
+		     sluice_convert_leaving(&w->payload, w->out_timestamp));
 	sluice_put32(w->packet + 8, stream->out_ssrc);
 	w->rtp.payload_off = header;
 	w->len = header + w->rtp.payload_len;

@@ -6,6 +6,7 @@
 #ifndef SLUICE_STAGE_SOURCE_H
 #define SLUICE_STAGE_SOURCE_H
 
+#include "lib/convert.h"
 #include "lib/index.h"
 #include "maps.h"
 
@@ -133,6 +134,26 @@ static __always_inline void sluice_event_first(struct sluice_work *w)
 	bpf_ringbuf_output(&sl_events, &e, sizeof(e), 0);
 }
 
+/* An authenticated RFC 4733 packet in packet[], decrypted. */
+static __always_inline void sluice_event_digit(struct sluice_work *w)
+{
+	struct sluice_event e = {
+		.type = SLUICE_EVENT_DIGIT,
+		.transport = w->source_key.transport,
+		.stream = w->stream,
+		.ssrc = w->source_key.ssrc,
+		.time_ns = w->now_ns,
+		.timestamp = w->rtp.timestamp,
+	};
+	__u32 off = w->rtp.payload_off;
+
+	sluice_opaque(off);
+	if (w->rtp.payload_len < SLUICE_EVENT_LEN || off > SLUICE_RTP_READ_MAX)
+		return;
+	e.value = sluice_get32(w->packet + off);
+	bpf_ringbuf_output(&sl_events, &e, sizeof(e), 0);
+}
+
 /**
  * sluice_source_accept - commit an authenticated (or plain) packet
  * @plain: the index is still to be found, by RFC 3550 A.1
@@ -168,6 +189,8 @@ static __always_inline int sluice_source_accept(struct sluice_work *w,
 		sluice_index_commit(s, index, &w->rtp, clock_hz, now_ns);
 		if (held)
 			s->index_delta = SLUICE_DELTA_RESYNC;
+		else if (w->payload.convert == SLUICE_CONVERT_REPORT)
+			sluice_index_swallow(s, index);
 		packets = s->packets;
 		index_delta = s->index_delta;
 		timestamp_delta = s->timestamp_delta;

@@ -194,10 +194,26 @@ struct sluice_next_hop {
 
 #define SLUICE_NO_STREAM		0xff
 
+/*
+ * What becomes of a payload on its way. Events are RFC 4733's: their timestamps
+ * and durations go from one clock to another, a whole multiple of it; the
+ * stream's clock_hz is the higher of the two.
+ */
+enum sluice_convert {
+	SLUICE_CONVERT_NONE = 0,
+	SLUICE_CONVERT_PCMU_PCMA = 1,	/* G.711, byte by byte */
+	SLUICE_CONVERT_PCMA_PCMU = 2,
+	SLUICE_CONVERT_EVENT_UP = 3,	/* times `ratio` */
+	SLUICE_CONVERT_EVENT_DOWN = 4,	/* divided by `ratio` */
+	SLUICE_CONVERT_REPORT = 5,	/* SLUICE_EVENT_DIGIT, not sent on */
+};
+
 /* What a payload type of an arriving packet means. */
 struct sluice_payload {
 	__u8 stream;	/* index into streams[], or SLUICE_NO_STREAM */
 	__u8 out_pt;	/* payload type on the leaving side */
+	__u8 convert;	/* enum sluice_convert */
+	__u8 ratio;	/* of the clocks of an event, else 0 */
 };
 
 /* Written by the daemon only; replaced as a whole. */
@@ -356,6 +372,7 @@ enum sluice_counter {
 	SLUICE_COUNT_RELAYED_WEB,	/* browser to SIP */
 	SLUICE_COUNT_RELAYED_SIP,	/* SIP to browser */
 	SLUICE_COUNT_ANSWERED_STUN,	/* checks answered by the datapath */
+	SLUICE_COUNT_REPORTED,		/* events told to the daemon instead */
 	SLUICE_COUNT_MAX
 };
 
@@ -374,6 +391,7 @@ struct sluice_control {
 enum sluice_event_type {
 	SLUICE_EVENT_FIRST_PACKET = 1,
 	SLUICE_EVENT_AUTH_BURST = 2,
+	SLUICE_EVENT_DIGIT = 3,		/* an RFC 4733 packet */
 };
 
 struct sluice_event {
@@ -382,6 +400,9 @@ struct sluice_event {
 	__u32 stream;
 	__u32 ssrc;
 	__u64 time_ns;
+	/* of SLUICE_EVENT_DIGIT, as it arrived; else 0 */
+	__u32 timestamp;
+	__u32 value;		/* the payload, RFC 4733 2.3 */
 };
 
 /* ---- map names (15 characters at most) ------------------------------- */
@@ -411,7 +432,8 @@ _Static_assert(sizeof(struct sluice_aes_key) == 472, "sluice_aes_key");
 _Static_assert(sizeof(struct sluice_cipher_key) == 544, "sluice_cipher_key");
 _Static_assert(sizeof(struct sluice_key) == 2200, "sluice_key");
 _Static_assert(sizeof(struct sluice_next_hop) == 28, "sluice_next_hop");
-_Static_assert(sizeof(struct sluice_transport) == 412, "sluice_transport");
+_Static_assert(sizeof(struct sluice_transport) == 668, "sluice_transport");
+_Static_assert(sizeof(struct sluice_event) == 32, "sluice_event");
 _Static_assert(sizeof(struct sluice_stream) == 64, "sluice_stream");
 _Static_assert(sizeof(struct sluice_out_state) == 64, "sluice_out_state");
 _Static_assert(sizeof(struct sluice_ssrc) == 128, "sluice_ssrc");

@@ -206,7 +206,7 @@ RIG int transport(void *x, uint32_t id, const struct addr *local,
 				    .flags = SLUICE_FLOW_VERIFIED };
 
 	memset(t.payload, SLUICE_NO_STREAM, sizeof(t.payload));
-	t.payload[0] = (struct sluice_payload){ 0, 0 };
+	t.payload[0] = (struct sluice_payload){ .out_pt = 0 };
 	return datapath_xdp_ops.port_set(x, &door, &port) ||
 	       datapath_xdp_ops.flow_set(x, &key, &flow) ?
 	       -1 : datapath_xdp_ops.transport_set(x, id, &t);

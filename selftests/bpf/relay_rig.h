@@ -143,7 +143,8 @@ static inline void rig_transport(struct rig *r, uint32_t id, uint32_t keys,
 
 	memset(t.payload, SLUICE_NO_STREAM, sizeof(t.payload));
 	t.payload[web ? RIG_WEB_PT : RIG_SIP_PT] =
-		(struct sluice_payload){ 0, web ? RIG_SIP_PT : RIG_WEB_PT };
+		(struct sluice_payload){
+			.out_pt = web ? RIG_SIP_PT : RIG_WEB_PT };
 	rig_put_at(r, SLUICE_MAP_TRANSPORTS, id, &t);
 }
 

@@ -10,6 +10,7 @@
 
 #include "core/log.h"
 #include "datapath/datapath.h"
+#include "lib/convert.h"
 #include "srtp_oracle.h"
 #include "tap.h"
 
@@ -60,6 +61,13 @@ static int fake_send(void *arg, const struct addr *local,
 	memcpy(sent.data, data, len);
 	sent.count++;
 	return 0;
+}
+
+static struct sluice_event reported;
+
+static void fake_event(void *arg, const struct sluice_event *event)
+{
+	reported = *event;
 }
 
 static struct sluice_stream stream_of(uint32_t id, uint32_t flags)
@@ -120,7 +128,8 @@ static void set_transport(uint32_t id)
 static void set_up(uint32_t profile)
 {
 	struct datapath_config config = { .want = DATAPATH_WANT_USER,
-					  .sockets = { fake_send, NULL } };
+					  .sockets = { fake_send, NULL,
+						       fake_event } };
 	struct oracle_master up = oracle_master(profile, 1);
 	struct oracle_master down = oracle_master(profile, 99);
 	struct sluice_key key;
@@ -541,6 +550,60 @@ static void test_bundle(void)
 	tear_down();
 }
 
+static void set_payload(struct sluice_payload payload)
+{
+	struct sluice_transport t = transport_of(WEB_T);
+
+	t.payload[WEB_PT] = payload;
+	datapath_transport_set(f.dp, DATAPATH_USER, WEB_T, &t);
+}
+
+static void test_convert(void)
+{
+	struct oracle_rtp r = shape(WEB_PT, 7, 1);
+	uint8_t as_sent[2048];
+	uint32_t wrong = 0;
+	uint16_t last;
+
+	set_up(SLUICE_SRTP_AEAD_AES_128_GCM);
+	set_payload((struct sluice_payload){ .out_pt = 8,
+			.convert = SLUICE_CONVERT_PCMU_PCMA });
+	r.extension_words = 1;
+	oracle_packet(&r, as_sent);
+	CHECK_INT(from_browser(&r), 0, "user_g711_is_relayed");
+	for (uint32_t i = 0; i < r.payload_len; i++)
+		wrong += sent.data[12 + i] !=
+			 sluice_pcmu_to_pcma[as_sent[20 + i]];
+	CHECK_INT(wrong, 0, "user_g711_is_changed_by_table");
+
+	set_payload((struct sluice_payload){ .out_pt = 101,
+			.convert = SLUICE_CONVERT_EVENT_DOWN, .ratio = 6 });
+	r = shape(WEB_PT, 7, 2);
+	r.payload_len = 4;
+	oracle_packet(&r, as_sent);
+	CHECK(!from_browser(&r) && sluice_get16(sent.data + 14) ==
+	      sluice_get16(as_sent + 14) / 6 &&
+	      sluice_get32(sent.data + 4) == r.timestamp / 6,
+	      "user_event_has_the_other_clock");
+
+	set_payload((struct sluice_payload){
+			.convert = SLUICE_CONVERT_REPORT });
+	last = sluice_get16(sent.data + 2);
+	sent.count = 0;
+	r = shape(WEB_PT, 7, 3);
+	r.payload_len = 4;
+	oracle_packet(&r, as_sent);
+	CHECK(!from_browser(&r) && !sent.count && reported.stream == UP &&
+	      reported.value == sluice_get32(as_sent + 12) &&
+	      reported.timestamp == r.timestamp,
+	      "user_event_is_reported_not_sent");
+	set_payload((struct sluice_payload){ .out_pt = SIP_PT });
+	r = shape(WEB_PT, 7, 4);
+	CHECK(!from_browser(&r) && sluice_get16(sent.data + 2) == last + 1,
+	      "user_event_reported_leaves_no_gap");
+	tear_down();
+}
+
 static void test_figures(void)
 {
 	struct datapath_stream_stats st;
@@ -613,6 +676,7 @@ int main(void)
 	}
 	test_refusals();
 	test_bundle();
+	test_convert();
 	test_figures();
 	test_ids();
 	return tap_done();

@@ -126,6 +126,8 @@ struct datapath_socket_ops {
 	int (*send)(void *arg, const struct addr *local,
 		    const struct addr *remote, const void *data, size_t len);
 	void *arg;
+	/* What this backend saw, in the midst of a packet. May be NULL. */
+	void (*event)(void *arg, const struct sluice_event *event);
 };
 
 struct datapath_config {

@@ -7,6 +7,7 @@
 
 #include "core/clock.h"
 #include "datapath/user.h"
+#include "lib/convert.h"
 #include "lib/index.h"
 #include "lib/rtp.h"
 #include "lib/srtp.h"
@@ -26,7 +27,7 @@ struct relay {
 	struct user_crypt *tx;
 	uint32_t transport_id;		/* of from */
 	__u64 index;
-	uint8_t out_pt;
+	struct sluice_payload payload;
 };
 
 static struct sluice_transport *transport_of(struct user *u, uint32_t id)
@@ -99,7 +100,9 @@ static int relay_read(struct relay *r)
 	payload = &r->from->payload[r->rtp.pt];
 	if (payload->stream >= SLUICE_STREAMS_PER_TRANSPORT)
 		return -SLUICE_DROP_PAYLOAD_TYPE;
-	r->out_pt = payload->out_pt & 0x7f;
+	r->payload = *payload;
+	r->rtp.timestamp = sluice_convert_arriving(payload, r->rtp.timestamp);
+	r->rtp.is_foreign_clock = payload->convert == SLUICE_CONVERT_EVENT_UP;
 	r->stream = stream_of(r->u, r->from->streams[payload->stream]);
 	if (!r->stream || r->stream->stream.from != r->transport_id)
 		return -SLUICE_DROP_PAYLOAD_TYPE;
@@ -209,6 +212,26 @@ static int relay_accept(struct relay *r, struct user_source **ret)
 	return 0;
 }
 
+/* An RFC 4733 packet that is told of, not sent. */
+static void relay_report(struct relay *r, struct user_source *source)
+{
+	struct datapath_socket_ops *sockets = &r->u->sockets;
+	struct sluice_event e = {
+		.type = SLUICE_EVENT_DIGIT,
+		.transport = r->transport_id,
+		.stream = r->from->streams[r->payload.stream],
+		.ssrc = r->rtp.ssrc,
+		.time_ns = r->now_ns,
+		.timestamp = r->rtp.timestamp,
+	};
+
+	sluice_index_swallow(&source->state, r->index);
+	if (r->rtp.payload_len < SLUICE_EVENT_LEN || !sockets->event)
+		return;
+	e.value = sluice_get32(r->data + r->rtp.payload_off);
+	sockets->event(sockets->arg, &e);
+}
+
 /* Header without extension; CSRCs stay where they are. */
 static int relay_map(struct relay *r, struct user_source *source,
 		     __u64 *ret_index)
@@ -240,10 +263,14 @@ static int relay_map(struct relay *r, struct user_source *source,
 
 	memmove(r->data + header, r->data + r->rtp.payload_off,
 		r->rtp.payload_len);
+	sluice_convert_payload(&r->payload, r->data, header, len,
+			       r->rtp.padding);
 	r->data[0] = (uint8_t)(0x80 | r->rtp.padding << 5 | r->rtp.csrc_count);
-	r->data[1] = (uint8_t)(r->rtp.marker << 7 | r->out_pt);
+	r->data[1] = (uint8_t)(r->rtp.marker << 7 |
+			       (r->payload.out_pt & 0x7f));
 	sluice_put16(r->data + 2, (uint16_t)index);
-	sluice_put32(r->data + 4, timestamp);
+	sluice_put32(r->data + 4,
+		     sluice_convert_leaving(&r->payload, timestamp));
 	sluice_put32(r->data + 8, s->stream.out_ssrc);
 	r->rtp.payload_off = (uint16_t)header;
 	r->len = len;
@@ -275,7 +302,7 @@ static int relay_send(struct relay *r, uint64_t index)
 }
 
 static int relay(struct relay *r, const struct addr *local,
-		 const struct addr *remote)
+		 const struct addr *remote, enum sluice_counter *ret_counter)
 {
 	struct user_source *source;
 	__u64 index;
@@ -290,6 +317,14 @@ static int relay(struct relay *r, const struct addr *local,
 	err = relay_accept(r, &source);
 	if (err)
 		return err;
+	*ret_counter = r->from->flags & SLUICE_TRANSPORT_WEB ?
+			       SLUICE_COUNT_RELAYED_WEB :
+			       SLUICE_COUNT_RELAYED_SIP;
+	if (r->payload.convert == SLUICE_CONVERT_REPORT) {
+		relay_report(r, source);
+		*ret_counter = SLUICE_COUNT_REPORTED;
+		return 0;
+	}
 	err = relay_map(r, source, &index);
 	if (err)
 		return err;
@@ -302,18 +337,17 @@ int datapath_user_relay(void *backend, const struct addr *local,
 {
 	struct user *u = backend;
 	struct relay r = { .u = u, .data = data, .now_ns = clock_ns() };
+	enum sluice_counter counter = SLUICE_COUNT_MAX;
 	int reason;
 
 	/* Beyond the contract's limit only the fact matters. */
 	r.len = len > SLUICE_PACKET_MAX ? SLUICE_PACKET_MAX + 1 : (uint32_t)len;
 	r.capacity = capacity > SLUICE_PACKET_MAX ? SLUICE_PACKET_MAX :
 						    (uint32_t)capacity;
-	reason = -relay(&r, local, remote);
+	reason = -relay(&r, local, remote, &counter);
 	if (reason)
 		u->totals.drops[reason]++;
 	else
-		u->totals.counters[r.from->flags & SLUICE_TRANSPORT_WEB ?
-				   SLUICE_COUNT_RELAYED_WEB :
-				   SLUICE_COUNT_RELAYED_SIP]++;
+		u->totals.counters[counter]++;
 	return reason;
 }

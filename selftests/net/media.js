@@ -90,7 +90,8 @@ async function moved(path)
 {
 	const [{ id }] = await calls();
 
-	await sluicectl('move', 'call', id, `path=${path}`);
+	if (await path_of() !== path)
+		await sluicectl('move', 'call', id, `path=${path}`);
 	return busywait(10, async () => await path_of() === path);
 }
 
@@ -145,6 +146,87 @@ test('move', async () => {
 	ok(to_sip.lost <= 2 && to_web.lost <= 2,
 		'move_loses_two_packets_at_most',
 		`${to_sip.lost} and ${to_web.lost}`);
+	await hang_up(pair);
+});
+
+/* The browser's offer with these formats and their rtpmaps. */
+const offer_of = (formats, ...maps) => offer_sdp()
+	.replace(/SAVPF .*/, `SAVPF ${formats}`)
+	.replace(/(a=(rtpmap|fmtp):.*\r\n)+/, maps.map((m) =>
+		`a=rtpmap:${m}\r\n`).join(''));
+
+/* What a side has once `count` packets of this payload type are there. */
+async function arrived(list, pt, count = 1)
+{
+	let found = [];
+
+	await busywait(5, async () => {
+		found = (await list()).filter((p) => p.pt === pt);
+		return found.length >= count;
+	});
+	return found;
+}
+
+const at_phone = async () => (await phone.ask('state')).rtp;
+
+/* RFC 4733 2.3: digit, end, volume 10, duration. */
+function event(digit, duration, end = true)
+{
+	const b = Buffer.from([digit, (end ? 0x80 : 0) | 10, 0, 0]);
+
+	b.writeUInt16BE(duration, 2);
+	return b;
+}
+
+test('convert', async () => {
+	/* G.711: each knows one law. */
+	let pair = await dial(offer_of('8', '8 PCMA/8000'),
+		['m=audio $PORT RTP/AVP 0', 'a=sendrecv']);
+	const { offer } = await phone.ask('state');
+
+	ok(/^m=audio \d+ RTP\/AVP 8 0\r$/m.test(offer),
+		'g711_other_law_offered', offer);
+	for (const path of ['kernel', 'user']) {
+		ok(await moved(path), `g711_${path}_path_taken`);
+		await phone.ask('forget');
+		pair.web.heard = [];
+		pair.web.send_rtp(8, Buffer.from('d555aa2ad5d5d5d5', 'hex'));
+		const [up] = await arrived(at_phone, 0);
+		ok(up && up.payload === 'fe7e8000fefefefe',
+			`g711_${path}_path_to_the_phones_law`,
+			JSON.stringify(up));
+		await phone.ask('send_rtp', { pt: 0,
+			payload: 'ff7f8000ffffffff' });
+		const [down] = await arrived(async () => pair.web.heard, 8);
+		ok(down && down.payload === 'd555aa2ad5d5d5d5',
+			`g711_${path}_path_to_the_browsers_law`,
+			JSON.stringify(down));
+	}
+	await hang_up(pair);
+
+	/* Events: 48 kHz in the browser, 8 kHz in the phone. */
+	pair = await dial(offer_of('111 110', '111 opus/48000/2',
+		'110 telephone-event/48000'),
+	['m=audio $PORT RTP/AVP 111 96', 'a=rtpmap:111 opus/48000/2',
+		'a=rtpmap:96 telephone-event/8000', 'a=sendrecv']);
+	ok(await moved('kernel'), 'event_kernel_path_taken');
+	pair.web.send_rtp(110, event(5, 4800));
+	pair.web.seq += 599;
+	pair.web.send_rtp(110, event(6, 9600));
+	const events = await arrived(at_phone, 96, 2);
+	ok(events.length === 2 && events[0].payload === '058a0320' &&
+		events[1].payload === '068a0640',
+	'event_to_phone_has_durations_of_8khz', JSON.stringify(events));
+	ok(events.length === 2 && events[1].ts - events[0].ts >>> 0 ===
+		600 * 160 / 6, 'event_to_phone_has_timestamps_of_8khz',
+	JSON.stringify(events));
+	await phone.ask('send_rtp', { pt: 96, payload: '098a0320', step: 0 });
+	await phone.ask('send_rtp', { pt: 96, payload: '008a0320',
+		step: 8000 });
+	const back = await arrived(async () => pair.web.heard, 110, 2);
+	ok(back.length === 2 && back[0].payload === '098a12c0' &&
+		back[1].ts - back[0].ts >>> 0 === 48000,
+	'event_to_browser_has_the_clock_of_48khz', JSON.stringify(back));
 	await hang_up(pair);
 });
 

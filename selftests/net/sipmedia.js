@@ -98,6 +98,7 @@ class Phone {
 
 	reset()
 	{
+		clearInterval(this.timer);
 		this.offer = this.answer = '';
 		this.refused = 0;
 		this.requests = [];
@@ -106,6 +107,14 @@ class Phone {
 		this.rtcp = [];
 		this.forged = 0;
 		this.tx = this.rx = null;
+	}
+
+	/* The media so far. */
+	forget()
+	{
+		this.rtp = [];
+		this.rtcp = [];
+		this.forged = 0;
 	}
 
 	async listen()

@@ -164,7 +164,8 @@ static void configure(struct media_config *c, const struct browser *w,
 	st->enabled = st->web_to_sip = st->sip_to_web = true;
 	st->sip_remote = peer_name(phone);
 	st->payload_count = 1;
-	st->payload[0] = (struct media_payload){ 0, 0, 0, 0, 8000, "PCMU" };
+	st->payload[0] = (struct media_payload){ .clock_hz = 8000,
+						 .name = "PCMU" };
 }
 
 static void check_figures(uint32_t id)

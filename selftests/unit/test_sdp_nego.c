@@ -195,11 +195,12 @@ static void test_plain_to_web(void)
 	check_text(x.b_offer, "v=0\r\no=- 42 3 IN IP4 203.0.113.1\r\ns=-\r\n"
 		   "c=IN IP4 203.0.113.1\r\nt=0 0\r\na=group:BUNDLE 0 2\r\n"
 		   "a=ice-lite\r\n"
-		   "m=audio 10000 UDP/TLS/RTP/SAVPF 8 101\r\na=mid:0\r\n"
+		   "m=audio 10000 UDP/TLS/RTP/SAVPF 8 101 0\r\na=mid:0\r\n"
 		   LOCAL_KEYS "a=setup:actpass\r\n" LOCAL_CANDIDATE
 		   "a=sendrecv\r\na=msid:sluice audio0\r\na=rtcp-mux\r\n"
 		   "a=rtpmap:8 PCMA/8000\r\n"
 		   "a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\n"
+		   "a=rtpmap:0 PCMU/8000\r\n"
 		   "a=ptime:20\r\na=ssrc:1000 cname:cname1\r\n"
 		   "m=application 0 UDP/BFCP *\r\na=mid:1\r\n"
 		   "m=video 10000 UDP/TLS/RTP/SAVPF 97\r\nb=TIAS:500000\r\n"
@@ -246,7 +247,7 @@ static void test_payload_types(void)
 				  "a=rtpmap:96 VP8/90000\r\n"
 				  "a=rtpmap:97 H264/90000\r\n"),
 		       SDP_PROFILE_WEB);
-	CHECK(has_line(x.b_offer, "SAVPF 96 0 98\r\n"),
+	CHECK(has_line(x.b_offer, "SAVPF 96 0 98 8\r\n"),
 	      "payload_type_in_rtcp_range_renumbered");
 	CHECK(has_line(x.b_offer, "SAVPF 99 97\r\n"),
 	      "payload_type_of_two_m_lines_renumbered");
@@ -307,7 +308,7 @@ static void test_answerer_habits(void)
 				   "a=rtpmap:96 OPUS/48000/2\r\n"
 				   "a=rtpmap:101 telephone-event/8000\r\n"),
 			SDP_PROFILE_WEB);
-	CHECK(has_line(x.a_answer, "SAVPF 111 126\r\n"),
+	CHECK(has_line(x.a_answer, "SAVPF 111 126 110\r\n"),
 	      "answer_with_other_types_gets_the_offerers");
 	exchange_answer(&x, corpus("freeswitch-answer-hold.sdp"),
 			SDP_PROFILE_WEB);
@@ -418,7 +419,7 @@ static void test_hold(void)
 		       SDP_PROFILE_WEB);
 	CHECK(has_line(x.b_offer, "a=sendonly\r\n"),
 	      "hold_rfc2543_offered_as_sendonly");
-	CHECK(has_line(x.b_offer, "SAVPF 18 0 101 96\r\n") &&
+	CHECK(has_line(x.b_offer, "SAVPF 18 0 101 96 8\r\n") &&
 	      has_line(x.b_offer, "a=rtpmap:96 CN/8000\r\n"),
 	      "payload_type_reserved_renumbered");
 	exchange_free(&x);
@@ -476,8 +477,147 @@ static void test_helpers(void)
 				  "a=rtpmap:110 telephone-event/48000\r\n"
 				  "a=rtpmap:126 telephone-event/8000\r\n"),
 		       SDP_PROFILE_PLAIN);
-	CHECK(has_line(x.b_offer, "RTP/AVP 0 13 126\r\n"),
+	CHECK(has_line(x.b_offer, "RTP/AVP 0 13 126 8\r\n"),
 	      "events_of_absent_clock_left_out");
+	exchange_free(&x);
+}
+
+/* The entry whose packets from A have this payload type; NULL: none. */
+static const struct sdp_payload_map *entry(const struct sdp_stream_map *map,
+					   uint8_t a_rx)
+{
+	for (uint32_t i = 0; i < map->payload_count; i++)
+		if (map->payload[i].a_rx == a_rx)
+			return &map->payload[i];
+	return NULL;
+}
+
+static void map_of(const struct exchange *x, struct sdp_stream_map *map)
+{
+	uint32_t count;
+
+	memset(map, 0, LIMIT_SDP_MEDIA * sizeof(*map));
+	if (x->a_answer)
+		sdp_map_streams(x->a_offer, x->a_answer, x->b_offer,
+				x->b_answer, map, &count);
+}
+
+/* One side knows one law of G.711 only, the other the other. */
+static void test_g711(void)
+{
+	struct sdp_stream_map map[LIMIT_SDP_MEDIA];
+	struct exchange x;
+
+	exchange_offer(&x, parsed(WEB "m=audio 9" SAVPF "8\r\n" KEYS),
+		       SDP_PROFILE_PLAIN);
+	CHECK(has_line(x.b_offer, "RTP/AVP 8 0\r\n"),
+	      "g711_other_law_offered_last");
+	exchange_answer(&x, parsed(PLAIN "m=audio 4 RTP/AVP 0\r\n"),
+			SDP_PROFILE_WEB);
+	CHECK(has_line(x.a_answer, "SAVPF 8\r\n"),
+	      "g711_answered_with_the_offerers_law");
+	map_of(&x, map);
+	CHECK(map[0].payload_count == 1 && map[0].payload[0].a_rx == 8 &&
+	      map[0].payload[0].a_tx == 8 && map[0].payload[0].b_rx == 0 &&
+	      map[0].payload[0].b_tx == 0 &&
+	      !strcmp(map[0].payload[0].name, "PCMA") &&
+	      !strcmp(map[0].payload[0].b_name, "PCMU"),
+	      "g711_mapped_from_one_law_to_the_other");
+	exchange_answer(&x, parsed(PLAIN "m=audio 4 RTP/AVP 0 8\r\n"),
+			SDP_PROFILE_WEB);
+	map_of(&x, map);
+	CHECK(map[0].payload_count == 2 && entry(map, 8) &&
+	      entry(map, 8)->b_tx == 8 && entry(map, SDP_NO_PAYLOAD) &&
+	      entry(map, SDP_NO_PAYLOAD)->b_rx == 0 &&
+	      entry(map, SDP_NO_PAYLOAD)->a_tx == 8,
+	      "g711_not_converted_if_both_know_the_law");
+	exchange_free(&x);
+
+	exchange_offer(&x, parsed(PLAIN "m=audio 4 RTP/AVP 0\r\n"),
+		       SDP_PROFILE_WEB);
+	exchange_answer(&x, parsed(WEB "m=audio 9" SAVPF "8\r\n" KEYS),
+			SDP_PROFILE_PLAIN);
+	CHECK(has_line(x.a_answer, "RTP/AVP 0\r\n"),
+	      "g711_of_browser_answered_with_the_phones_law");
+	exchange_free(&x);
+}
+
+/* Events of 48 kHz, as browsers time them by, and of 8 kHz in telephony. */
+static void test_event_clocks(void)
+{
+	struct sdp_stream_map map[LIMIT_SDP_MEDIA];
+	const struct sdp_payload_map *p;
+	struct exchange x;
+
+	exchange_offer(&x, parsed(WEB "m=audio 9" SAVPF "111 110\r\n" KEYS
+				  "a=rtpmap:111 opus/48000/2\r\n"
+				  "a=rtpmap:110 telephone-event/48000\r\n"
+				  "a=fmtp:110 0-16\r\n"),
+		       SDP_PROFILE_PLAIN);
+	CHECK(has_line(x.b_offer, "RTP/AVP 111 110 96\r\n") &&
+	      has_line(x.b_offer, "a=rtpmap:96 telephone-event/8000\r\n"
+		       "a=fmtp:96 0-16\r\n"),
+	      "event_of_8khz_offered_towards_plain");
+	exchange_answer(&x, parsed(PLAIN "m=audio 4 RTP/AVP 111 96\r\n"
+				   "a=rtpmap:111 opus/48000/2\r\n"
+				   "a=rtpmap:96 telephone-event/8000\r\n"),
+			SDP_PROFILE_WEB);
+	CHECK(has_line(x.a_answer, "SAVPF 111 110\r\n"),
+	      "event_answered_with_the_browsers_clock");
+	map_of(&x, map);
+	p = entry(map, 110);
+	CHECK(p && p->b_tx == 96 && p->b_rx == 96 && p->a_tx == 110 &&
+	      p->clock_hz == 48000 && p->b_clock_hz == 8000,
+	      "event_mapped_from_clock_to_clock");
+	exchange_free(&x);
+
+	exchange_offer(&x, corpus("chrome-offer-audio.sdp"), SDP_PROFILE_PLAIN);
+	exchange_answer(&x, parsed(PLAIN "m=audio 4 RTP/AVP 111 101\r\n"
+				   "a=rtpmap:111 opus/48000/2\r\n"
+				   "a=rtpmap:101 telephone-event/8000\r\n"),
+			SDP_PROFILE_WEB);
+	map_of(&x, map);
+	p = entry(map, 110);
+	CHECK(p && p->b_tx == 101 && p->b_rx == SDP_NO_PAYLOAD,
+	      "event_of_both_clocks_comes_back_as_the_nearer");
+	p = entry(map, 126);
+	CHECK(p && p->b_tx == 101 && p->b_rx == 126 && p->a_tx == 126,
+	      "event_of_the_same_clock_is_not_converted");
+	exchange_free(&x);
+
+	exchange_offer(&x, parsed(PLAIN "m=audio 4 RTP/AVP 111 101\r\n"
+				  "a=rtpmap:111 opus/48000/2\r\n"
+				  "a=rtpmap:101 telephone-event/8000\r\n"),
+		       SDP_PROFILE_WEB);
+	CHECK(has_line(x.b_offer, "a=rtpmap:96 telephone-event/48000\r\n"),
+	      "event_of_48khz_offered_towards_web");
+	exchange_answer(&x, parsed(WEB "m=audio 9" SAVPF "111 96\r\n" KEYS
+				   "a=rtpmap:111 opus/48000/2\r\n"
+				   "a=rtpmap:96 telephone-event/48000\r\n"),
+			SDP_PROFILE_PLAIN);
+	CHECK(has_line(x.a_answer, "RTP/AVP 111 101\r\n"),
+	      "event_of_browser_answered_with_the_phones_clock");
+	exchange_free(&x);
+}
+
+/* RFC 3389: where one side has no CN, none arrives. */
+static void test_comfort_noise(void)
+{
+	struct sdp_stream_map map[LIMIT_SDP_MEDIA];
+	struct exchange x;
+
+	exchange_offer(&x, parsed(WEB "m=audio 9" SAVPF "0 13\r\n" KEYS),
+		       SDP_PROFILE_PLAIN);
+	exchange_answer(&x, parsed(PLAIN "m=audio 4 RTP/AVP 0\r\n"),
+			SDP_PROFILE_WEB);
+	map_of(&x, map);
+	CHECK(entry(map, 0) && !entry(map, 13),
+	      "comfort_noise_not_answered_not_mapped");
+	exchange_answer(&x, parsed(PLAIN "m=audio 4 RTP/AVP 0 13\r\n"),
+			SDP_PROFILE_WEB);
+	map_of(&x, map);
+	CHECK(entry(map, 13) && entry(map, 13)->b_tx == 13,
+	      "comfort_noise_of_both_mapped");
 	exchange_free(&x);
 }
 
@@ -596,6 +736,9 @@ int main(void)
 	test_hold();
 	test_unfit();
 	test_helpers();
+	test_g711();
+	test_event_clocks();
+	test_comfort_noise();
 	test_plain_mux();
 	test_same_codec_twice();
 	test_mids();

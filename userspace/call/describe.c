@@ -202,9 +202,34 @@ static void web_side(const struct sdp *s, struct media_config *cfg)
 	cfg->fingerprint_len = m->fingerprint.len;
 }
 
+/* What becomes of it on its way from one codec to the other. */
+static uint8_t conversion(const char *from, uint32_t from_hz, const char *to,
+			  uint32_t to_hz)
+{
+	if (from_hz != to_hz)
+		return from_hz < to_hz ? SLUICE_CONVERT_EVENT_UP :
+					 SLUICE_CONVERT_EVENT_DOWN;
+	if (!strcasecmp(from, "PCMU") && !strcasecmp(to, "PCMA"))
+		return SLUICE_CONVERT_PCMU_PCMA;
+	if (!strcasecmp(from, "PCMA") && !strcasecmp(to, "PCMU"))
+		return SLUICE_CONVERT_PCMA_PCMU;
+	return SLUICE_CONVERT_NONE;
+}
+
 static void payload_side(const struct sdp_payload_map *p, bool web_is_a,
 			 struct media_payload *ret)
 {
+	uint8_t to_b = conversion(p->name, p->clock_hz, p->b_name,
+				  p->b_clock_hz);
+	uint8_t to_a = conversion(p->b_name, p->b_clock_hz, p->name,
+				  p->clock_hz);
+
+	ret->to_sip = web_is_a ? to_b : to_a;
+	ret->to_web = web_is_a ? to_a : to_b;
+	if (to_b == SLUICE_CONVERT_EVENT_UP)
+		ret->ratio = (uint8_t)(p->b_clock_hz / p->clock_hz);
+	else if (to_b == SLUICE_CONVERT_EVENT_DOWN)
+		ret->ratio = (uint8_t)(p->clock_hz / p->b_clock_hz);
 	ret->web_rx = web_is_a ? p->a_rx : p->b_rx;
 	ret->web_tx = web_is_a ? p->a_tx : p->b_tx;
 	ret->sip_rx = web_is_a ? p->b_rx : p->a_rx;

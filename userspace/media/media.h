@@ -88,11 +88,15 @@ int media_restart_ice(struct media *m, uint32_t id, struct media_local *ret);
 enum media_dtls_role { MEDIA_DTLS_SERVER = 0,	/* we are a=setup:passive */
 		       MEDIA_DTLS_CLIENT = 1 };	/* we are a=setup:active */
 
+#define MEDIA_NO_PAYLOAD	0xff	/* web_rx, sip_rx: not from there */
+
 struct media_payload {
 	uint8_t web_rx;		/* PT in packets from the browser */
 	uint8_t sip_tx;		/* the same codec's PT towards the SIP side */
 	uint8_t sip_rx;		/* PT in packets from the SIP side */
 	uint8_t web_tx;		/* PT towards the browser */
+	uint8_t to_sip, to_web;	/* enum sluice_convert */
+	uint8_t ratio;		/* of an event's clocks */
 	uint32_t clock_hz;
 	char name[20];		/* encoding name, for show and logs */
 };

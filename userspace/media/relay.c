@@ -61,8 +61,13 @@ static void build_web(struct session *s, struct sluice_transport *t)
 		for (uint32_t n = 0; c->enabled && n < c->payload_count; n++) {
 			const struct media_payload *p = &c->payload[n];
 
-			t->payload[p->web_rx & 0x7f].stream = (uint8_t)i;
-			t->payload[p->web_rx & 0x7f].out_pt = p->sip_tx;
+			if (p->web_rx != MEDIA_NO_PAYLOAD)
+				t->payload[p->web_rx & 0x7f] =
+					(struct sluice_payload){
+						.stream = (uint8_t)i,
+						.out_pt = p->sip_tx,
+						.convert = p->to_sip,
+						.ratio = p->ratio };
 		}
 	}
 }
@@ -82,8 +87,10 @@ static void build_sip(struct session *s, uint32_t i,
 	for (uint32_t n = 0; c->enabled && n < c->payload_count; n++) {
 		const struct media_payload *p = &c->payload[n];
 
-		t->payload[p->sip_rx & 0x7f].stream = 0;
-		t->payload[p->sip_rx & 0x7f].out_pt = p->web_tx;
+		if (p->sip_rx != MEDIA_NO_PAYLOAD)
+			t->payload[p->sip_rx & 0x7f] = (struct sluice_payload){
+				.out_pt = p->web_tx, .convert = p->to_web,
+				.ratio = p->ratio };
 	}
 }
 

@@ -72,10 +72,28 @@ bool sdp_codec_is_comfort_noise(const struct sdp_codec *c)
 	return !strcasecmp(c->name, "CN");
 }
 
+bool sdp_codec_is_event(const struct sdp_codec *c)
+{
+	return !strcasecmp(c->name, "telephone-event");
+}
+
 bool sdp_codec_is_helper(const struct sdp_codec *c)
 {
-	return sdp_codec_is_comfort_noise(c) ||
-	       !strcasecmp(c->name, "telephone-event");
+	return sdp_codec_is_comfort_noise(c) || sdp_codec_is_event(c);
+}
+
+bool sdp_codec_converts(const struct sdp_codec *a, const struct sdp_codec *b)
+{
+	uint32_t low = a->clock_hz < b->clock_hz ? a->clock_hz : b->clock_hz;
+	uint32_t high = a->clock_hz ^ b->clock_hz ^ low;
+
+	if (sdp_codec_is_event(a) && sdp_codec_is_event(b))
+		return low && low != high && high % low == 0 &&
+		       high / low <= UINT8_MAX;
+	if (low != 8000 || high != 8000 || a->channels != 1 || b->channels != 1)
+		return false;
+	return (!strcasecmp(a->name, "PCMU") && !strcasecmp(b->name, "PCMA")) ||
+	       (!strcasecmp(a->name, "PCMA") && !strcasecmp(b->name, "PCMU"));
 }
 
 const struct sdp_codec *sdp_codec_by_pt(const struct sdp_media *m, uint8_t pt)
@@ -211,6 +229,15 @@ const struct sdp_codec *sdp_find_codec(const struct sdp_media *m,
 			first = &m->codec[i];
 	}
 	return first;
+}
+
+const struct sdp_codec *sdp_find_converted(const struct sdp_media *m,
+					   const struct sdp_codec *c)
+{
+	for (uint32_t i = 0; i < m->codec_count; i++)
+		if (sdp_codec_converts(&m->codec[i], c))
+			return &m->codec[i];
+	return NULL;
 }
 
 const struct sdp_codec *sdp_find_answered(const struct sdp_media *m,

@@ -55,6 +55,15 @@ bool sdp_codec_is_repair(const struct sdp_codec *c);
 /* telephone-event and CN: no m-line lives on them. */
 bool sdp_codec_is_helper(const struct sdp_codec *c);
 bool sdp_codec_is_comfort_noise(const struct sdp_codec *c);
+bool sdp_codec_is_event(const struct sdp_codec *c);
+/*
+ * One becomes the other in the datapath, without a codec: PCMU and PCMA, the
+ * same events by clocks of which one is a multiple of the other.
+ */
+bool sdp_codec_converts(const struct sdp_codec *a, const struct sdp_codec *b);
+/* In m, the first that c converts to; NULL if none. */
+const struct sdp_codec *sdp_find_converted(const struct sdp_media *m,
+					   const struct sdp_codec *c);
 /* In m, the codec that is the same as c: by payload type too if there are
  * several. NULL if none.
  */

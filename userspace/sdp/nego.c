@@ -242,26 +242,88 @@ static int own_payload_type(struct payload_types *t, enum sdp_profile to,
 	return own;
 }
 
+static bool has_codec(const struct sdp_media *m, const struct sdp_codec *c)
+{
+	for (uint32_t i = 0; i < m->codec_count; i++)
+		if (sdp_codec_same(&m->codec[i], c))
+			return true;
+	return false;
+}
+
+static int offer_one(struct sdp_media *m, struct sdp_codec c,
+		     enum sdp_profile to, struct payload_types *types)
+{
+	int pt = own_payload_type(types, to, c.pt);
+
+	if (pt < 0)
+		return 0;
+	c.pt = (uint8_t)pt;
+	c.feedback = to == SDP_PROFILE_WEB ? web_feedback(m, &c) : 0;
+	return sdp_add_codec(m, &c);
+}
+
+/* An event of this clock, if one of another is offered that converts. */
+static int offer_event(struct sdp_media *m, const struct sdp_media *from,
+		       uint32_t clock_hz, enum sdp_profile to,
+		       struct payload_types *types)
+{
+	struct sdp_codec c = { .name = "telephone-event", .channels = 1,
+			       .clock_hz = clock_hz };
+	const struct sdp_codec *of = sdp_find_converted(from, &c);
+	int pt = free_payload_type(types);
+
+	if (!of || !clock_is_used(from, of->clock_hz > clock_hz ?
+				  of->clock_hz : clock_hz) ||
+	    has_codec(m, &c) || pt < 0 || m->codec_count >= LIMIT_SDP_CODECS)
+		return 0;
+	c.pt = (uint8_t)pt;
+	memcpy(c.fmtp, of->fmtp, sizeof(c.fmtp));
+	return offer_one(m, c, to, types);
+}
+
+/*
+ * A browser takes events with the clock of its audio, telephony often knows
+ * those of 8 kHz only; and each law of G.711 has its continents.
+ */
+static int offer_converted(struct sdp_media *m, const struct sdp_media *from,
+			   enum sdp_profile to, struct payload_types *types)
+{
+	static const struct sdp_codec laws[] = {
+		{ .pt = 0, .name = "PCMU", .clock_hz = 8000, .channels = 1 },
+		{ .pt = 8, .name = "PCMA", .clock_hz = 8000, .channels = 1 },
+	};
+	uint32_t count = m->codec_count;
+	int err = 0;
+
+	for (int i = 0; i < 2 && !err; i++)
+		if (sdp_find_converted(m, &laws[i]) &&
+		    !has_codec(m, &laws[i]) &&
+		    m->codec_count < LIMIT_SDP_CODECS)
+			err = offer_one(m, laws[i], to, types);
+	if (to == SDP_PROFILE_PLAIN)
+		return err ? err : offer_event(m, from, 8000, to, types);
+	for (uint32_t i = 0; i < count && !err; i++)
+		if (!sdp_codec_is_helper(&m->codec[i]))
+			err = offer_event(m, from, m->codec[i].clock_hz, to,
+					  types);
+	return err;
+}
+
 /* -ENOTSUP: none that the gateway can carry. */
 static int offer_codecs(struct sdp_media *m, const struct sdp_media *from,
 			enum sdp_profile to, struct payload_types *types)
 {
 	for (uint32_t i = 0; i < from->codec_count; i++) {
-		struct sdp_codec c = from->codec[i];
-		int pt, err;
+		int err;
 
-		if (!passes(from, &c, to))
+		if (!passes(from, &from->codec[i], to))
 			continue;
-		pt = own_payload_type(types, to, c.pt);
-		if (pt < 0)
-			continue;
-		c.pt = (uint8_t)pt;
-		c.feedback = to == SDP_PROFILE_WEB ? web_feedback(from, &c) : 0;
-		err = sdp_add_codec(m, &c);
+		err = offer_one(m, from->codec[i], to, types);
 		if (err)
 			return err;
 	}
-	return has_real_codec(m) ? 0 : -ENOTSUP;
+	return has_real_codec(m) ? offer_converted(m, from, to, types) :
+				   -ENOTSUP;
 }
 
 static int offer_media(struct sdp *s, const struct sdp *from, uint32_t index,
@@ -279,6 +341,7 @@ static int offer_media(struct sdp *s, const struct sdp *from, uint32_t index,
 		snprintf(m->mid, sizeof(m->mid), "%s", local->web_mid[index]);
 	else if (web)
 		snprintf(m->mid, sizeof(m->mid), "%u", index);
+	memcpy(m->kind, of->kind, sizeof(m->kind));
 	if (is_usable(from, index, other_profile(to)) &&
 	    has_local(to, local, index))
 		err = offer_codecs(m, of, to, types);
@@ -290,7 +353,6 @@ static int offer_media(struct sdp *s, const struct sdp *from, uint32_t index,
 		put_proto(m, web ? "UDP/TLS/RTP/SAVPF" : "RTP/AVP");
 	if (err)
 		return 0;
-	memcpy(m->kind, of->kind, sizeof(m->kind));
 	m->direction = of->direction;
 	put_pacing(m, of);
 	if (web) {
@@ -365,9 +427,38 @@ static const struct sdp_codec *offered_by(const struct sdp_media *from_offer,
 {
 	const struct sdp_codec *sent;
 
+	const struct sdp_codec *of = NULL;
+
 	sent = answered->name[0] ? sdp_find_codec(to_offer, answered) :
 				   sdp_codec_by_pt(to_offer, answered->pt);
-	return sent ? sdp_find_codec(from_offer, sent) : NULL;
+	if (sent)
+		of = sdp_find_codec(from_offer, sent);
+	return of || !sent ? of : sdp_find_converted(from_offer, sent);
+}
+
+/*
+ * B takes events of one clock; A may send them with the clock of its audio,
+ * too: browsers time them by it.
+ */
+static int answer_events(struct sdp_media *m, const struct sdp_media *from)
+{
+	struct sdp_codec has = { .name = "" };
+	int err = 0;
+
+	for (uint32_t i = 0; i < m->codec_count; i++)
+		if (sdp_codec_is_event(&m->codec[i]))
+			has = m->codec[i];
+	for (uint32_t i = 0; i < from->codec_count && !err; i++) {
+		struct sdp_codec c = from->codec[i];
+
+		if (!sdp_codec_converts(&has, &c) || has_codec(m, &c) ||
+		    !clock_is_used(m, c.clock_hz))
+			continue;
+		memcpy(c.fmtp, has.fmtp, sizeof(c.fmtp));
+		c.feedback = 0;
+		err = sdp_add_codec(m, &c);
+	}
+	return err;
 }
 
 static int answer_codecs(struct sdp_media *m, const struct sdp_media *from,
@@ -389,7 +480,7 @@ static int answer_codecs(struct sdp_media *m, const struct sdp_media *from,
 		if (err)
 			return err;
 	}
-	return has_real_codec(m) ? 0 : -ENOTSUP;
+	return has_real_codec(m) ? answer_events(m, from) : -ENOTSUP;
 }
 
 static enum sdp_setup answer_setup(enum sdp_setup offered)

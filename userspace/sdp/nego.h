@@ -40,7 +40,9 @@ struct sdp_local {
  * made, setup is actpass, video has nack pli and ccm fir, which the gateway
  * answers itself. Towards plain: no ICE, DTLS, mux, mid, group, extmap, msid,
  * ssrc, rtcp-fb; telephone-event and CN only with the clock of a codec that
- * stays, CN above 8 kHz not at all.
+ * stays, CN above 8 kHz not at all. What converts is offered after the rest:
+ * the other law of G.711, telephone-event with the audio's clocks towards web
+ * and with 8 kHz towards plain.
  * -ENOTSUP: nothing in it that the gateway can carry (488).
  */
 int sdp_make_offer(const struct sdp *from, enum sdp_profile to,
@@ -58,14 +60,16 @@ int sdp_make_answer(const struct sdp *from_offer, const struct sdp *to_offer,
 		    const struct sdp_local *local, struct sdp **ret,
 		    char *reason);
 
+#define SDP_NO_PAYLOAD	0xff	/* not from this side */
+
 /* One codec's payload types; see struct media_payload. */
 struct sdp_payload_map {
-	uint8_t a_rx;	/* arriving from A */
+	uint8_t a_rx;	/* arriving from A, or SDP_NO_PAYLOAD */
 	uint8_t b_tx;	/* sent to B */
-	uint8_t b_rx;	/* arriving from B */
+	uint8_t b_rx;	/* arriving from B, or SDP_NO_PAYLOAD */
 	uint8_t a_tx;	/* sent to A */
-	uint32_t clock_hz;
-	char name[20];
+	uint32_t clock_hz, b_clock_hz;	/* they differ if it is converted */
+	char name[20], b_name[20];
 };
 
 struct sdp_stream_map {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Client transactions: what is the same on both engines. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,14 +61,14 @@ static bool is_needed(const struct sip_client *ct)
 	return ct->is_cancelled && ct->status < 200;
 }
 
-static bool is_flow(const struct sip_client *ct)
+bool client_is_flow(const struct sip_client *ct)
 {
 	return ct->to.is_ws || tls_is_target(&ct->to);
 }
 
 static int start(struct sip_client *ct)
 {
-	return is_flow(ct) ? ws_client_start(ct) : nta_client_start(ct);
+	return client_is_flow(ct) ? ws_client_start(ct) : nta_client_start(ct);
 }
 
 /* Sending puts a Via into a message: what is to be sent again is kept. */
@@ -116,6 +117,7 @@ static int failover(struct sip_client *ct)
 	loop_timer_cancel(ct->timer);
 	ct->timer = NULL;
 	ct->to.conn = 0;
+	ct->branch[0] = '\0';
 	sip_msg_unref(ct->request);
 	ct->request = ct->unsent;
 	ct->unsent = NULL;
@@ -286,12 +288,20 @@ int sip_client_send(struct sip_stack *s, const struct sip_target *to,
 		    struct sip_msg *request, sip_response_cb *cb, void *arg,
 		    struct sip_client **ret)
 {
+	return sip_client_send_as(s, to, request, "", cb, arg, ret);
+}
+
+int sip_client_send_as(struct sip_stack *s, const struct sip_target *to,
+		       struct sip_msg *request, const char *branch,
+		       sip_response_cb *cb, void *arg, struct sip_client **ret)
+{
 	struct sip_client *ct;
 	int err;
 
 	err = client_create(s, to, request, cb, arg, &ct);
 	if (err < 0)
 		return err;
+	snprintf(ct->branch, sizeof(ct->branch), "%s", branch);
 	ct->is_trunk = trunk_is_target(s, to);
 	if (!ct->is_trunk)
 		return send_request(ct, ret);
@@ -320,7 +330,7 @@ void sip_client_cancel(struct sip_client *ct, const char *reason)
 		ct->reason = strdup(reason);
 	/* RFC 3261 9.1: an INVITE without an answer for 64*T1 is over. */
 	client_fail_later(ct, 408);
-	if (is_flow(ct))
+	if (client_is_flow(ct) || ct->is_resumed)
 		ws_client_cancel(ct);
 	else if (ct->orq)
 		nta_client_cancel(ct);
@@ -369,7 +379,7 @@ int sip_ack(struct sip_stack *s, const struct sip_target *to,
 	if (err < 0)
 		return err;
 	err = next.is_ws || tls_is_target(&next) ? ws_ack(s, &next, out) :
-		nta_ack(s, &next, out);
+		nta_ack(s, &next, out, NULL);
 	if (!err) {
 		s->stats.requests_out[to->is_ws]++;
 		stack_trace(s, true, &next, out);

@@ -209,6 +209,14 @@ int sip_msg_set_received(struct sip_msg *m, const struct addr *peer)
 	return 0;
 }
 
+bool sip_msg_drop_rport(struct sip_msg *m)
+{
+	sip_via_t *v = m->sip->sip_via;
+
+	msg_fragment_clear_chain((msg_header_t *)v);
+	return msg_header_remove_param(v->v_common, "rport") > 0;
+}
+
 int sip_msg_push_via(struct sip_msg *m, const char *value)
 {
 	sip_via_t *v = sip_via_make(msg_home(m->msg), value);

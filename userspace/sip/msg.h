@@ -29,6 +29,8 @@ int sip_msg_check(const struct sip_msg *m, char *reason);
 void sip_msg_set_from_web(struct sip_msg *m);
 /* RFC 3261 18.2.1, RFC 3581 4: received and rport into the topmost Via. */
 int sip_msg_set_received(struct sip_msg *m, const struct addr *peer);
+/* What a response over a connection to sent-by must not go by. */
+bool sip_msg_drop_rport(struct sip_msg *m);
 /* Puts a Via above all others. */
 int sip_msg_push_via(struct sip_msg *m, const char *value);
 /* Transport and sent-by of the topmost Via, e.g. "wss abc.invalid:5060". */

@@ -272,6 +272,8 @@ int nta_client_start(struct sip_client *ct)
 	orq = nta_outgoing_mcreate(n->agent, outgoing_event, ct,
 				   URL_STRING_MAKE(ct->to.uri), msg,
 				   NTATAG_PASS_100(1),
+				   TAG_IF(*ct->branch,
+					  NTATAG_BRANCH_KEY(ct->branch)),
 				   TAG_IF(is_udp_asked(ct->to.uri),
 					  TPTAG_MTU(65535)),
 				   TAG_END());
@@ -301,7 +303,7 @@ void nta_client_detach(struct sip_client *ct)
 }
 
 int nta_ack(struct sip_stack *s, const struct sip_target *to,
-	    struct sip_msg *ack)
+	    struct sip_msg *ack, const char *branch)
 {
 	struct nta *n = s->nta;
 
@@ -310,6 +312,7 @@ int nta_ack(struct sip_stack *s, const struct sip_target *to,
 	/* Consumes a reference, on failure too. */
 	if (nta_msg_tsend(n->agent, msg_ref(ack->msg),
 			  URL_STRING_MAKE(to->uri),
+			  TAG_IF(branch, NTATAG_BRANCH_KEY(branch)),
 			  TAG_IF(is_udp_asked(to->uri), TPTAG_MTU(65535)),
 			  TAG_END()) < 0)
 		return -EIO;
@@ -335,9 +338,7 @@ static int received_stateless(struct sip_stack *s, nta_agent_t *agent,
 	} else {
 		s->stats.responses_in[STATS_SIP]++;
 		stack_trace(s, false, &source, m);
-		if (sip_msg_method(m) == SIP_INVITE &&
-		    sip_msg_status(m) >= 200 && sip_msg_status(m) < 300)
-			client_stray_2xx(s, m, &source);
+		ws_response(s, m, &source);
 	}
 	sip_msg_unref(m);
 	return 0;

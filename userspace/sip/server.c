@@ -140,13 +140,14 @@ static void final_sent(struct sip_server *st, struct sip_msg *response)
 		return;
 	}
 	end_after(st, 64 * s->t1_ms);
-	if (st->status >= 300)
+	if (st->status >= 300 && !st->is_resumed)
 		return;
 	if (ack_key(st->request, sip_msg_to_tag(response), key) == 0)
 		table_add(&s->acks, &st->ack, key, st);
 	if (st->source.is_ws)
 		return;
-	st->final = sip_msg_ref(response);
+	if (!st->final)
+		st->final = sip_msg_ref(response);
 	st->repeat_ms = s->t1_ms;
 	loop_timer_add(s->loop, st->repeat_ms, repeat_2xx, st, &st->repeat);
 }
@@ -230,8 +231,10 @@ int sip_server_reply(struct sip_server *st, const struct sip_reply *reply,
 	stack_trace(st->s, true, &st->source, response);
 	st->s->stats.responses_out[st->source.is_ws]++;
 	st->status = r.status;
+	if (st->is_resumed)
+		st->final = sip_msg_ref(response);
 	err = is_on_flow(st) ? ws_reply(st, response) :
-		nta_reply(st, response);
+		st->is_resumed ? nta_repeat(st) : nta_reply(st, response);
 	if (r.status >= 200)
 		final_sent(st, response);
 	sip_msg_unref(response);

@@ -178,7 +178,7 @@ void sip_stack_set_t1(struct sip_stack *s, uint32_t t1_ms)
 	nta_set_t1(s);
 }
 
-void stack_make_branch(char branch[SIP_BRANCH_SIZE])
+void sip_make_branch(char branch[SIP_BRANCH_SIZE])
 {
 	/* RFC 3261 8.1.1.7 */
 	memcpy(branch, "z9hG4bK", 7);

@@ -31,6 +31,7 @@ struct sip_server {
 	struct table_node merge; /* s->merges: RFC 3261 8.2.2.2 */
 	struct table_node ws;	/* s->ws_servers */
 	struct table_node ack;	/* s->acks: a 2xx awaits its ACK */
+	bool is_resumed;	/* no engine has its transaction */
 	struct loop_timer *end;
 	struct loop_timer *repeat; /* of a 2xx to INVITE */
 	uint32_t repeat_ms;
@@ -42,6 +43,8 @@ struct sip_client {
 	struct sip_stack *s;
 	struct sip_target to;
 	struct sip_msg *request;
+	char branch[SIP_BRANCH_SIZE]; /* "": none chosen yet */
+	bool is_resumed;	/* sent by an earlier run */
 	bool is_trunk;		/* to the PBX: may take another address */
 	uint32_t tried;		/* its addresses, bits of trunk_pick() */
 	struct sip_msg *unsent;	/* is_trunk: the request without our Via */
@@ -86,9 +89,6 @@ void stack_trace(struct sip_stack *s, bool sent, const struct sip_target *peer,
 		 const struct sip_msg *m);
 /* For tests: T1, and all timers derived from it, before anything is sent. */
 void sip_stack_set_t1(struct sip_stack *s, uint32_t t1_ms);
-/* "z9hG4bK" and 24 random characters. */
-#define SIP_BRANCH_SIZE	32
-void stack_make_branch(char branch[SIP_BRANCH_SIZE]);
 
 /* ---- server.c --------------------------------------------------------- */
 
@@ -127,10 +127,20 @@ int client_send_to(struct sip_stack *s, const struct sip_target *to,
 /* Requests to the PBX that heard nothing of this next hop take another. */
 void client_failover_all(struct sip_stack *s, const char *uri);
 
+/* Over a connection of ours: a WebSocket or TLS. */
+bool client_is_flow(const struct sip_client *ct);
+/* CANCEL in a transaction of its own, as a resumed client needs it. */
+void client_send_cancel(struct sip_client *ct, struct sip_msg *cancel);
+
 /* ---- engines ---------------------------------------------------------- */
 
 int ws_reply(struct sip_server *st, struct sip_msg *response);
 int ws_client_start(struct sip_client *ct);
+/* Its responses are looked up by the branch. */
+int ws_client_expect(struct sip_client *ct);
+/* A response that no transaction of nta took, or of a flow. */
+void ws_response(struct sip_stack *s, const struct sip_msg *m,
+		 const struct sip_target *source);
 void ws_client_cancel(struct sip_client *ct);
 int ws_ack(struct sip_stack *s, const struct sip_target *to,
 	   struct sip_msg *ack);
@@ -154,7 +164,8 @@ void nta_server_detach(struct sip_server *st);
 int nta_client_start(struct sip_client *ct);
 void nta_client_cancel(struct sip_client *ct);
 void nta_client_detach(struct sip_client *ct);
+/* branch NULL: a new one */
 int nta_ack(struct sip_stack *s, const struct sip_target *to,
-	    struct sip_msg *ack);
+	    struct sip_msg *ack, const char *branch);
 
 #endif

@@ -126,6 +126,15 @@ typedef void sip_response_cb(void *arg, struct sip_client *ct,
 int sip_client_send(struct sip_stack *s, const struct sip_target *to,
 		    struct sip_msg *request, sip_response_cb *cb, void *arg,
 		    struct sip_client **ret);
+/*
+ * The same with a branch that is known before anything leaves; a change of the
+ * address (RFC 3263 4.3) takes another one.
+ */
+#define SIP_BRANCH_SIZE	32
+void sip_make_branch(char ret[SIP_BRANCH_SIZE]);
+int sip_client_send_as(struct sip_stack *s, const struct sip_target *to,
+		       struct sip_msg *request, const char *branch,
+		       sip_response_cb *cb, void *arg, struct sip_client **ret);
 /* CANCEL of a pending INVITE; waits for the first provisional by itself.
  * reason: value of a Reason header or NULL.
  */
@@ -140,6 +149,20 @@ bool sip_client_is_local(const struct sip_client *ct);
 /* Statelessly: ACK for a 2xx. Adds Via. */
 int sip_ack(struct sip_stack *s, const struct sip_target *to,
 	    struct sip_msg *ack);
+
+/* ---- what an earlier run left ---------------------------------------- */
+
+/*
+ * An INVITE that it sent with this branch (the request without Via, a body is
+ * not needed): its responses arrive here, so that it can be cancelled. A TCP or
+ * TLS connection is opened anew.
+ */
+int sip_client_resume(struct sip_stack *s, const struct sip_target *to,
+		      struct sip_msg *request, const char *branch,
+		      sip_response_cb *cb, void *arg, struct sip_client **ret);
+/* An INVITE of the SIP side that it had not answered, or not heard an ACK of. */
+int sip_server_resume(struct sip_stack *s, struct sip_msg *request,
+		      const struct sip_target *source, struct sip_server **ret);
 
 /* ---- trunk ----------------------------------------------------------- */
 
@@ -161,6 +184,9 @@ struct sip_trunk_target {	/* one address of the PBX */
  * when down. The status is that of the address that the next request takes.
  */
 void sip_trunk_status(const struct sip_stack *s, struct sip_trunk_status *ret);
+/* The address of the PBX that this call's next request takes. -EHOSTUNREACH. */
+int sip_trunk_choose(struct sip_stack *s, const char *call_id,
+		     struct sip_target *to);
 bool sip_trunk_target(const struct sip_stack *s, size_t index,
 		      struct sip_trunk_target *ret);
 /*

@@ -83,7 +83,7 @@ static void reject(struct sip_stack *s, const struct sip_msg *request,
 {
 	char tag[SIP_BRANCH_SIZE];
 
-	stack_make_branch(tag);
+	sip_make_branch(tag);
 	reply_stateless(s, request, source, status, phrase,
 			tag + strlen("z9hG4bK"));
 }
@@ -175,25 +175,49 @@ static int push_via(struct sip_stack *s, const struct sip_target *to,
 	return sip_msg_push_via(m, via);
 }
 
+int ws_client_expect(struct sip_client *ct)
+{
+	char key[KEY_SIZE];
+	int err;
+
+	err = client_key(ct->branch, sip_msg_method_name(ct->request), key);
+	return err < 0 ? err :
+		table_add(&ct->s->ws_clients, &ct->ws, key, ct);
+}
+
 int ws_client_start(struct sip_client *ct)
 {
 	struct sip_stack *s = ct->s;
-	char branch[SIP_BRANCH_SIZE], key[KEY_SIZE];
 	int err;
 
-	stack_make_branch(branch);
-	err = push_via(s, &ct->to, ct->request, branch);
-	if (err < 0)
-		return err;
-	err = client_key(branch, sip_msg_method_name(ct->request), key);
-	if (err < 0)
-		return err;
-	err = table_add(&s->ws_clients, &ct->ws, key, ct);
+	if (!*ct->branch)
+		sip_make_branch(ct->branch);
+	err = push_via(s, &ct->to, ct->request, ct->branch);
+	if (!err)
+		err = ws_client_expect(ct);
 	if (err < 0)
 		return err;
 	/* Timers B and F */
 	client_fail_later(ct, send_to(s, &ct->to, ct->request) < 0 ? 503 : 408);
 	return 0;
+}
+
+static void send_with_branch(struct sip_client *ct, struct sip_msg *m,
+			     bool is_cancel)
+{
+	struct sip_stack *s = ct->s;
+
+	if (!client_is_flow(ct) && is_cancel) {
+		client_send_cancel(ct, m);
+		return;
+	}
+	if (!client_is_flow(ct) ? nta_ack(s, &ct->to, m, ct->branch) :
+	    push_via(s, &ct->to, m, ct->branch))
+		return;
+	if (client_is_flow(ct))
+		send_to(s, &ct->to, m);
+	s->stats.requests_out[ct->to.is_ws]++;
+	stack_trace(s, true, &ct->to, m);
 }
 
 /*
@@ -229,11 +253,7 @@ static void send_like_invite(struct sip_client *ct, const char *method,
 		.max_forwards = 70, .extra_headers = extra,
 	};
 	if (sip_msg_make_request(&r, NULL, &m) == 0) {
-		if (push_via(ct->s, &ct->to, m, sip_msg_branch(invite)) == 0) {
-			send_to(ct->s, &ct->to, m);
-			ct->s->stats.requests_out[ct->to.is_ws]++;
-			stack_trace(ct->s, true, &ct->to, m);
-		}
+		send_with_branch(ct, m, !response);
 		sip_msg_unref(m);
 	}
 	free(extra);
@@ -257,13 +277,13 @@ int ws_ack(struct sip_stack *s, const struct sip_target *to,
 
 	if (!to->is_ws)
 		next.conn = 0;	/* by its URI: the flow may be another one now */
-	stack_make_branch(branch);
+	sip_make_branch(branch);
 	err = push_via(s, to, ack, branch);
 	return err < 0 ? err : send_to(s, &next, ack);
 }
 
-static void received_response(struct sip_stack *s, const struct sip_msg *m,
-			      const struct sip_target *source)
+void ws_response(struct sip_stack *s, const struct sip_msg *m,
+		 const struct sip_target *source)
 {
 	int status = sip_msg_status(m);
 	struct sip_client *ct;
@@ -341,7 +361,7 @@ void flow_received(struct sip_stack *s, const struct sip_target *source,
 	stack_trace(s, false, source, m);
 	if (!sip_msg_is_request(m)) {
 		s->stats.responses_in[source->is_ws]++;
-		received_response(s, m, source);
+		ws_response(s, m, source);
 		sip_msg_unref(m);
 		return;
 	}

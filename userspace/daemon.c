@@ -424,6 +424,7 @@ static int start_sip(struct daemon *d)
 		.max_duration_ms = c->call_max_duration_s * 1000,
 		.session_expires_s = c->call_session_expires_s,
 		.session_min_s = c->call_session_min_s,
+		.executes_refer = !strcmp(c->call_refer, "execute"),
 	};
 	int err;
 

@@ -6,7 +6,8 @@
 #
 #	ns web                   ns gw                    ns sip
 #	life.js, transfer.js 203.0.113.1 sluiced 198.51.100.1 -- .10 Kamailio
-#	  203.0.113.77                                          .20 party.js
+#	executed.js                                           .10 pbx.js
+#	  203.0.113.77                                        .20 party.js
 
 cd "$(dirname "$0")" || exit 99
 . ../lib.sh
@@ -25,4 +26,12 @@ gateway_start "call = { session_min = 2; };"
 tap_include in_ns web node transfer.js
 tap_include in_ns web node life.js
 gateway_stopped
+
+# The gateway transfers by itself; a PBX that trusts it.
+stop pbx KILL
+SIP_NS=$(ns_name sip)
+export SIP_NS
+gateway_start 'call = { refer = "execute"; max_duration = 4; };'
+tap_include in_ns web node executed.js
+gateway_stopped gateway_that_transfers_stop_is_clean
 tap_done

@@ -85,6 +85,8 @@ void call_bye_received(struct call_leg *leg, struct sip_server *st)
 	struct call *c = leg->call;
 	const struct sip_msg *m = sip_server_request(st);
 
+	if (call_transfer_bye(leg, st))
+		return;
 	leg->bye_done = true;
 	call_set_cause(c, leg->is_web ? "web" : "sip", "BYE");
 	/* sip_msg_make_request() still reads m: answer last. */

@@ -113,6 +113,7 @@ void call_free(struct call *c)
 	registrar_wait_cancel(cs->settings.registrar, c);
 	loop_timer_cancel(c->timer);
 	call_reoffer_free(c);
+	call_transfer_free(c);
 	sip_client_free(c->invite_client);
 	sip_msg_unref(c->b_ack);
 	call_early_free(c);
@@ -232,6 +233,7 @@ static void close_call(struct call *c)
 	leg_rest(&c->a);
 	leg_rest(&c->b);
 	call_reoffer_free(c);
+	call_transfer_free(c);
 	if (c->media_id)
 		media_close(c->calls->settings.media, c->media_id);
 	/* MEDIA_CLOSED comes earlier; a call without media goes at once. */

@@ -24,6 +24,7 @@ struct calls_settings {
 	const char *pbx;
 	struct addr web;		/* as browsers know the gateway */
 	bool check_from;
+	bool executes_refer;		/* else it passes */
 	uint32_t no_answer_ms;		/* 180000 */
 	uint32_t reconnect_ms;		/* a call up without a WebSocket */
 	uint32_t max_duration_ms;	/* of a call; 0: any */

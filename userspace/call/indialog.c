@@ -51,6 +51,11 @@ void call_indialog(struct call_leg *leg, struct sip_server *st)
 	case SIP_PRACK:
 		call_prack_received(leg, st);
 		break;
+	case SIP_REFER:
+		if (!leg->call->calls->settings.executes_refer ||
+		    !call_transfer_received(leg, st))
+			call_relay_received(leg, st);
+		break;
 	default:
 		call_relay_received(leg, st);
 	}

@@ -112,6 +112,8 @@ struct call {
 	bool has_figures;
 
 	struct call_reoffer *reoffer;
+	struct call_transfer *transfer;
+	bool is_direct;			/* two SIP legs, media of their own */
 	unsigned int refers;		/* subscriptions by REFER in it */
 	struct loop_timer *timer;
 
@@ -126,6 +128,7 @@ struct call {
 	UT_hash_handle by_media;
 };
 
+struct call_transfer;
 struct farewell;
 
 struct calls {
@@ -258,9 +261,26 @@ bool call_session_same_offer(struct call_leg *leg, struct sip_server *st,
 			     const struct sdp *offer);
 void call_session_stop(struct call_leg *leg);
 
+/* transfer.c */
+/* false: it asks for something else than a call, and passes. */
+bool call_transfer_received(struct call_leg *leg, struct sip_server *st);
+/* The transferor's BYE before the outcome ends its leg only; false: no such. */
+bool call_transfer_bye(struct call_leg *leg, struct sip_server *st);
+void call_transfer_free(struct call *c);
+
 /* reoffer.c */
-/* ACK of a 2xx to our re-INVITE. */
+struct call_body {		/* a description, as bytes */
+	const void *data;
+	size_t len;
+};
+
+/* ACK of a 2xx (m) to an INVITE of ours in the dialog; body: or NULL. */
+void call_send_ack(struct call_leg *leg, const struct sip_msg *m,
+		   const struct call_body *body);
+/* ... and of its repetitions. */
 void call_ack_2xx(struct call_leg *leg, const struct sip_msg *m);
+/* No exchange can begin now. */
+bool call_is_busy(const struct call *c);
 void call_reoffer_received(struct call_leg *leg, struct sip_server *st);
 void call_reoffer_free(struct call *c);
 /* false: st is no re-INVITE under way. */

@@ -105,15 +105,15 @@ static int answered(struct call *c, const struct sip_msg *m)
 
 /* ---- ACKs of ours ------------------------------------------------------ */
 
-static void send_ack(struct call_leg *leg, const struct sip_msg *m,
-		     const char *body)
+void call_send_ack(struct call_leg *leg, const struct sip_msg *m,
+		   const struct call_body *body)
 {
 	struct sip_request q = {
 		.method = "ACK",
 		.max_forwards = 70,
-		.content_type = body ? sdp_type : NULL,
-		.body = body,
-		.body_len = body ? strlen(body) : 0,
+		.content_type = body && body->len ? sdp_type : NULL,
+		.body = body ? body->data : NULL,
+		.body_len = body ? body->len : 0,
 	};
 
 	leg->dialog->invite_cseq = sip_msg_cseq(m);
@@ -131,7 +131,44 @@ void call_ack_2xx(struct call_leg *leg, const struct sip_msg *m)
 		sip_ack(leg->call->calls->stack, &leg->dialog->peer,
 			leg->ack);
 	else
-		send_ack(leg, m, NULL);
+		call_send_ack(leg, m, NULL);
+}
+
+/* ---- two SIP legs ------------------------------------------------------ */
+
+/* What they describe is theirs (transfer.c): as it is. */
+static void direct_succeeded(struct call *c, const struct sip_msg *m)
+{
+	struct call_reoffer *r = c->reoffer;
+	struct sip_reply reply = {
+		.status = 200,
+		.contact = r->from->dialog->contact,
+		.content_type = sip_msg_content_type(m),
+	};
+
+	reply.body = sip_msg_body(m, &reply.body_len);
+	r->ack_cseq = sip_msg_cseq(sip_server_request(r->server));
+	sip_server_reply(r->server, &reply, m);
+	r->server = NULL;
+	if (r->is_late) {
+		r->awaits_ack = true;
+		return;
+	}
+	if (sip_msg_method(m) == SIP_INVITE)
+		call_ack_2xx(r->to, m);
+	call_reoffer_free(c);
+}
+
+static int direct_acked(struct call *c, const struct sip_msg *ack)
+{
+	struct call_reoffer *r = c->reoffer;
+	struct call_body body;
+
+	body.data = sip_msg_body(ack, &body.len);
+	if (!body.data)
+		return -ENODATA;
+	call_send_ack(r->to, sip_client_request(r->client), &body);
+	return 0;
 }
 
 /* ---- without an offer -------------------------------------------------- */
@@ -192,7 +229,8 @@ static int late_answered(struct call *c, const struct sip_msg *ack)
 	if (!body)
 		return -ENOMEM;
 	r->to->dialog->invite_cseq = sip_msg_cseq(sip_client_request(r->client));
-	send_ack(r->to, sip_client_request(r->client), body);
+	call_send_ack(r->to, sip_client_request(r->client),
+		      &(struct call_body){ body, strlen(body) });
 	free(body);
 	return call_configure_media(c);
 }
@@ -203,7 +241,7 @@ static void late_failed(struct call *c, const char *why)
 	struct call_reoffer *r = c->reoffer;
 
 	if (r->client)
-		send_ack(r->to, sip_client_request(r->client), NULL);
+		call_send_ack(r->to, sip_client_request(r->client), NULL);
 	call_reoffer_free(c);
 	call_set_cause(c, "gateway", "re-INVITE without an offer: %s", why);
 	call_event(c, CALL_ABORTED, NULL);
@@ -217,7 +255,7 @@ void call_reoffer_acked(struct call_leg *leg, const struct sip_msg *ack)
 	if (!r || !r->awaits_ack || r->from != leg ||
 	    sip_msg_cseq(ack) != r->ack_cseq)
 		return;
-	if (late_answered(c, ack))
+	if (c->is_direct ? direct_acked(c, ack) : late_answered(c, ack))
 		late_failed(c, "no usable answer in the ACK");
 	else
 		call_reoffer_free(c);
@@ -283,6 +321,10 @@ static void succeeded(struct call *c, const struct sip_msg *m)
 		return;
 	sip_dialog_refresh(r->to->dialog, m);
 	call_session_answered(r->to, m);
+	if (c->is_direct) {
+		direct_succeeded(c, m);
+		return;
+	}
 	if (r->is_late) {
 		err = late_offered(c, m);
 		if (!err)
@@ -359,6 +401,9 @@ static int reoffer_send(struct call *c)
 		q.content_type = sdp_type;
 		q.body = body;
 		q.body_len = strlen(body);
+	} else if (c->is_direct && src) {
+		q.content_type = sip_msg_content_type(src);
+		q.body = sip_msg_body(src, &q.body_len);
 	}
 	err = sip_dialog_request(r->to->dialog, &q, src, &m);
 	free(body);
@@ -402,11 +447,10 @@ static int begin(struct call_leg *from, struct sip_server *st,
 	return 0;
 }
 
-static bool is_busy(const struct call_leg *leg)
+bool call_is_busy(const struct call *c)
 {
-	const struct call *c = leg->call;
-
-	return c->reoffer || c->a.session.client || c->b.session.client ||
+	return c->reoffer || c->transfer || c->a.session.client ||
+	       c->b.session.client ||
 	       (c->state != CALL_UP && c->state != CALL_ANSWERED);
 }
 
@@ -420,7 +464,7 @@ static void forward(struct call *c)
 		refused(c, 480, "the other side is offline");
 		return;
 	}
-	if (r->is_late) {
+	if (r->is_late || c->is_direct) {
 		err = reoffer_send(c);
 	} else if (r->from_offer->media_count > LIMIT_SDP_MEDIA ||
 		   r->from_offer->media_count > MEDIA_STREAMS ||
@@ -443,16 +487,18 @@ void call_reoffer_received(struct call_leg *leg, struct sip_server *st)
 	const struct sip_msg *m = sip_server_request(st);
 	struct call *c = leg->call;
 	struct sdp *offer = NULL;
-	int err;
+	int err = -ENODATA;
+	size_t len = 0;
 
 	if (call_session_refuses(c->calls, st))
 		return;
 	/* RFC 3261 14.2: one exchange at a time. */
-	if (is_busy(leg)) {
+	if (call_is_busy(c)) {
 		call_reply(st, 491, NULL, NULL, NULL);
 		return;
 	}
-	err = call_parse_sdp(c, m, &offer);
+	if (!c->is_direct)
+		err = call_parse_sdp(c, m, &offer);
 	if (err && err != -ENODATA) {
 		call_reply(st, err == -ENOTSUP ? 415 : 488, NULL, NULL,
 			   "the offer does not parse");
@@ -466,6 +512,8 @@ void call_reoffer_received(struct call_leg *leg, struct sip_server *st)
 		call_reply(st, 500, NULL, NULL, NULL);
 		return;
 	}
+	if (c->is_direct)
+		c->reoffer->is_late = !sip_msg_body(m, &len) || !len;
 	sip_dialog_refresh(leg->dialog, m);
 	forward(c);
 }
@@ -490,7 +538,7 @@ void call_resync(struct call *c)
 	struct call_leg *web = c->a.is_web ? &c->a : &c->b;
 	struct sdp *offer;
 
-	if (!c->needs_resync || c->state != CALL_UP || is_busy(web))
+	if (!c->needs_resync || c->state != CALL_UP || call_is_busy(c))
 		return;
 	c->needs_resync = false;
 	offer = sdp_copy(call_remote_sdp(call_other(web)));

@@ -98,5 +98,11 @@ int64_t call_sub_state(const struct sip_msg *notify);
  */
 void call_translate(struct calls *cs, const struct sip_msg *m, char *ret,
 		    size_t size);
+/*
+ * Of a REFER: whom to call, and the value of Replaces ("": none), as both are
+ * understood on the trunk. -EINVAL: it is not about a call.
+ */
+int call_refer_target(struct call_leg *leg, const struct sip_msg *m, char *ret,
+		      size_t size, char *ret_replaces, size_t replaces_size);
 
 #endif

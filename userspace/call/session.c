@@ -110,7 +110,7 @@ const char *call_session_request(const struct call_leg *leg,
 		min_s = s->min_se_s;
 	if (!want_s)
 		want_s = set->session_expires_s;
-	if (!want_s)
+	if (!want_s || leg->call->is_direct)
 		return NULL;
 	snprintf(ret, CALL_SESSION_HEADERS, "Supported: timer\r\n"
 		 "Session-Expires: %u;refresher=%s\r\nMin-SE: %u\r\n",
@@ -130,7 +130,7 @@ const char *call_session_reply(struct call_leg *leg, const struct sip_msg *req,
 
 	note(leg, req);
 	/* Who does not know timers gets none from us, but from a proxy. */
-	if (!interval_s || (!can_timer && !asked_s)) {
+	if (!interval_s || (!can_timer && !asked_s) || leg->call->is_direct) {
 		call_session_stop(leg);
 		return NULL;
 	}
@@ -314,8 +314,8 @@ static void due(void *arg)
 		arm(leg, s->expires_ms);
 		return;
 	}
-	if (leg->call->reoffer || leg->call->state != CALL_UP ||
-	    refresh(leg))
+	if (leg->call->reoffer || leg->call->transfer ||
+	    leg->call->state != CALL_UP || refresh(leg))
 		arm(leg, now + RETRY_MS);
 	else
 		arm(leg, s->expires_ms);

@@ -4,6 +4,7 @@
  * Replaces (RFC 3891), Join (RFC 3911), Target-Dialog (RFC 4538) and a Refer-To
  * with Replaces are told to the other side in that side's terms.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -284,4 +285,60 @@ void call_translate(struct calls *cs, const struct sip_msg *m, char *ret,
 	if (len < size)
 		memcpy(ret, text, len + 1);
 	free(text);
+}
+
+/* ---- Refer-To, taken apart ---------------------------------------------- */
+
+/* The Refer-To as it is to be understood on the trunk. */
+static void refer_to(struct call_leg *leg, const struct sip_msg *m, char *ret,
+		     size_t size)
+{
+	char lines[REFERENCE_BYTES * 4];
+	const char *value = sip_msg_header(m, "Refer-To");
+	const char *line;
+
+	snprintf(ret, size, "%s", value ? value : "");
+	if (!leg->is_web)
+		return;
+	call_translate(leg->call->calls, m, lines, sizeof(lines));
+	line = strstr(lines, "Refer-To: ");
+	if (line)
+		snprintf(ret, size, "%.*s", (int)strcspn(line + 10, "\r"),
+			 line + 10);
+}
+
+int call_refer_target(struct call_leg *leg, const struct sip_msg *m, char *ret,
+		      size_t size, char *ret_replaces, size_t replaces_size)
+{
+	char value[REFERENCE_BYTES * 2], method[16];
+	struct sip_uri u;
+	char *uri, *header;
+	int n;
+
+	refer_to(leg, m, value, sizeof(value));
+	uri = strchr(value, '<');
+	if (uri)
+		*(uri + strcspn(uri, ">")) = '\0';
+	else
+		value[strcspn(value, "; \t")] = '\0';
+	uri = uri ? uri + 1 : value;
+	header = strchr(uri, '?');
+	if (header)
+		*header++ = '\0';
+	if (sip_uri_parse(uri, &u) || !strcasecmp(u.scheme, "tel") ||
+	    (sip_uri_param(&u, "method", method, sizeof(method)) &&
+	     strcasecmp(method, "INVITE")))
+		return -EINVAL;
+	/* RFC 3261 19.1.5: no other header is taken from a stranger's URI. */
+	*ret_replaces = '\0';
+	while (header && strncasecmp(header, "Replaces=", 9)) {
+		header = strchr(header, '&');
+		header = header ? header + 1 : NULL;
+	}
+	if (header)
+		unescape(header + 9, strcspn(header + 9, "&"), ret_replaces,
+			 replaces_size);
+	n = snprintf(ret, size, "%s", uri);
+	return n < 0 || (size_t)n >= size ||
+	       ret_replaces[strcspn(ret_replaces, "\r\n")] ? -EINVAL : 0;
 }

@@ -37,6 +37,7 @@ void conf_free(struct conf *c)
 	free_strings(c->ice_servers);
 	free_strings(c->srtp_profiles);
 	free(c->log_level);
+	free(c->call_refer);
 	free(c);
 }
 
@@ -64,8 +65,10 @@ static int set_defaults(struct conf *c, const char *file)
 	c->call_session_expires_s = 1800;
 	c->call_session_min_s = 90;
 	c->log_level = strdup("info");
+	c->call_refer = strdup("pass");
 	c->srtp_profiles = calloc(3, sizeof(*c->srtp_profiles));
 	if (!c->file || !c->control || !c->state || !c->pins || !c->log_level ||
+	    !c->call_refer ||
 	    !c->srtp_profiles)
 		return -ENOMEM;
 	c->srtp_profiles[0] = strdup("AEAD_AES_128_GCM");

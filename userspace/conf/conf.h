@@ -56,6 +56,7 @@ struct conf {
 	uint32_t call_max_duration_s;	/* 0: any */
 	uint32_t call_session_expires_s; /* 1800; 0: none asked for */
 	uint32_t call_session_min_s;	/* 90 */
+	char *call_refer;		/* "pass" or "execute" */
 	char *log_level;		/* "info" */
 };
 

@@ -170,3 +170,10 @@ const char *conf_judge_log(const char *text)
 			return NULL;
 	return "is no log level; write error, warning, info or debug";
 }
+
+const char *conf_judge_refer(const char *text)
+{
+	if (!strcmp(text, "pass") || !strcmp(text, "execute"))
+		return NULL;
+	return "is neither pass nor execute";
+}

@@ -157,6 +157,10 @@ const struct conf_key conf_keys[CONF_KEY_COUNT] = {
 		.name = "call.session_min", .kind = CONF_KIND_NUMBER,
 		.offset = AT(call_session_min_s), .min = 1,
 		.max = 7200, .example = "90" },
+	[CONF_KEY_CALL_REFER] = {
+		.name = "call.refer", .kind = CONF_KIND_STRING,
+		.offset = AT(call_refer), .judge = conf_judge_refer,
+		.example = "\"pass\"" },
 	[CONF_KEY_LOG] = {
 		.name = "log", .kind = CONF_KIND_STRING,
 		.offset = AT(log_level), .judge = conf_judge_log,

@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * REFER carried out by the gateway (call.refer = "execute"; RFC 3515, 5589):
+ * it calls the target itself, and the target takes the place of who asked.
+ * With a browser left in the call its media stays and gets another far end.
+ * If it was the browser that asked, two dialogs of the SIP side are left: what
+ * they describe passes as it is, their media is their own (RFC 3725 4.1).
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "call/internal.h"
+#include "core/log.h"
+#include "core/random.h"
+
+#define REPORT_S	180	/* until the next NOTIFY, RFC 3515 2.4.4 */
+
+struct call_transfer {
+	struct call_leg *from, *stay;
+	char target[512], event[32];
+	bool is_silent;			/* Refer-Sub: false, RFC 4488 */
+	int told;			/* status of the last NOTIFY */
+	struct sip_dialog *dialog;	/* with the target */
+	struct sip_client *client;	/* INVITE to it */
+	struct sip_client *turn;	/* its offer, on the way to `stay` */
+	struct sip_msg *offered;	/* the 2xx with that offer */
+	struct sdp *offer;		/* the browser's, to the target */
+};
+
+void call_transfer_free(struct call *c)
+{
+	struct call_transfer *t = c->transfer;
+
+	if (!t)
+		return;
+	c->transfer = NULL;
+	if (t->client && !t->offered)
+		sip_client_cancel(t->client, NULL);
+	sip_client_free(t->client);
+	sip_client_free(t->turn);
+	sip_dialog_free(t->dialog);
+	sip_msg_unref(t->offered);
+	sdp_free(t->offer);
+	free(t);
+}
+
+/* ---- what the transferor is told ---------------------------------------- */
+
+static void request(struct call *c, struct sip_dialog *d,
+		    const struct sip_request *q)
+{
+	struct sip_client *ct;
+	struct sip_msg *m;
+
+	if (sip_dialog_request(d, q, NULL, &m))
+		return;
+	sip_client_send(c->calls->stack, &d->peer, m, call_forget_response,
+			NULL, &ct);
+	sip_msg_unref(m);
+}
+
+static void report(struct call *c, int status, const char *phrase)
+{
+	struct call_transfer *t = c->transfer;
+	char headers[160], body[128];
+	struct sip_request q = {
+		.method = "NOTIFY",
+		.max_forwards = 70,
+		.content_type = "message/sipfrag;version=2.0",
+		.body = body,
+		.extra_headers = headers,
+	};
+
+	if (t->is_silent || status == t->told ||
+	    !call_leg_refresh_flow(t->from))
+		return;
+	t->told = status;
+	q.body_len = (size_t)snprintf(body, sizeof(body),
+				      "SIP/2.0 %d %.90s\r\n", status, phrase);
+	if (status < 200)
+		snprintf(headers, sizeof(headers), "Event: %s\r\n"
+			 "Subscription-State: active;expires=%u\r\n",
+			 t->event, REPORT_S);
+	else
+		snprintf(headers, sizeof(headers), "Event: %s\r\n"
+			 "Subscription-State: terminated;reason=noresource\r\n",
+			 t->event);
+	request(c, t->from->dialog, &q);
+}
+
+/* The call goes on as it was, unless who asked has hung up meanwhile. */
+static void failed(struct call *c, int status, const char *phrase)
+{
+	bool is_alone = c->transfer->from->bye_done;
+
+	log_call_info(c->id, "transfer to %s failed: %d %s",
+		      c->transfer->target, status, phrase);
+	report(c, status, phrase);
+	call_transfer_free(c);
+	if (!is_alone)
+		return;
+	call_set_cause(c, "gateway", "transfer failed: %d %.60s", status,
+		       phrase);
+	call_event(c, CALL_ABORTED, NULL);
+}
+
+/* ---- the target answers --------------------------------------------------- */
+
+/* Its answer to the browser's offer; 0 or -errno. */
+static int join_browser(struct call *c, const struct sip_msg *m)
+{
+	struct call_transfer *t = c->transfer;
+	struct sdp *answer, *back, *said, *told;
+	struct sdp_local local;
+	char why[128] = "";
+	bool is_held = false;
+	int err;
+
+	err = call_parse_sdp(c, m, &answer);
+	if (err)
+		return err;
+	said = sdp_copy(call_remote_sdp(t->stay));
+	told = sdp_copy(call_local_sdp(t->stay));
+	if (!said || !told)
+		err = -ENOMEM;
+	call_sdp_local(c, t->stay, &local);
+	if (!err)
+		err = sdp_make_answer(said, t->offer, answer, SDP_PROFILE_WEB,
+				      &local, &back, why);
+	if (err) {
+		log_call_warn(c->id, "answer of the target refused: %s", why);
+		sdp_free(answer);
+		sdp_free(said);
+		sdp_free(told);
+		return err;
+	}
+	/* It goes on with what it has; then it is told, if it has to be. */
+	for (unsigned int i = 0; i < told->media_count; i++)
+		is_held |= told->media[i].direction != SDP_SENDRECV;
+	sdp_free(back);
+	call_set_exchange(c, t->stay->is_a, said, t->offer, answer, told);
+	t->offer = NULL;
+	err = call_configure_media(c);
+	c->needs_resync |= is_held;
+	return err;
+}
+
+/* No browser is left: neither are its media. */
+static void leave_media(struct call *c)
+{
+	c->is_direct = true;
+	c->needs_resync = false;
+	c->source_conn = 0;
+	call_timer(c, 0, NULL);
+	call_set_exchange(c, true, NULL, NULL, NULL, NULL);
+	media_close(c->calls->settings.media, c->media_id);
+}
+
+/* The target's dialog becomes the leg's; who asked has its BYE. */
+static int take_place(struct call *c)
+{
+	struct call_transfer *t = c->transfer;
+	struct call_leg *leg = t->from;
+	struct sip_dialog *d = t->dialog;
+
+	log_call_info(c->id, "transferred to %s", t->target);
+	report(c, 200, "OK");
+	call_bye(leg, NULL);
+	if (leg->is_web)
+		leave_media(c);
+	leg->is_web = false;
+	leg->alias[0] = '\0';
+	snprintf(leg->uri, sizeof(leg->uri), "%.255s", t->target);
+	t->dialog = NULL;
+	if (call_leg_attach(leg, d))
+		return -ENOMEM;
+	leg->bye_done = false;
+	memset(&leg->session, 0, sizeof(leg->session));
+	return 0;
+}
+
+/* A 2xx that cannot be taken is acknowledged and hung up. */
+static void refuse_target(struct call *c)
+{
+	struct sip_dialog *d = c->transfer->dialog;
+	struct sip_request q = { .method = "ACK", .max_forwards = 70 };
+	struct sip_msg *m;
+
+	if (sip_dialog_request(d, &q, NULL, &m))
+		return;
+	sip_ack(c->calls->stack, &d->peer, m);
+	sip_msg_unref(m);
+	q.method = "BYE";
+	request(c, d, &q);
+}
+
+static void joined(struct call *c, const struct sip_msg *m)
+{
+	struct call_leg *leg = c->transfer->from;
+
+	if (join_browser(c, m)) {
+		refuse_target(c);
+		failed(c, 488, "Not Acceptable Here");
+		return;
+	}
+	if (!take_place(c)) {
+		call_send_ack(leg, m, NULL);
+		call_session_answered(leg, m);
+	}
+	call_transfer_free(c);
+	call_resync(c);
+}
+
+/* Who stays has answered the target's offer. */
+static void turned(void *arg, struct sip_client *ct, const struct sip_msg *m)
+{
+	struct call *c = arg;
+	struct call_transfer *t = c->transfer;
+	struct call_leg *leg = t->from;
+	int status = sip_msg_status(m);
+	const void *body;
+	size_t len;
+
+	if (status < 200)
+		return;
+	if (status >= 300) {
+		refuse_target(c);
+		failed(c, status, sip_msg_phrase(m));
+		return;
+	}
+	sip_dialog_refresh(t->stay->dialog, m);
+	call_send_ack(t->stay, m, NULL);
+	call_session_answered(t->stay, m);
+	body = sip_msg_body(m, &len);
+	if (!take_place(c))
+		call_send_ack(leg, t->offered,
+			      &(struct call_body){ body, body ? len : 0 });
+	call_transfer_free(c);
+}
+
+/* The target's offer to who stays. */
+static int turn_round(struct call *c, const struct sip_msg *m)
+{
+	struct call_transfer *t = c->transfer;
+	struct sip_request q = {
+		.method = "INVITE",
+		.max_forwards = 70,
+		.content_type = sip_msg_content_type(m),
+	};
+	struct sip_msg *out;
+	int err;
+
+	q.body = sip_msg_body(m, &q.body_len);
+	if (!q.body || !q.body_len)
+		return -ENODATA;
+	err = sip_dialog_request(t->stay->dialog, &q, NULL, &out);
+	if (err)
+		return err;
+	t->offered = sip_msg_ref((struct sip_msg *)m);
+	err = sip_client_send(c->calls->stack, &t->stay->dialog->peer, out,
+			      turned, c, &t->turn);
+	sip_msg_unref(out);
+	return err;
+}
+
+static void responded(void *arg, struct sip_client *ct,
+		      const struct sip_msg *m)
+{
+	struct call *c = arg;
+	struct call_transfer *t = c->transfer;
+	int status = sip_msg_status(m);
+
+	/* Its 2xx again, while who stays thinks of an answer. */
+	if (t->offered || status == 100)
+		return;
+	if (status < 200) {
+		report(c, status, sip_msg_phrase(m));
+	} else if (status >= 300) {
+		failed(c, status, sip_msg_phrase(m));
+	} else if (sip_dialog_response(t->dialog, m)) {
+		failed(c, 500, "Server Internal Error");
+	} else if (t->stay->is_web) {
+		joined(c, m);
+	} else if (turn_round(c, m)) {
+		refuse_target(c);
+		failed(c, 488, "Not Acceptable Here");
+	}
+}
+
+/* ---- the INVITE ------------------------------------------------------------ */
+
+/* What the browser sends and takes, also if it was put on hold before. */
+static int make_offer(struct call *c, char **ret_body)
+{
+	struct call_transfer *t = c->transfer;
+	struct sdp *said = sdp_copy(call_remote_sdp(t->stay));
+	struct sdp_local local;
+	int err = -ENOMEM;
+
+	if (!said)
+		return err;
+	for (unsigned int i = 0; i < said->media_count; i++)
+		said->media[i].direction = SDP_SENDRECV;
+	call_sdp_local(c, t->from, &local);
+	err = sdp_make_offer(said, SDP_PROFILE_PLAIN, &local, &t->offer);
+	sdp_free(said);
+	if (err)
+		return err;
+	*ret_body = sdp_print(t->offer);
+	return *ret_body ? 0 : -ENOMEM;
+}
+
+static int invite(struct call *c, const struct sip_msg *refer,
+		  const char *replaces)
+{
+	struct call_transfer *t = c->transfer;
+	/* Of both legs, the one towards the PBX speaks for who stays. */
+	struct sip_dialog *d = t->stay->is_web ? t->from->dialog :
+						 t->stay->dialog;
+	const char *by = sip_msg_header(refer, "Referred-By");
+	struct sip_target to = { 0 };
+	char call_id[25], tag[17], value[520], extra[2048], *body = NULL;
+	struct sip_request q = {
+		.method = "INVITE", .ruri = t->target, .to = value,
+		.from = t->stay->is_web ? d->local_value : d->remote_value,
+		.from_tag = tag, .call_id = call_id, .cseq = 1,
+		.contact = d->contact,
+		.max_forwards = sip_msg_max_forwards(refer) - 1,
+		.extra_headers = extra,
+	};
+	struct sip_msg *m;
+	int err;
+
+	random_token(call_id, 24);
+	random_token(tag, 16);
+	snprintf(value, sizeof(value), "<%s>", t->target);
+	snprintf(to.uri, sizeof(to.uri), "%s", c->calls->settings.pbx);
+	/* Timers need a description to refresh with. */
+	snprintf(extra, sizeof(extra), "Supported: replaces%s\r\n%s%s%s%s%s%s",
+		 t->stay->is_web ? ", timer" : "",
+		 by ? "Referred-By: " : "", by ? by : "", by ? "\r\n" : "",
+		 *replaces ? "Replaces: " : "", replaces,
+		 *replaces ? "\r\n" : "");
+	if (t->stay->is_web) {
+		err = make_offer(c, &body);
+		if (err)
+			return err;
+		q.content_type = "application/sdp";
+		q.body = body;
+		q.body_len = strlen(body);
+	}
+	err = sip_msg_make_request(&q, NULL, &m);
+	free(body);
+	if (err)
+		return err;
+	err = sip_dialog_uac(m, &to, d->contact, &t->dialog);
+	if (!err)
+		err = sip_client_send(c->calls->stack, &to, m, responded, c,
+				      &t->client);
+	sip_msg_unref(m);
+	return err;
+}
+
+static void accepted(struct call_leg *leg, struct sip_server *st)
+{
+	struct sip_reply r = {
+		.status = 202,
+		.contact = leg->dialog->contact,
+		.extra_headers = leg->call->transfer->is_silent ?
+			"Refer-Sub: false\r\n" : NULL,
+	};
+
+	sip_server_reply(st, &r, NULL);
+}
+
+bool call_transfer_received(struct call_leg *leg, struct sip_server *st)
+{
+	const struct sip_msg *m = sip_server_request(st);
+	const char *sub = sip_msg_header(m, "Refer-Sub");
+	struct call *c = leg->call;
+	struct call_transfer *t;
+	char replaces[1024];
+
+	t = calloc(1, sizeof(*t));
+	if (!t || call_refer_target(leg, m, t->target, sizeof(t->target),
+				    replaces, sizeof(replaces))) {
+		free(t);
+		return false;
+	}
+	if (call_is_busy(c)) {
+		free(t);
+		call_reply(st, 491, NULL, NULL, NULL);
+		return true;
+	}
+	c->transfer = t;
+	t->from = leg;
+	t->stay = call_other(leg);
+	t->is_silent = sub && !strncasecmp(sub, "false", 5);
+	snprintf(t->event, sizeof(t->event), "refer;id=%u", sip_msg_cseq(m));
+	log_call_info(c->id, "%s refers %s to %s", leg->uri, t->stay->uri,
+		      t->target);
+	/* The INVITE still reads m. */
+	if (invite(c, m, replaces)) {
+		call_transfer_free(c);
+		call_reply(st, 500, NULL, NULL, NULL);
+		return true;
+	}
+	accepted(leg, st);
+	report(c, 100, "Trying");
+	return true;
+}
+
+bool call_transfer_bye(struct call_leg *leg, struct sip_server *st)
+{
+	struct call *c = leg->call;
+
+	if (!c->transfer || c->transfer->from != leg)
+		return false;
+	/* RFC 5589 6.1: it need not wait for the outcome. */
+	leg->bye_done = true;
+	call_session_stop(leg);
+	call_reply(st, 200, NULL, NULL, NULL);
+	return true;
+}

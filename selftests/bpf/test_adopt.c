@@ -28,13 +28,14 @@ static int set_orphans(void *x)
 	struct addr local = sip_local, remote = sip_remote;
 	struct sluice_ufrag_key name = { "orphaned" };
 	struct sluice_ufrag ufrag = { .transport = ORPHAN };
+	struct sluice_ice_key password = { .inner = { 1 } };
 	struct sluice_key key = { .profile = SLUICE_SRTP_AEAD_AES_128_GCM };
 
 	local.port += 2;
 	remote.port += 2;
 	return transport(x, ORPHAN, &local, &remote, false) ||
 	       stream(x, ORPHAN, NULL) ||
-	       datapath_xdp_ops.ufrag_set(x, &name, &ufrag) ||
+	       datapath_xdp_ops.ufrag_set(x, &name, &ufrag, &password) ||
 	       datapath_xdp_ops.key_set(x, ORPHAN, &key);
 }
 
@@ -117,18 +118,21 @@ static bool has_orphans(void *x)
 	struct sluice_ufrag_key name;
 	int flows = bpf_obj_get(PINS "/" SLUICE_MAP_FLOWS);
 	int ufrags = bpf_obj_get(PINS "/" SLUICE_MAP_UFRAGS);
+	int passwords = bpf_obj_get(PINS "/" SLUICE_MAP_ICE_KEYS);
 	bool any;
 
 	any = ops->transport_claim(x, ORPHAN, &t) != -ENOENT ||
 	      ops->stream_claim(x, ORPHAN, &s) != -ENOENT ||
 	      ops->key_claim(x, ORPHAN, &key) != -ENOENT ||
-	      !bpf_map_get_next_key(ufrags, NULL, &name);
+	      !bpf_map_get_next_key(ufrags, NULL, &name) ||
+	      !bpf_map_get_next_key(passwords, NULL, &name);
 	/* two flows are left, those of the call */
 	any = any || bpf_map_get_next_key(flows, NULL, &flow) ||
 	      bpf_map_get_next_key(flows, &flow, &flow) ||
 	      !bpf_map_get_next_key(flows, &flow, &flow);
 	close(flows);
 	close(ufrags);
+	close(passwords);
 	return any;
 }
 

@@ -86,7 +86,8 @@ static void test_neighbours(void *x)
 	run("ip neigh replace 198.51.100.10 lladdr 02:00:00:00:00:77 dev sip0");
 	datapath_xdp_ops.tick(x);
 	bpf_map_lookup_elem(fd, &t.next_hop, &hop);
-	CHECK(hop.flags == SLUICE_HOP_VALID && hop.dst_mac[5] == 0x77 &&
+	CHECK(hop.flags == (SLUICE_HOP_VALID | SLUICE_HOP_REDIRECT) &&
+	      hop.dst_mac[5] == 0x77 &&
 	      hop.mtu == 1500, "neighbour_changed_hop_follows");
 	run("ip neigh del 198.51.100.10 dev sip0");
 	datapath_xdp_ops.tick(x);
@@ -139,7 +140,8 @@ static void test_hops(void *x)
 	run("ip neigh replace 2001:db8:1::10 lladdr 02:00:00:00:00:06 "
 	    "dev sip0");
 	hop = hop_towards(x, "[2001:db8:1::1]:16384", "[2001:db8:1::10]:4000");
-	CHECK(hop.flags == SLUICE_HOP_VALID && hop.ifindex == sip0 &&
+	CHECK(hop.flags == (SLUICE_HOP_VALID | SLUICE_HOP_REDIRECT) &&
+	      hop.ifindex == sip0 &&
 	      hop.dst_mac[5] == 6, "hop_ipv6_resolved");
 
 	run("ip route add 192.0.2.128/25 via 198.51.100.30");

@@ -287,6 +287,15 @@ static bool ufrag_is_orphan(const struct xdp *x, const void *key,
 	return !is_claimed(x, ((const struct sluice_ufrag *)value)->transport);
 }
 
+/* After the names: a password without one. */
+static bool password_is_orphan(const struct xdp *x, const void *key,
+			       const void *value)
+{
+	struct sluice_ufrag ufrag;
+
+	return bpf_map_lookup_elem(x->maps[XDP_UFRAGS], key, &ufrag);
+}
+
 static bool port_is_orphan(const struct xdp *x, const void *key,
 			   const void *value)
 {
@@ -388,6 +397,7 @@ uint32_t xdp_settle(void *backend)
 	/* what leads to others first, then what is led to */
 	n = remove_orphans(x, XDP_FLOWS, flow_is_orphan);
 	n += remove_orphans(x, XDP_UFRAGS, ufrag_is_orphan);
+	remove_orphans(x, XDP_ICE_KEYS, password_is_orphan);
 	n += remove_orphans(x, XDP_PORTS, port_is_orphan);
 	n += remove_transports(x);
 	n += remove_streams(x);

@@ -365,7 +365,9 @@ int relay_open(struct session *s)
 {
 	s->backend = datapath_preferred(s->w->dp);
 	s->web_transport = datapath_transport_alloc(s->w->dp);
-	return s->web_transport ? 0 : -ENOSPC;
+	if (!s->web_transport)
+		return -ENOSPC;
+	return datapath_peer_set(s->w->dp, s->backend, s->web_transport, NULL);
 }
 
 int relay_ufrag(struct session *s, const struct credentials *c, bool is_there)

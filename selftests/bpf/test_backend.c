@@ -159,7 +159,8 @@ static void test_hops(void *x)
 	    "ip link set sip0.7 mtu 1400 up");
 	run("ip neigh replace 203.0.113.2 lladdr 02:00:00:00:00:07 dev sip0.7");
 	hop = hop_towards(x, "203.0.113.1:16384", "203.0.113.2:4000");
-	CHECK(hop.flags == (SLUICE_HOP_VALID | SLUICE_HOP_VLAN) &&
+	CHECK(hop.flags == (SLUICE_HOP_VALID | SLUICE_HOP_VLAN |
+			    SLUICE_HOP_REDIRECT) &&
 	      hop.ifindex == sip0 && hop.vlan_id == 7 && hop.mtu == 1400 &&
 	      hop.dst_mac[5] == 7, "hop_vlan_device_tagged_on_its_parent");
 	run("ip link del sip0.7");

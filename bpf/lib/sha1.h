@@ -8,16 +8,153 @@
 #define SLUICE_SHA1_LEN		20
 #define SLUICE_SHA1_BLOCK	64
 
-/*
- * The compiler would keep all of W in registers, of which BPF has ten, and
- * spill beyond the 512 bytes of stack.
- */
 #ifdef __bpf__
-#define SLUICE_SHA1_SCHEDULE volatile __u32
+/*
+ * By hand in BPF, which has no rotation. a and b hold their value in both
+ * halves of a register, so that a shift to the right rotates; the upper halves
+ * of c, d and e mean nothing. W lies in pairs on the stack, 32 words at r9,
+ * the earlier one in the upper half, and is extended a pair at a time:
+ *
+ *   W[t] = rol1(W[t-3] ^ W[t-8] ^ W[t-14] ^ W[t-16]), and thus from 32 on
+ *   W[t] = rol2(W[t-6] ^ W[t-16] ^ W[t-28] ^ W[t-32])
+ *
+ * r5: temporary, r6: the newest pair, r7 and r8: masks of the rotation.
+ */
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define SLUICE_SHA1_EVEN	"+4"
+#define SLUICE_SHA1_ODD		"+0"
 #else
-#define SLUICE_SHA1_SCHEDULE __u32
+#define SLUICE_SHA1_EVEN	"+0"
+#define SLUICE_SHA1_ODD		"+4"
 #endif
 
+/* f(b, c, d) and K onto e. */
+#define SLUICE_SHA1_CH(b, c, d, e) \
+	"w5 = w" #c ";w5 ^= w" #d ";w5 &= w" #b ";w5 ^= w" #d ";" \
+	"w" #e " += w5;w" #e " += 0x5a827999;"
+#define SLUICE_SHA1_PARITY(b, c, d, e) \
+	"w5 = w" #b ";w5 ^= w" #c ";w5 ^= w" #d ";w" #e " += w5;"
+#define SLUICE_SHA1_PARITY1(b, c, d, e) \
+	SLUICE_SHA1_PARITY(b, c, d, e) "w" #e " += 0x6ed9eba1;"
+#define SLUICE_SHA1_MAJ(b, c, d, e) \
+	"w5 = w" #b ";w5 ^= w" #c ";w5 &= w" #d ";w" #e " += w5;" \
+	"w5 = w" #b ";w5 &= w" #c ";w" #e " += w5;" \
+	"w" #e " += -0x70e44324;"	/* 0x8f1bbcdc */
+#define SLUICE_SHA1_PARITY2(b, c, d, e) \
+	SLUICE_SHA1_PARITY(b, c, d, e) \
+	"w" #e " += -0x359d3e2a;"	/* 0xca62c1d6 */
+/* The rest of a round; e then has both halves. */
+#define SLUICE_SHA1_TURN(a, b, e) \
+	"r5 = r" #a ";r5 >>= 27;w" #e " += w5;" \
+	"r" #b " >>= 2;" \
+	"r5 = r" #e ";r5 <<= 32;r" #e " |= r5;"
+
+#define SLUICE_SHA1_STORED(half, slot, e) \
+	"w5 = *(u32 *)(r9 + 8*" #slot half ");w" #e " += w5;"
+/* Two rounds with the words of a slot; the names move on by two. */
+#define SLUICE_SHA1_READ_2(fn, slot, a, b, c, d, e) \
+	fn(b, c, d, e) SLUICE_SHA1_STORED(SLUICE_SHA1_EVEN, slot, e) \
+	SLUICE_SHA1_TURN(a, b, e) \
+	fn(a, b, c, d) SLUICE_SHA1_STORED(SLUICE_SHA1_ODD, slot, d) \
+	SLUICE_SHA1_TURN(e, a, d)
+#define SLUICE_SHA1_MADE_2(fn, slot, a, b, c, d, e) \
+	"*(u64 *)(r9 + 8*" #slot ") = r6;" \
+	fn(b, c, d, e) SLUICE_SHA1_STORED(SLUICE_SHA1_EVEN, slot, e) \
+	SLUICE_SHA1_TURN(a, b, e) \
+	fn(a, b, c, d) "w" #d " += w6;" \
+	SLUICE_SHA1_TURN(e, a, d)
+#define SLUICE_SHA1_XOR(slot) "r5 = *(u64 *)(r9 + 8*" #slot ");r6 ^= r5;"
+#define SLUICE_SHA1_ROTATE(up, down) \
+	"r5 = r6;r5 >>= " #down ";r5 &= r8;" \
+	"r6 <<= " #up ";r6 &= r7;r6 |= r5;"
+/* Slots of W[t-4], W[t-2], W[t-8], W[t-14], W[t-16]. */
+#define SLUICE_SHA1_ROL1_2(fn, slot, s4, s2, s8, s14, s16, a, b, c, d, e) \
+	"r6 = *(u64 *)(r9 + 8*" #s4 ");r6 <<= 32;" \
+	"r5 = *(u64 *)(r9 + 8*" #s2 ");r5 >>= 32;r6 |= r5;" \
+	SLUICE_SHA1_XOR(s8) SLUICE_SHA1_XOR(s14) SLUICE_SHA1_XOR(s16) \
+	SLUICE_SHA1_ROTATE(1, 31) \
+	SLUICE_SHA1_MADE_2(fn, slot, a, b, c, d, e)
+/* Slots of W[t-6], W[t-16], W[t-28]; that of W[t-32] is overwritten. */
+#define SLUICE_SHA1_ROL2_2(fn, slot, s6, s16, s28, a, b, c, d, e) \
+	"r6 = *(u64 *)(r9 + 8*" #slot ");" \
+	SLUICE_SHA1_XOR(s6) SLUICE_SHA1_XOR(s16) SLUICE_SHA1_XOR(s28) \
+	SLUICE_SHA1_ROTATE(2, 30) \
+	SLUICE_SHA1_MADE_2(fn, slot, a, b, c, d, e)
+
+/* One block of 64 bytes into the state. */
+static __always_inline void sluice_sha1_round(__u32 *state, const __u8 *block)
+{
+	register __u64 r0 __asm__("r0");
+	register __u64 r1 __asm__("r1");
+	register __u64 r2 __asm__("r2");
+	register __u64 r3 __asm__("r3");
+	register __u64 r4 __asm__("r4");
+	register __u64 *r9 __asm__("r9");
+	__u64 w[16];
+	int i;
+
+#pragma GCC unroll 8
+	for (i = 0; i < 8; i++)
+		w[i] = sluice_get64(block + 8 * i);
+	r0 = state[0] | (__u64)state[0] << 32;
+	r1 = state[1] | (__u64)state[1] << 32;
+	r2 = state[2];
+	r3 = state[3];
+	r4 = state[4];
+	r9 = w;
+	__asm__ volatile(
+		SLUICE_SHA1_READ_2(SLUICE_SHA1_CH, 0, 0, 1, 2, 3, 4)
+		SLUICE_SHA1_READ_2(SLUICE_SHA1_CH, 1, 3, 4, 0, 1, 2)
+		SLUICE_SHA1_READ_2(SLUICE_SHA1_CH, 2, 1, 2, 3, 4, 0)
+		SLUICE_SHA1_READ_2(SLUICE_SHA1_CH, 3, 4, 0, 1, 2, 3)
+		SLUICE_SHA1_READ_2(SLUICE_SHA1_CH, 4, 2, 3, 4, 0, 1)
+		SLUICE_SHA1_READ_2(SLUICE_SHA1_CH, 5, 0, 1, 2, 3, 4)
+		SLUICE_SHA1_READ_2(SLUICE_SHA1_CH, 6, 3, 4, 0, 1, 2)
+		SLUICE_SHA1_READ_2(SLUICE_SHA1_CH, 7, 1, 2, 3, 4, 0)
+		"r7 = 0xfffffffefffffffe ll; r8 = 0x100000001 ll;"
+		SLUICE_SHA1_ROL1_2(SLUICE_SHA1_CH, 8, 6, 7, 4, 1, 0, 4, 0, 1, 2, 3)
+		SLUICE_SHA1_ROL1_2(SLUICE_SHA1_CH, 9, 7, 8, 5, 2, 1, 2, 3, 4, 0, 1)
+		SLUICE_SHA1_ROL1_2(SLUICE_SHA1_PARITY1, 10, 8, 9, 6, 3, 2, 0, 1, 2, 3, 4)
+		SLUICE_SHA1_ROL1_2(SLUICE_SHA1_PARITY1, 11, 9, 10, 7, 4, 3, 3, 4, 0, 1, 2)
+		SLUICE_SHA1_ROL1_2(SLUICE_SHA1_PARITY1, 12, 10, 11, 8, 5, 4, 1, 2, 3, 4, 0)
+		SLUICE_SHA1_ROL1_2(SLUICE_SHA1_PARITY1, 13, 11, 12, 9, 6, 5, 4, 0, 1, 2, 3)
+		SLUICE_SHA1_ROL1_2(SLUICE_SHA1_PARITY1, 14, 12, 13, 10, 7, 6, 2, 3, 4, 0, 1)
+		SLUICE_SHA1_ROL1_2(SLUICE_SHA1_PARITY1, 15, 13, 14, 11, 8, 7, 0, 1, 2, 3, 4)
+		"r7 = 0xfffffffcfffffffc ll; r8 = 0x300000003 ll;"
+		SLUICE_SHA1_ROL2_2(SLUICE_SHA1_PARITY1, 0, 13, 8, 2, 3, 4, 0, 1, 2)
+		SLUICE_SHA1_ROL2_2(SLUICE_SHA1_PARITY1, 1, 14, 9, 3, 1, 2, 3, 4, 0)
+		SLUICE_SHA1_ROL2_2(SLUICE_SHA1_PARITY1, 2, 15, 10, 4, 4, 0, 1, 2, 3)
+		SLUICE_SHA1_ROL2_2(SLUICE_SHA1_PARITY1, 3, 0, 11, 5, 2, 3, 4, 0, 1)
+		SLUICE_SHA1_ROL2_2(SLUICE_SHA1_MAJ, 4, 1, 12, 6, 0, 1, 2, 3, 4)
+		SLUICE_SHA1_ROL2_2(SLUICE_SHA1_MAJ, 5, 2, 13, 7, 3, 4, 0, 1, 2)
+		SLUICE_SHA1_ROL2_2(SLUICE_SHA1_MAJ, 6, 3, 14, 8, 1, 2, 3, 4, 0)
+		SLUICE_SHA1_ROL2_2(SLUICE_SHA1_MAJ, 7, 4, 15, 9, 4, 0, 1, 2, 3)
+		SLUICE_SHA1_ROL2_2(SLUICE_SHA1_MAJ, 8, 5, 0, 10, 2, 3, 4, 0, 1)
+		SLUICE_SHA1_ROL2_2(SLUICE_SHA1_MAJ, 9, 6, 1, 11, 0, 1, 2, 3, 4)
+		SLUICE_SHA1_ROL2_2(SLUICE_SHA1_MAJ, 10, 7, 2, 12, 3, 4, 0, 1, 2)
+		SLUICE_SHA1_ROL2_2(SLUICE_SHA1_MAJ, 11, 8, 3, 13, 1, 2, 3, 4, 0)
+		SLUICE_SHA1_ROL2_2(SLUICE_SHA1_MAJ, 12, 9, 4, 14, 4, 0, 1, 2, 3)
+		SLUICE_SHA1_ROL2_2(SLUICE_SHA1_MAJ, 13, 10, 5, 15, 2, 3, 4, 0, 1)
+		SLUICE_SHA1_ROL2_2(SLUICE_SHA1_PARITY2, 14, 11, 6, 0, 0, 1, 2, 3, 4)
+		SLUICE_SHA1_ROL2_2(SLUICE_SHA1_PARITY2, 15, 12, 7, 1, 3, 4, 0, 1, 2)
+		SLUICE_SHA1_ROL2_2(SLUICE_SHA1_PARITY2, 0, 13, 8, 2, 1, 2, 3, 4, 0)
+		SLUICE_SHA1_ROL2_2(SLUICE_SHA1_PARITY2, 1, 14, 9, 3, 4, 0, 1, 2, 3)
+		SLUICE_SHA1_ROL2_2(SLUICE_SHA1_PARITY2, 2, 15, 10, 4, 2, 3, 4, 0, 1)
+		SLUICE_SHA1_ROL2_2(SLUICE_SHA1_PARITY2, 3, 0, 11, 5, 0, 1, 2, 3, 4)
+		SLUICE_SHA1_ROL2_2(SLUICE_SHA1_PARITY2, 4, 1, 12, 6, 3, 4, 0, 1, 2)
+		SLUICE_SHA1_ROL2_2(SLUICE_SHA1_PARITY2, 5, 2, 13, 7, 1, 2, 3, 4, 0)
+		SLUICE_SHA1_ROL2_2(SLUICE_SHA1_PARITY2, 6, 3, 14, 8, 4, 0, 1, 2, 3)
+		SLUICE_SHA1_ROL2_2(SLUICE_SHA1_PARITY2, 7, 4, 15, 9, 2, 3, 4, 0, 1)
+		: "+r"(r0), "+r"(r1), "+r"(r2), "+r"(r3), "+r"(r4)
+		: "r"(r9)
+		: "r5", "r6", "r7", "r8", "memory");
+	state[0] += (__u32)r0;
+	state[1] += (__u32)r1;
+	state[2] += (__u32)r2;
+	state[3] += (__u32)r3;
+	state[4] += (__u32)r4;
+}
+#else
 #define SLUICE_ROL(x, n) ((x) << (n) | (x) >> (32 - (n)))
 
 #define SLUICE_SHA1_CH(b, c, d) ((d) ^ ((b) & ((c) ^ (d))))
@@ -55,7 +192,7 @@ static __always_inline void sluice_sha1_round(__u32 *state, const __u8 *block)
 {
 	__u32 a = state[0], b = state[1], c = state[2], d = state[3];
 	__u32 e = state[4], next;
-	SLUICE_SHA1_SCHEDULE w[16];
+	__u32 w[16];
 
 	SLUICE_SHA1_5(CH, 0x5a827999, SLUICE_SHA1_LOAD, 0);
 	SLUICE_SHA1_5(CH, 0x5a827999, SLUICE_SHA1_LOAD, 5);
@@ -75,6 +212,7 @@ static __always_inline void sluice_sha1_round(__u32 *state, const __u8 *block)
 	state[3] += d;
 	state[4] += e;
 }
+#endif
 
 static __always_inline void sluice_sha1_init(__u32 *state)
 {

@@ -196,6 +196,7 @@ struct {
 } sl_events SEC(".maps");
 
 #define SLUICE_HEAD_MAX	72	/* Ethernet, VLAN tag, IPv6, UDP: 66 */
+#define SLUICE_HEAD_BOUND 127	/* for sluice_bound_len() */
 
 /*
  * What the stages of one packet hand on. In memory rather than on the stack:
@@ -224,7 +225,7 @@ struct sluice_work {
 	struct sluice_ssrc source;
 	__u8 head[SLUICE_HEAD_MAX];
 	__u8 packet[SLUICE_SCRATCH];
-	__u8 tail[SLUICE_PACKET_MAX];	/* room the verifier wants */
+	__u8 tail[SLUICE_SCRATCH_ROOM - SLUICE_SCRATCH];
 };
 
 struct {

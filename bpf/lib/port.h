@@ -28,12 +28,28 @@
  */
 #define SLUICE_SUBPROG static __noinline __attribute__((unused))
 
-/*
- * Hides a value's origin from the compiler, so that a bounds check stays where
- * it is written and on the register that is used: the verifier follows the
- * register, not the C variable.
- */
+/* Hides a value's origin from the compiler. */
 #define sluice_opaque(x) __asm__ volatile("" : "+r"(x))
+
+/*
+ * An offset or a length in the form that every verifier believes: masked, in
+ * a register of 64 bits, by an instruction that the compiler can neither move
+ * nor merge. A comparison alone does not do: clang compares a copy, or makes
+ * one subtraction of two limits, and Linux 6.1 and 6.12 do not see that the
+ * register in use was meant. mask: 2^n - 1; x must be within it already.
+ */
+#ifdef __bpf__
+#define sluice_bound(x, mask) __extension__({ \
+	__u64 bound_ = (x); \
+	__asm__ volatile("%0 &= %1" : "+r"(bound_) : "i"(mask)); \
+	bound_; \
+})
+#else
+#define sluice_bound(x, mask) ((__u64)(x) & (mask))
+#endif
+
+/* The same for a length that must not be 0: 1..mask + 1. */
+#define sluice_bound_len(x, mask) (sluice_bound((__u64)(x) - 1, mask) + 1)
 
 struct sluice_u64_unaligned {
 	__u64 v;

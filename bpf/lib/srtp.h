@@ -13,7 +13,12 @@
 #include "lib/sha1.h"
 #include "uapi/sluice.h"
 
-#define SLUICE_SCRATCH	2048	/* bytes of the scratch buffer */
+#define SLUICE_SCRATCH	2048	/* bytes of the scratch buffer; 2^n */
+/*
+ * A map value that begins with it, or holds it, has as much behind it: what
+ * the verifier takes for reachable (sluice_bound()).
+ */
+#define SLUICE_SCRATCH_ROOM	(2 * SLUICE_SCRATCH)
 
 /*
  * Behind the longest packet the scratch buffer has room for HMAC's padding
@@ -37,6 +42,12 @@ _Static_assert(SLUICE_PACKET_MAX + 80 <= SLUICE_SCRATCH_WORK &&
 	       SLUICE_SCRATCH_WORK % 8 == 0, "scratch is too small");
 _Static_assert(SLUICE_PACKET_MAX / SLUICE_AES_BLOCK < SLUICE_AES_CTR_MAX,
 	       "the block counter of a packet exceeds its last byte");
+
+/* Byte off of the scratch buffer; off has been checked. */
+static __always_inline __u8 *sluice_srtp_at(__u8 *packet, __u32 off)
+{
+	return packet + sluice_bound(off, SLUICE_SCRATCH - 1);
+}
 
 /* Bytes of the authentication tag of an RTP packet; 0: not protected. */
 static __always_inline __u32 sluice_srtp_tag_len(__u32 profile)
@@ -83,10 +94,9 @@ static __attribute__((unused)) long sluice_ctr_step(sluice_loop_index i, void *c
 	__u8 *p;
 
 	sluice_aes_ctr_block(&pass->key->aes, &work->ctr, i, block);
-	sluice_opaque(off);
 	if (off > SLUICE_SCRATCH_WORK - SLUICE_AES_BLOCK)
 		return 1;
-	p = pass->packet + off;
+	p = sluice_srtp_at(pass->packet, off);
 	sluice_xor32(p, block[0]);
 	sluice_xor32(p + 4, block[1]);
 	sluice_xor32(p + 8, block[2]);
@@ -110,10 +120,9 @@ static __always_inline int sluice_ghash_input(const struct sluice_srtp_pass *pas
 	__u64 first, last;
 	const __u8 *p;
 
-	sluice_opaque(off);
 	if (off > SLUICE_SCRATCH_WORK - SLUICE_AES_BLOCK)
 		return 1;
-	p = pass->packet + off;
+	p = sluice_srtp_at(pass->packet, off);
 	first = sluice_get64(p);
 	last = sluice_get64(p + 8);
 	if (left < SLUICE_AES_BLOCK) {
@@ -148,10 +157,9 @@ static __attribute__((unused)) long sluice_hmac_step(sluice_loop_index i, void *
 	struct sluice_srtp_work *work = sluice_srtp_work(pass->packet);
 	__u32 off = i * SLUICE_SHA1_BLOCK;
 
-	sluice_opaque(off);
 	if (off > SLUICE_SCRATCH_WORK - SLUICE_SHA1_BLOCK)
 		return 1;
-	sluice_sha1_block(work->state, pass->packet + off);
+	sluice_sha1_block(work->state, sluice_srtp_at(pass->packet, off));
 	return 0;
 }
 
@@ -162,26 +170,23 @@ static __attribute__((unused)) long sluice_hmac_step(sluice_loop_index i, void *
 SLUICE_SUBPROG int sluice_srtp_hmac(struct sluice_srtp_pass *pass, __u32 roc)
 {
 	struct sluice_srtp_work *work = sluice_srtp_work(pass->packet);
-	__u32 len = pass->end, off = len;
+	__u32 len = pass->end;
 	__u32 blocks = (len + 4 + 1 + 8 + SLUICE_SHA1_BLOCK - 1) /
 		       SLUICE_SHA1_BLOCK;
 	__u32 last = blocks * SLUICE_SHA1_BLOCK - 8;
 	__u8 *p;
 	int i;
 
-	sluice_opaque(off);
-	if (off > SLUICE_PACKET_MAX)
+	if (len > SLUICE_PACKET_MAX)
 		return -SLUICE_DROP_INTERNAL;
-	p = pass->packet + off;
+	p = sluice_srtp_at(pass->packet, len);
 	sluice_put32(p, roc);
 	sluice_put64(p + 4, 0x8000000000000000);
 #pragma GCC unroll 8
 	for (i = 12; i < 76; i += 8)
 		sluice_put64(p + i, 0);
-	sluice_opaque(last);
-	if (last > SLUICE_SCRATCH_WORK - 8)
-		return -SLUICE_DROP_INTERNAL;
-	sluice_put64(pass->packet + last, (SLUICE_SHA1_BLOCK + len + 4) * 8);
+	sluice_put64(sluice_srtp_at(pass->packet, last),
+		     (SLUICE_SHA1_BLOCK + len + 4) * 8);
 
 #pragma GCC unroll 5
 	for (i = 0; i < 5; i++)
@@ -292,7 +297,7 @@ static __always_inline int sluice_srtp_protect(const struct sluice_key *key,
 	struct sluice_srtp_pass pass = { packet, &key->rtp, key->ghash_table,
 					 header_len, len };
 	struct sluice_srtp_work *work = sluice_srtp_work(packet);
-	__u32 profile = key->profile, off = len;
+	__u32 profile = key->profile;
 	__u32 tag_len = sluice_srtp_tag_len(profile);
 	__u8 *p;
 	int err;
@@ -322,10 +327,7 @@ static __always_inline int sluice_srtp_protect(const struct sluice_key *key,
 	}
 
 	/* All four words: a shorter tag's rest lies beyond the packet. */
-	sluice_opaque(off);
-	if (off > SLUICE_PACKET_MAX)
-		return -SLUICE_DROP_INTERNAL;
-	p = packet + off;
+	p = sluice_srtp_at(packet, len);
 	sluice_put32(p, work->tag[0]);
 	sluice_put32(p + 4, work->tag[1]);
 	sluice_put32(p + 8, work->tag[2]);
@@ -347,7 +349,7 @@ static __always_inline int sluice_srtp_unprotect(const struct sluice_key *key,
 	struct sluice_srtp_work *work = sluice_srtp_work(packet);
 	__u32 profile = key->profile;
 	__u32 tag_len = sluice_srtp_tag_len(profile);
-	__u32 off, got0, got1, got2, got3, diff;
+	__u32 got0, got1, got2, got3, diff;
 	__u8 *p;
 	int err;
 
@@ -357,11 +359,7 @@ static __always_inline int sluice_srtp_unprotect(const struct sluice_key *key,
 		return -SLUICE_DROP_TOO_BIG;
 	len -= tag_len;
 	pass.end = len;
-	off = len;
-	sluice_opaque(off);
-	if (off > SLUICE_PACKET_MAX)
-		return -SLUICE_DROP_INTERNAL;
-	p = packet + off;
+	p = sluice_srtp_at(packet, len);
 	got0 = sluice_get32(p);
 	got1 = sluice_get32(p + 4);
 	got2 = sluice_get32(p + 8);

@@ -52,7 +52,8 @@ SLUICE_STEP int sluice_relay_read(struct xdp_md *ctx)
 		return -SLUICE_DROP_SHORT;
 	if (len > SLUICE_PACKET_MAX)
 		return -SLUICE_DROP_TOO_BIG;
-	if (bpf_xdp_load_bytes(ctx, w->udp_off, w->packet, len))
+	if (bpf_xdp_load_bytes(ctx, w->udp_off, w->packet,
+			       sluice_bound_len(len, SLUICE_SCRATCH - 1)))
 		return -SLUICE_DROP_INTERNAL;
 	err = sluice_rtp_parse(w->packet, len, &w->rtp);
 	if (err)
@@ -134,20 +135,18 @@ SLUICE_STEP int sluice_relay_accept(struct xdp_md *ctx)
 static __always_inline int sluice_close_gap(struct xdp_md *ctx,
 					    struct sluice_work *w, __u32 header)
 {
-	__u32 off = w->rtp.payload_off, len = w->rtp.payload_len;
+	__u32 off = w->rtp.payload_off;
+	__u64 len;
 
-	if (off == header || !len)
+	if (off == header || !w->rtp.payload_len)
 		return 0;
-	sluice_opaque(off);
-	sluice_opaque(len);
-	sluice_opaque(header);
-	if (off > SLUICE_PACKET_MAX || header > SLUICE_RTP_READ_MAX ||
-	    len < 1 || len > SLUICE_PACKET_MAX)
-		return -SLUICE_DROP_INTERNAL;
+	len = sluice_bound_len(w->rtp.payload_len, SLUICE_SCRATCH - 1);
 	/* the frame still has the room of the whole arrived packet */
-	if (bpf_xdp_store_bytes(ctx, w->udp_off, w->packet + off, len))
+	if (bpf_xdp_store_bytes(ctx, w->udp_off,
+				sluice_srtp_at(w->packet, off), len))
 		return -SLUICE_DROP_INTERNAL;
-	if (bpf_xdp_load_bytes(ctx, w->udp_off, w->packet + header, len))
+	if (bpf_xdp_load_bytes(ctx, w->udp_off,
+			       sluice_srtp_at(w->packet, header), len))
 		return -SLUICE_DROP_INTERNAL;
 	return 0;
 }

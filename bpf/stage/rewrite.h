@@ -39,16 +39,12 @@ static __always_inline __s64 sluice_csum_packet(struct sluice_work *w,
 						__u32 len)
 {
 	__s64 sum = 0;
-	__u32 at, size;
+	__u32 size;
 	__u32 i;
 
 	if (len > SLUICE_PACKET_MAX)
 		return -1;
-	at = len;
-	sluice_opaque(at);
-	if (at > SLUICE_PACKET_MAX)
-		return -1;
-	sluice_put32(w->packet + at, 0);
+	sluice_put32(sluice_srtp_at(w->packet, len), 0);
 	len = (len + 3) & ~3U;
 #pragma unroll
 	for (i = 0; i <= SLUICE_PACKET_MAX / SLUICE_CSUM_CHUNK; i++) {
@@ -57,11 +53,11 @@ static __always_inline __s64 sluice_csum_packet(struct sluice_work *w,
 		size = len - i * SLUICE_CSUM_CHUNK;
 		if (size > SLUICE_CSUM_CHUNK)
 			size = SLUICE_CSUM_CHUNK;
-		sluice_opaque(size);
-		if (size > SLUICE_CSUM_CHUNK)
-			return -1;
 		sum = bpf_csum_diff(NULL, 0, (__be32 *)(w->packet +
-				    i * SLUICE_CSUM_CHUNK), size, (__u32)sum);
+				    i * SLUICE_CSUM_CHUNK),
+				    sluice_bound(size,
+						 2 * SLUICE_CSUM_CHUNK - 1),
+				    (__u32)sum);
 		if (sum < 0)
 			return -1;
 	}
@@ -197,15 +193,11 @@ static __always_inline int sluice_rewrite(struct xdp_md *ctx,
 
 	if (sluice_resize(ctx, head + len))
 		return -SLUICE_DROP_INTERNAL;
-	sluice_opaque(head);
-	if (head < sizeof(*eth) || head > SLUICE_HEAD_MAX)
+	if (bpf_xdp_store_bytes(ctx, 0, w->head,
+				sluice_bound_len(head, SLUICE_HEAD_BOUND)))
 		return -SLUICE_DROP_INTERNAL;
-	if (bpf_xdp_store_bytes(ctx, 0, w->head, head))
-		return -SLUICE_DROP_INTERNAL;
-	sluice_opaque(len);
-	if (len < 1 || len > SLUICE_PACKET_MAX)
-		return -SLUICE_DROP_INTERNAL;
-	if (bpf_xdp_store_bytes(ctx, head, w->packet, len))
+	if (bpf_xdp_store_bytes(ctx, head, w->packet,
+				sluice_bound_len(len, SLUICE_SCRATCH - 1)))
 		return -SLUICE_DROP_INTERNAL;
 	return 0;
 }

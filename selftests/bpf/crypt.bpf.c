@@ -16,7 +16,7 @@ struct {
 } t_key SEC(".maps");
 
 struct scratch {
-	__u8 b[SLUICE_SCRATCH];
+	__u8 b[SLUICE_SCRATCH_ROOM];
 };
 
 struct {
@@ -75,10 +75,10 @@ static __always_inline int crypt_run(struct xdp_md *ctx, enum crypt_op op)
 	if (bpf_xdp_load_bytes(ctx, 0, &call, sizeof(call)))
 		return XDP_ABORTED;
 	len = (__u32)bpf_xdp_get_buff_len(ctx) - sizeof(call);
-	sluice_opaque(len);
 	if (len < 1 || len > SLUICE_PACKET_MAX)
 		return XDP_ABORTED;
-	if (bpf_xdp_load_bytes(ctx, sizeof(call), s->b, len))
+	if (bpf_xdp_load_bytes(ctx, sizeof(call), s->b,
+			       sluice_bound_len(len, SLUICE_SCRATCH - 1)))
 		return XDP_ABORTED;
 
 	if (op == OP_PROTECT || op == OP_UNPROTECT)
@@ -91,11 +91,8 @@ static __always_inline int crypt_run(struct xdp_md *ctx, enum crypt_op op)
 		return XDP_PASS;
 	if (bpf_xdp_adjust_tail(ctx, ret - (int)len))
 		return XDP_ABORTED;
-	len = (__u32)ret;
-	sluice_opaque(len);
-	if (len < 1 || len > SLUICE_PACKET_MAX)
-		return XDP_ABORTED;
-	if (bpf_xdp_store_bytes(ctx, sizeof(call), s->b, len))
+	if (bpf_xdp_store_bytes(ctx, sizeof(call), s->b,
+				sluice_bound_len(ret, SLUICE_SCRATCH - 1)))
 		return XDP_ABORTED;
 	return XDP_PASS;
 }

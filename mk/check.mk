@@ -28,24 +28,29 @@ bpftest: $(BPF_TEST_BIN)
 # browser tests need root: they lay out network namespaces of their own.
 RUN = O=$(abspath $(O)) V=$(V) selftests/run
 UNIT_SAN := $(UNIT_SRC:selftests/unit/%.c=$(O)/san/unit/%)
+VM_TEST := selftests/vm/kernels.sh
 NET_TESTS := $(sort $(wildcard selftests/net/*.sh))
 BROWSER_TESTS := $(sort $(wildcard selftests/browser/*.sh))
 
 # The daemon of the net tests has the sanitizers; that of the browser tests,
 # which judge media in real time, has not.
-.PHONY: check check-unit check-bpf check-net check-browser unit-san all-san
+.PHONY: check check-unit check-bpf check-vm check-net check-browser unit-san \
+	all-san
 unit-san:
 	$(Q)$(MAKE) SAN=1 unit
 all-san: all
 	$(Q)$(MAKE) SAN=1 all
 
-check: all all-san bpftest unit-san fuzz-build ## every test; check-unit, -bpf, -net, -browser, -fuzz: a part
+check: all all-san bpftest unit-san fuzz-build ## every test; check-unit, -bpf, -vm, -net, -browser, -fuzz: a part
 	$(Q)$(RUN) $(UNIT_SAN) selftests/fuzz/short.sh $(BPF_TEST_BIN) \
-		SAN=1 $(NET_TESTS) SAN=0 $(BROWSER_TESTS)
+		$(VM_TEST) SAN=1 $(NET_TESTS) SAN=0 $(BROWSER_TESTS)
 check-unit: unit-san
 	$(Q)$(RUN) $(UNIT_SAN)
 check-bpf: bpftest
 	$(Q)$(RUN) $(BPF_TEST_BIN)
+# On old kernels, in virtual machines.
+check-vm: bpftest
+	$(Q)$(RUN) $(VM_TEST)
 check-net: all all-san
 	$(Q)$(RUN) SAN=1 $(NET_TESTS)
 check-browser: all

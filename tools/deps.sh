@@ -13,7 +13,7 @@ build="gcc libc6-dev make pkg-config clang-19 linux-libc-dev libbpf-dev
 	iproute2 openssl ca-certificates"
 test="bpftool ethtool nftables tcpdump procps util-linux jq curl
 	kamailio kamailio-tls-modules dnsmasq-base baresip-core sip-tester chromium fonts-dejavu-core
-	libclang-rt-19-dev"
+	libclang-rt-19-dev dash xz-utils"
 
 has_package()
 {
@@ -36,6 +36,14 @@ done
 # Any node from 18 will do, whoever packaged it.
 command -v node >/dev/null || missing="$missing nodejs"
 command -v npm >/dev/null || missing="$missing npm"
+# For the virtual machines; Debian 12's own QEMU is too old for them.
+case $group in
+test)
+	command -v busybox >/dev/null || missing="$missing busybox-static"
+	. /etc/os-release
+	[ "${VERSION_ID:-12}" = 12 ] || has_package qemu-system-x86 ||
+		missing="$missing qemu-system-x86" ;;
+esac
 [ -n "$missing" ] || exit 0
 
 if ! command -v apt-get >/dev/null; then

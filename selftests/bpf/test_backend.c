@@ -2,6 +2,8 @@
 /* The kernel backend on veth: relaying, neighbours, hops, foreign programs. */
 #define PINS	"/sys/fs/bpf/sluice-test-backend"
 
+#include <xdp/libxdp.h>
+
 #include "backend_rig.h"
 
 /* Out of the kernel, through the user backend, and back: the same bytes. */
@@ -188,6 +190,83 @@ static void test_foreign(void)
 	close(prog);
 }
 
+/* A program of pass.bpf.o onto a device by libxdp; NULL if that refuses. */
+static struct xdp_program *dispatch(const char *name, const char *device)
+{
+	char path[sizeof(object)];
+	DECLARE_LIBXDP_OPTS(xdp_program_opts, opts, .open_filename = path,
+			    .prog_name = name);
+	struct xdp_program *p;
+
+	strcpy(path, object);
+	strcpy(strrchr(path, '/'), "/pass.bpf.o");
+	p = xdp_program__create(&opts);
+	must(!!libxdp_get_error(p), path);
+	if (!xdp_program__attach(p, (int)if_nametoindex(device),
+				 XDP_MODE_NATIVE, 0))
+		return p;
+	xdp_program__close(p);
+	return NULL;
+}
+
+static int undispatch(struct xdp_program *p, const char *device)
+{
+	int err = xdp_program__detach(p, (int)if_nametoindex(device),
+				      XDP_MODE_NATIVE, 0);
+
+	xdp_program__close(p);
+	return err;
+}
+
+/* Why no dispatcher can be joined here; NULL if one can. */
+static const char *why_not_joined(void)
+{
+	struct xdp_multiprog *mp =
+		xdp_multiprog__get_from_ifindex((int)if_nametoindex("web0"));
+	const char *why = NULL;
+	struct xdp_program *p;
+
+	must(!!libxdp_get_error(mp), "libxdp");
+	if (xdp_multiprog__is_legacy(mp))
+		why = "this kernel has no trampolines for libxdp";
+	xdp_multiprog__close(mp);
+	if (why)
+		return why;
+	p = dispatch("t_resize", "web0");
+	if (!p)
+		return "this libxdp is too old for this kernel";
+	undispatch(p, "web0");
+	return NULL;
+}
+
+static void test_dispatcher(void)
+{
+	struct xdp_program *web = dispatch("t_pass", "web0");
+	struct xdp_program *sip = dispatch("t_pass", "sip0");
+	const char *why = web && sip ? why_not_joined() : "libxdp refuses";
+	char reason[256] = "";
+	void *x = NULL;
+	int err = backend_open(&web_local, &x, reason);
+
+	printf("# %s\n", reason);
+	if (why) {
+		CHECK(err && strstr(reason, "web0"),
+		      "dispatcher_not_joined_reason_named");
+		tap_skip("dispatcher_joined", why);
+	} else {
+		CHECK_INT(err, 0, "dispatcher_joined");
+	}
+	if (x) {
+		CHECK(strstr(reason, "web0 native by dispatcher") &&
+		      strstr(reason, "sip0 native by dispatcher"),
+		      "dispatcher_native_on_both_devices");
+		test_relay("dispatched", x);
+		datapath_xdp_ops.close(x);
+	}
+	CHECK(web && sip && !undispatch(web, "web0") &&
+	      !undispatch(sip, "sip0"), "dispatcher_others_left_in_place");
+}
+
 int main(void)
 {
 	struct addr loopback = parse("127.0.0.1:10000");
@@ -229,6 +308,7 @@ int main(void)
 	}
 	CHECK(access(PINS, F_OK), "backend_closed_pins_gone");
 	test_foreign();
+	test_dispatcher();
 	kill(peers[0], SIGKILL);
 	kill(peers[1], SIGKILL);
 	return tap_done();

@@ -192,11 +192,20 @@ static int attach_beside(struct attach *a, const struct attach_config *config,
 {
 	char name[BPF_OBJ_NAME_LEN];
 	uint32_t id = attached_program(a->ifindex, name);
+	int err;
 
 	if (!id)
 		return -ENOENT;
-	if (!strcmp(name, DISPATCHER_NAME))
-		return join_dispatcher(a, config);
+	if (!strcmp(name, DISPATCHER_NAME)) {
+		err = join_dispatcher(a, config);
+		if (err != -EINVAL)
+			return err;
+		/* From 6.12.2x on: the dispatcher must say that it may be. */
+		snprintf(reason, reason_size,
+			 "%s: its libxdp dispatcher takes no program that "
+			 "resizes packets, on this kernel", a->name);
+		return -EOPNOTSUPP;
+	}
 	snprintf(reason, reason_size,
 		 "%s has XDP program %u (%s) of somebody else", a->name, id,
 		 name[0] ? name : "unnamed");
@@ -212,16 +221,16 @@ int attach_open(struct attach *a, const struct attach_config *config,
 	a->link_fd = -1;
 	a->member = NULL;
 	a->is_generic = config->is_generic;
+	*reason = '\0';
 	err = adopt_link(a, config);
 	if (err == -ENOENT)
 		err = attach_beside(a, config, reason, reason_size);
 	if (err == -ENOENT)
 		err = attach_link(a, config);
-	if (err && err != -EBUSY) {
+	if (err && !*reason)
 		snprintf(reason, reason_size, "%s: %s XDP: %s", a->name,
 			 config->is_generic ? "generic" : "native",
 			 strerror(-err));
-	}
 	if (err)
 		return err;
 	a->program_id = attached_program(a->ifindex, name);

@@ -120,6 +120,8 @@ static char *format(const struct list_column *c, const json_t *row,
 				   json_number_value(v));
 	case LIST_PERCENT:
 		return text_format("%.1f%%", json_number_value(v));
+	case LIST_MOS:
+		return text_format("%.1f", json_number_value(v));
 	case LIST_TIME:
 		return list_time(text ? text : "-", o);
 	case LIST_USER:
@@ -163,7 +165,8 @@ static void take(struct selection *s, const struct list_column *c)
 	s->headers[s->count++] = (struct table_column){
 		.name = c->name,
 		.is_right = c->kind == LIST_NUMBER || c->kind == LIST_COUNTER ||
-			    c->kind == LIST_MS || c->kind == LIST_PERCENT,
+			    c->kind == LIST_MS || c->kind == LIST_PERCENT ||
+			    c->kind == LIST_MOS,
 		.can_shrink = (c->kind == LIST_TEXT && !c->is_key) ||
 			      c->kind == LIST_PATH || c->kind == LIST_USER,
 		.is_state = c->kind == LIST_STATE || c->kind == LIST_BOOL,

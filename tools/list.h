@@ -16,6 +16,7 @@ enum list_kind {
 	LIST_SECONDS,	/* seconds as hh:mm:ss */
 	LIST_MS,	/* "3.1 ms" */
 	LIST_PERCENT,
+	LIST_MOS,	/* "4.2" */
 	LIST_TIME,	/* ISO time, local unless --utc */
 	LIST_USER,	/* user part of a SIP URI */
 	LIST_BOOL,	/* yes, no */

@@ -104,6 +104,24 @@ static void print_places(const json_t *answer)
 	line("pbx", trunk_text(answer));
 }
 
+/* Nothing while no call has been judged. */
+static void print_quality(const json_t *answer)
+{
+	const json_t *q = get(answer, "quality", NULL);
+	char *worst;
+
+	if (!json_is_number(json_object_get(q, "mos")))
+		return;
+	worst = text(q, "worst_call", NULL);
+	line("quality", text_format(
+		"loss %.2f%%  jitter %.1f ms  MOS %.2f  worst %.2f %s",
+		json_number_value(json_object_get(q, "loss_percent")),
+		json_number_value(json_object_get(q, "jitter_ms")),
+		json_number_value(json_object_get(q, "mos")),
+		json_number_value(json_object_get(q, "worst_mos")), worst));
+	free(worst);
+}
+
 void view_status(const json_t *answer, const struct options *o)
 {
 	const json_t *warnings = get(answer, "warnings", NULL);
@@ -123,6 +141,7 @@ void view_status(const json_t *answer, const struct options *o)
 				  number(answer, "calls", "answered_total"),
 				  number(answer, "calls",
 					 "failed_by_us_total")));
+	print_quality(answer);
 	line("registrations",
 	     text_format("%lld", number(answer, "registrations", NULL)));
 	for (size_t i = 0; i < json_array_size(warnings); i++) {

@@ -206,6 +206,7 @@ static void fill_calls(void)
 		c->media.id = 100 + (uint32_t)i;
 		c->media.backend = DATAPATH_XDP;
 		c->media.stream_count = 1;
+		c->silent = i ? QUALITY_HEARD : QUALITY_SILENT_SIP;
 		s = &c->media.stream[0];
 		strcpy(s->kind, "audio");
 		strcpy(s->codec, "opus");
@@ -236,6 +237,13 @@ static void test_calls(void)
 	CHECK(json_is_true(at(list, 0, "one_way")) &&
 	      json_is_false(at(list, 2, "one_way")),
 	      "call_with_packets_one_way_is_one_way");
+	CHECK(!strcmp(json_string_value(at(list, 0, "silent_side")), "sip") &&
+	      json_is_null(at(list, 2, "silent_side")),
+	      "call_one_way_names_the_silent_side");
+	CHECK(json_real_value(at(list, 2, "mos")) > 4 &&
+	      json_real_value(at(list, 2, "mos")) < 4.4 &&
+	      json_is_null(at(list, 1, "mos")),
+	      "call_has_mos_if_it_has_media");
 	CHECK(json_real_value(at(list, 0, "loss_percent")) == 1.0 &&
 	      json_real_value(at(list, 0, "jitter_ms")) == 3.1,
 	      "call_sums_loss_and_jitter");
@@ -315,6 +323,13 @@ static void test_status(void)
 	list = json_object_get(r.body, "warnings");
 	CHECK_STR(json_string_value(json_array_get(list, 0)),
 		  "one-way audio: call 9c41", "status_warns_of_one_way_audio");
+	list = json_object_get(r.body, "quality");
+	CHECK(json_real_value(json_object_get(list, "loss_percent")) == 0.66 &&
+	      json_real_value(json_object_get(list, "jitter_ms")) == 3.1 &&
+	      json_real_value(json_object_get(list, "mos")) > 4 &&
+	      !strncmp(json_string_value(json_object_get(list, "worst_call")),
+		       "9c41", 4),
+	      "status_sums_quality_of_calls_up");
 	json_decref(r.body);
 	trunk_up = false;
 	r = ask("status", NULL);

@@ -214,10 +214,10 @@ static void test_pipe(void)
 {
 	CHECK_INT(piped("-s @ show calls"), 0, "list_in_pipe_exits_0");
 	CHECK(strstr(result.out, "call\tstate\tage\tfrom\tto\tcodec\tweb->sip\t"
-		     "sip->web\tloss\tpath\n"),
+		     "sip->web\tloss\tmos\tpath\n"),
 	      "list_in_pipe_has_header_with_tabs");
 	CHECK(strstr(result.out, "9c41\tup one-way\t00:03:12\talice\t1004\t"
-		     "opus\t9600\t0\t0.0%\tkernel\n"),
+		     "opus\t9600\t0\t0.0%\t-\tkernel\n"),
 	      "list_in_pipe_has_row_with_tabs");
 	CHECK(strstr(result.out, "b207\tup\t1d01h\t?[31mevil?name\t"
 		     "j\xc3\xb6rg.with.a.very.long.name.indeed\t"),

@@ -182,6 +182,7 @@ void call_answer_a(struct call *c, const struct sip_msg *m)
 	call_reply_from_b(c, m, 200, !call_reliable_agreed(c), NULL);
 	c->a.dialog->confirmed = true;
 	c->invite = NULL;
+	call_notify(c, CALLS_ANSWERED);
 }
 
 void call_refuse_a(struct call *c, const struct sip_msg *m)

@@ -213,6 +213,7 @@ static void finish(void *arg)
 
 	c->timer = NULL;
 	call_log_end(c);
+	call_notify(c, CALLS_ENDED);
 	call_free(c);
 }
 
@@ -330,6 +331,8 @@ void call_event(struct call *c, enum call_event event, const struct sip_msg *m)
 		log_call_debug(c->id, "%s: %s -> %s", call_event_name(event),
 			       call_state_name(c->state),
 			       call_state_name(step.next));
+	if (step.next == CALL_RINGING && c->state == CALL_SETUP)
+		call_notify(c, CALLS_RINGING);
 	c->state = step.next;
 	if (c->state == CALL_ANSWERED && !c->counted_up) {
 		call_timer(c, c->is_secured ? 0 : SECURE_WAIT_MS, not_secured);
@@ -373,6 +376,7 @@ void calls_cancelled(struct calls *cs, struct sip_server *st)
 		return;
 	if (!c->cancel_reason && sip_server_cancel_reason(st))
 		c->cancel_reason = strdup(sip_server_cancel_reason(st));
+	c->was_cancelled = true;
 	call_set_cause(c, c->a.is_web ? "web" : "sip", "cancelled");
 	call_event(c, CALL_A_CANCELLED, NULL);
 }
@@ -507,6 +511,7 @@ void calls_media_message(struct calls *cs, const struct message *m)
 	if (m->type == MEDIA_STATS || m->type == MEDIA_CLOSED) {
 		memcpy(&c->figures, m->data, sizeof(c->figures));
 		c->has_figures = true;
+		call_watch(c);
 	} else {
 		media_event_received(c, m->type, (const void *)m->data);
 		return;

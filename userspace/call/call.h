@@ -12,10 +12,26 @@
 #include "core/addr.h"
 #include "core/queue.h"
 #include "media/media.h"
+#include "media/quality.h"
 #include "sip/transaction.h"
 
 struct calls;
 struct registrar;
+
+/* Append-only, like its names. */
+enum calls_notice {
+	CALLS_STARTED,		/* an INVITE that has a way */
+	CALLS_RINGING,
+	CALLS_ANSWERED,
+	CALLS_ONE_WAY,		/* info->silent says who is not heard */
+	CALLS_HEARD,		/* both again */
+	CALLS_ENDED,		/* with the last figures; the call goes now */
+};
+
+#define CALLS_NOTICE_NAMES { "started", "ringing", "answered", "one-way", \
+			     "heard", "ended" }
+
+struct call_info;
 
 struct calls_settings {
 	struct loop *loop;
@@ -30,7 +46,13 @@ struct calls_settings {
 	uint32_t max_duration_ms;	/* of a call; 0: any */
 	uint32_t session_expires_s;	/* what we ask for, RFC 4028; 0: none */
 	uint32_t session_min_s;		/* and accept */
+	/* Told as it happens, or NULL; info is valid during the call only. */
+	void (*notify)(void *arg, enum calls_notice what,
+		       const struct call_info *info);
+	void *notify_arg;
 };
+
+const char *calls_notice_name(enum calls_notice what);
 
 int calls_create(const struct calls_settings *s, struct calls **ret);
 /* Needs the stack for answers; set once after sip_stack_create(). */
@@ -81,6 +103,13 @@ struct call_info {
 	uint64_t age_ms;
 	uint64_t setup_ms;	/* INVITE to answer, 0: not answered */
 	uint64_t answer_to_audio_ms; /* 0: none yet */
+	enum quality_silent silent;
+	bool was_one_way;	/* at any time */
+	const char *result;	/* "answered", "refused", "cancelled",
+				 * "failed" (by us), as it stands
+				 */
+	const char *ended_by;	/* "web", "sip", "gateway"; "": it goes on */
+	const char *cause;	/* of the end; "" */
 	struct call_leg_info a, b;
 	bool has_media;
 	struct media_figures media;
@@ -93,7 +122,7 @@ void calls_each(struct calls *c, bool (*each)(void *arg,
 struct calls_stats {
 	uint32_t live, up;
 	uint64_t attempts, answered, failed_by_us;
-	uint64_t ended[8];
+	uint64_t lost[2];	/* packets, by enum media_side of the sender */
 };
 
 void calls_stats(const struct calls *c, struct calls_stats *ret);

@@ -110,6 +110,9 @@ struct call {
 	bool b_failed_locally;		/* nobody answered B's INVITE */
 	struct media_figures figures;
 	bool has_figures;
+	uint64_t lost_seen[2];		/* as counted in calls_stats */
+	enum quality_silent silent;
+	bool was_one_way, was_cancelled;
 
 	struct call_reoffer *reoffer;
 	struct call_transfer *transfer;
@@ -167,7 +170,13 @@ struct call_leg *call_other(struct call_leg *leg);
 /* Aims the dialog at the newest flow of the browser; false: none is there. */
 bool call_leg_refresh_flow(struct call_leg *leg);
 void call_timer(struct call *c, uint32_t ms, void (*cb)(void *arg));
+/* show.c */
 void call_log_end(const struct call *c);
+void call_info_of(const struct call *c, struct call_info *ret);
+/* watch.c */
+void call_notify(struct call *c, enum calls_notice what);
+/* New figures are there. */
+void call_watch(struct call *c);
 /*
  * A request of ours in the leg's dialog failed: 408 and 481 end the call
  * (RFC 5057 5.1), but for a browser whose WebSocket is gone.

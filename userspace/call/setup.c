@@ -412,6 +412,7 @@ static void begin(struct call *c, uint32_t streams)
 		return;
 	}
 	log_call_info(c->id, "INVITE %s -> %s", c->a.uri, c->b.uri);
+	call_notify(c, CALLS_STARTED);
 	call_reply(c->invite, 100, NULL, NULL, NULL);
 	call_timer(c, cs->settings.no_answer_ms, no_answer);
 	if (c->b_target.is_ws && !c->b_target.conn) {

@@ -65,28 +65,48 @@ static void leg_info(const struct call_leg *leg, struct call_leg_info *ret)
 		ret->state = d->confirmed ? "confirmed" : "early";
 }
 
+static const char *result_of(const struct call *c)
+{
+	if (c->answered_ms)
+		return "answered";
+	if (c->was_cancelled)
+		return "cancelled";
+	if (!c->ended_by || !strcmp(c->ended_by, "gateway"))
+		return "failed";
+	return "refused";
+}
+
+void call_info_of(const struct call *c, struct call_info *ret)
+{
+	*ret = (struct call_info){
+		.state = state_of(c),
+		.direction = direction(c),
+		.started_wall_ms = c->started_wall_ms,
+		.age_ms = clock_ms() - c->started_ms,
+		.setup_ms = c->answered_ms ? c->answered_ms - c->started_ms :
+					     0,
+		.answer_to_audio_ms = answer_to_audio_ms(c),
+		.silent = c->silent,
+		.was_one_way = c->was_one_way,
+		.result = result_of(c),
+		.ended_by = c->ended_by ? c->ended_by : "",
+		.cause = c->cause,
+		.has_media = c->has_figures,
+	};
+	snprintf(ret->id, sizeof(ret->id), "%s", c->id);
+	leg_info(&c->a, &ret->a);
+	leg_info(&c->b, &ret->b);
+	if (c->has_figures)
+		ret->media = c->figures;
+}
+
 void calls_each(struct calls *cs, bool (*each)(void *arg,
 		const struct call_info *info), void *arg)
 {
-	uint64_t now = clock_ms();
+	struct call_info info;
 
 	for (struct call *c = cs->list; c; c = c->next) {
-		struct call_info info = {
-			.state = state_of(c),
-			.direction = direction(c),
-			.started_wall_ms = c->started_wall_ms,
-			.age_ms = now - c->started_ms,
-			.setup_ms = c->answered_ms ?
-				c->answered_ms - c->started_ms : 0,
-			.answer_to_audio_ms = answer_to_audio_ms(c),
-			.has_media = c->has_figures,
-		};
-
-		snprintf(info.id, sizeof(info.id), "%s", c->id);
-		leg_info(&c->a, &info.a);
-		leg_info(&c->b, &info.b);
-		if (c->has_figures)
-			info.media = c->figures;
+		call_info_of(c, &info);
 		if (!each(arg, &info))
 			return;
 	}
@@ -103,18 +123,32 @@ static double loss_percent(uint64_t received, uint64_t lost)
 		100.0 * (double)lost / (double)(received + lost) : 0.0;
 }
 
+/* "4.39", or "-" as it is. */
+static void mos_text(const char *codec, const struct datapath_stream_stats *s,
+		     char ret[8])
+{
+	double mos;
+
+	if (!quality_mos(codec, s, &mos))
+		snprintf(ret, 8, "%.2f", mos);
+}
+
 /* One record a call: parties, times, who ended it and why, what was carried. */
 void call_log_end(const struct call *c)
 {
 	const struct media_figures *f = &c->figures;
+	char mos[2][8] = { "-", "-" };
 	uint64_t sent[2] = { 0 }, received[2] = { 0 }, lost[2] = { 0 };
 	const char *codec = "-";
 
 	for (unsigned int i = 0; c->has_figures && i < f->stream_count; i++) {
 		const struct media_stream_figures *s = &f->stream[i];
 
-		if (i == 0 && *s->codec)
+		if (i == 0 && *s->codec) {
 			codec = s->codec;
+			mos_text(s->codec, &s->web_to_sip, mos[0]);
+			mos_text(s->codec, &s->sip_to_web, mos[1]);
+		}
 		sent[0] += s->web_to_sip.packets;
 		sent[1] += s->sip_to_web.packets;
 		received[0] += s->web_to_sip.received;
@@ -126,7 +160,8 @@ void call_log_end(const struct call *c)
 		"setup_ms=%" PRIu64 " talk_ms=%" PRIu64 " answer_to_audio_ms=%"
 		PRIu64 " ended_by=%s cause=\"%s\" codec=%s profile=%s path=%s "
 		"web_to_sip=%" PRIu64 " sip_to_web=%" PRIu64
-		" loss_web=%.2f%% loss_sip=%.2f%%",
+		" loss_web=%.2f%% loss_sip=%.2f%% jitter_web_ms=%.1f "
+		"jitter_sip_ms=%.1f mos_web=%s mos_sip=%s one_way=%s",
 		direction(c), c->a.uri, c->b.uri,
 		c->answered_ms ? c->answered_ms - c->started_ms : 0,
 		c->answered_ms ? c->ended_ms - c->answered_ms : 0,
@@ -134,5 +169,8 @@ void call_log_end(const struct call *c)
 		c->cause, codec, *f->profile ? f->profile : "-",
 		f->backend == DATAPATH_XDP ? "kernel" : "user", sent[0],
 		sent[1], loss_percent(received[0], lost[0]),
-		loss_percent(received[1], lost[1]));
+		loss_percent(received[1], lost[1]),
+		(double)f->stream[0].web_to_sip.jitter_us / 1000,
+		(double)f->stream[0].sip_to_web.jitter_us / 1000, mos[0],
+		mos[1], c->was_one_way ? "yes" : "no");
 }

@@ -42,6 +42,11 @@ json_t *show_percent(uint64_t part, uint64_t whole)
 	return json_real(whole ? (double)(part * 10000 / whole) / 100 : 0);
 }
 
+double show_round(double value)
+{
+	return (double)(long long)(value * 100 + 0.5) / 100;
+}
+
 static json_t *trunk_status(const char *uri, const char *host,
 			    const struct sip_trunk_status *st)
 {
@@ -129,7 +134,7 @@ void show_status(void *arg, const json_t *args, struct ctl_reply *ret)
 	calls_each(x->calls, warn_one_way, warnings);
 	ret->body = json_pack(
 		"{s:s, s:o, s:I, s:o, s:{s:s, s:o, s:o}, s:{s:o, s:o, s:I}, "
-		"s:{s:o, s:o}, s:o, s:o, s:I, s:o}",
+		"s:{s:o, s:o}, s:o, s:o, s:o, s:I, s:o}",
 		"version", x->version,
 		"started", ctl_time(x->started_wall_ms),
 		"uptime_s", (json_int_t)((clock_wall_ms() -
@@ -148,6 +153,7 @@ void show_status(void *arg, const json_t *args, struct ctl_reply *ret)
 			"messages", sip_numbers(x),
 		"trunk", one,
 		"calls", call_numbers(x),
+		"quality", show_quality(x),
 		"registrations", (json_int_t)registrar_count(x->registrar),
 		"warnings", warnings);
 }

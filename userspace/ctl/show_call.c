@@ -7,29 +7,26 @@
 #include "core/clock.h"
 #include "ctl/show_parts.h"
 
-/* Packets one way before silence the other way is called one-way: 5 s of
- * 20 ms frames.
- */
-#define ONE_WAY_PACKETS	250
-
 #define CANDIDATES	8	/* named when an id is ambiguous */
 
 bool show_is_one_way(const struct call_info *info)
 {
-	uint64_t sip = 0, web = 0;
+	return info->silent != QUALITY_HEARD;
+}
 
-	if (!info->has_media || strcmp(info->state, "up"))
-		return false;
-	for (uint32_t i = 0; i < info->media.stream_count; i++) {
-		const struct media_stream_figures *s = &info->media.stream[i];
+static json_t *silent_side(const struct call_info *info)
+{
+	if (info->silent == QUALITY_HEARD)
+		return json_null();
+	return json_string(info->silent == QUALITY_SILENT_WEB ? "web" : "sip");
+}
 
-		if (strcmp(s->kind, "audio"))
-			continue;
-		sip += s->web_to_sip.packets;
-		web += s->sip_to_web.packets;
-	}
-	return (sip >= ONE_WAY_PACKETS && !web) ||
-	       (web >= ONE_WAY_PACKETS && !sip);
+static json_t *mos(const char *codec, const struct datapath_stream_stats *s)
+{
+	double ret;
+
+	return quality_mos(codec, s, &ret) ? json_null() :
+					     json_real(show_round(ret));
 }
 
 /* Age of a CLOCK_MONOTONIC time in ms; null: it was not yet. */
@@ -47,9 +44,10 @@ static json_t *or_null(uint64_t ms)
 	return ms ? json_integer((json_int_t)ms) : json_null();
 }
 
-static json_t *direction(const struct datapath_stream_stats *s)
+static json_t *direction(const char *codec,
+			 const struct datapath_stream_stats *s)
 {
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:o, s:f, s:o, s:I, s:I}",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:o, s:f, s:o, s:o, s:I, s:I}",
 			 "packets", (json_int_t)s->packets,
 			 "payload_bytes", (json_int_t)s->bytes,
 			 "received_packets", (json_int_t)s->received,
@@ -58,6 +56,7 @@ static json_t *direction(const struct datapath_stream_stats *s)
 			 "loss_percent", show_percent(s->lost,
 						      s->received + s->lost),
 			 "jitter_ms", (double)s->jitter_us / 1000,
+			 "mos", mos(codec, s),
 			 "last_seen_age_ms", age(s->last_seen_ns / 1000000),
 			 "in_ssrc", (json_int_t)s->in_ssrc,
 			 "out_ssrc", (json_int_t)s->out_ssrc);
@@ -77,8 +76,8 @@ static json_t *stream(const struct call_info *info, uint32_t i)
 			 "web_remote", show_addr(&info->media.web_remote),
 			 "sip_local", show_addr(&s->sip_local),
 			 "sip_remote", show_addr(&s->sip_remote),
-			 "web_to_sip", direction(&s->web_to_sip),
-			 "sip_to_web", direction(&s->sip_to_web));
+			 "web_to_sip", direction(s->codec, &s->web_to_sip),
+			 "sip_to_web", direction(s->codec, &s->sip_to_web));
 }
 
 static json_t *leg(const struct call_leg_info *l)
@@ -94,6 +93,7 @@ static json_t *leg(const struct call_leg_info *l)
 static void add_sums(json_t *o, const struct call_info *info)
 {
 	uint64_t packets[2] = { 0 }, lost = 0, received = 0;
+	struct quality q = { 0 };
 	uint32_t jitter_us = 0;
 	const char *codec = "";
 
@@ -122,15 +122,20 @@ static void add_sums(json_t *o, const struct call_info *info)
 			    show_percent(lost, received + lost));
 	json_object_set_new(o, "jitter_ms",
 			    json_real((double)jitter_us / 1000));
+	if (info->has_media)
+		quality_of(&info->media, &q);
+	json_object_set_new(o, "mos", q.mos > 0 ?
+			    json_real(show_round(q.mos)) : json_null());
 }
 
 static json_t *call(const struct call_info *info)
 {
 	json_t *o = json_pack(
-		"{s:o, s:o, s:o, s:b, s:o, s:I, s:o, s:o, s:o, s:o, s:[o, o]}",
+		"{s:o, s:o, s:o, s:b, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:[o, o]}",
 		"id", ctl_text(info->id), "state", ctl_text(info->state),
 		"direction", ctl_text(info->direction),
 		"one_way", show_is_one_way(info),
+		"silent_side", silent_side(info),
 		"started", ctl_time(info->started_wall_ms),
 		"age_ms", (json_int_t)info->age_ms,
 		"setup_ms", or_null(info->setup_ms),

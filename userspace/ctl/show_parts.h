@@ -17,6 +17,11 @@ json_t *show_percent(uint64_t part, uint64_t whole);
 const char *show_backend_name(uint32_t backend);
 json_t *show_interface_list(const struct ctl_context *x);
 
+/* Two digits behind the point. */
+double show_round(double value);
+/* What status says of the calls that are up. */
+json_t *show_quality(const struct ctl_context *x);
+
 /* Packets one way only for seconds on a call that is up. */
 bool show_is_one_way(const struct call_info *info);
 /* args.id, or sets the reply to "usage". */

@@ -168,6 +168,8 @@ struct media_stream_figures {
 	char codec[20];		/* the first that both sides take */
 	struct datapath_stream_stats web_to_sip;
 	struct datapath_stream_stats sip_to_web;
+	bool may_web_to_sip;	/* as both SDPs allow */
+	bool may_sip_to_web;
 	struct addr sip_local;
 	struct addr sip_remote;	/* as learned */
 };

@@ -135,6 +135,8 @@ static struct message *figures(struct session *s, enum media_message type)
 		memcpy(sf->codec, c->payload[0].name, sizeof(sf->codec));
 		relay_stats(s, i, TO_SIP, &sf->web_to_sip);
 		relay_stats(s, i, TO_WEB, &sf->sip_to_web);
+		sf->may_web_to_sip = c->enabled && c->web_to_sip;
+		sf->may_sip_to_web = c->enabled && c->sip_to_web;
 		sf->sip_local = s->stream[i].local;
 		sf->sip_remote = s->stream[i].remote;
 	}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is told of a call as it happens, and what its figures say on the way. */
+#include "call/internal.h"
+#include "core/clock.h"
+#include "core/log.h"
+
+const char *calls_notice_name(enum calls_notice what)
+{
+	static const char *const names[] = CALLS_NOTICE_NAMES;
+
+	return names[what];
+}
+
+void call_notify(struct call *c, enum calls_notice what)
+{
+	const struct calls_settings *s = &c->calls->settings;
+	struct call_info info;
+
+	if (!s->notify)
+		return;
+	call_info_of(c, &info);
+	s->notify(s->notify_arg, what, &info);
+}
+
+/* What has newly been found missing; late packets may take some back. */
+static void count_loss(struct call *c, int side, uint64_t lost)
+{
+	if (lost <= c->lost_seen[side])
+		return;
+	c->calls->stats.lost[side] += lost - c->lost_seen[side];
+	c->lost_seen[side] = lost;
+}
+
+void call_watch(struct call *c)
+{
+	const struct media_figures *f = &c->figures;
+	uint64_t lost[2] = { 0 };
+	enum quality_silent now;
+
+	for (uint32_t i = 0; i < f->stream_count; i++) {
+		lost[MEDIA_SIDE_WEB] += f->stream[i].web_to_sip.lost;
+		lost[MEDIA_SIDE_SIP] += f->stream[i].sip_to_web.lost;
+	}
+	count_loss(c, MEDIA_SIDE_WEB, lost[MEDIA_SIDE_WEB]);
+	count_loss(c, MEDIA_SIDE_SIP, lost[MEDIA_SIDE_SIP]);
+	now = c->state == CALL_UP ? quality_silent(f, clock_ms()) :
+				    QUALITY_HEARD;
+	if (now == c->silent)
+		return;
+	c->silent = now;
+	if (c->state != CALL_UP)
+		return;
+	if (!now) {
+		log_call_info(c->id, "audio flows both ways again");
+		call_notify(c, CALLS_HEARD);
+		return;
+	}
+	c->was_one_way = true;
+	log_call_warn(c->id, "one-way audio: no packet from the %s for %u s",
+		      now == QUALITY_SILENT_WEB ? "browser" : "SIP side",
+		      QUALITY_SILENT_MS / 1000);
+	call_notify(c, CALLS_ONE_WAY);
+}

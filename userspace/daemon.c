@@ -412,6 +412,7 @@ static int start_sip(struct daemon *d)
 		.pbx = c->pbx,
 		.expires_min_s = c->register_min_s,
 		.expires_max_s = c->register_max_s,
+		.use_path = !strcmp(c->register_mode, "path"),
 	};
 	struct calls_settings calls = {
 		.loop = d->loop,

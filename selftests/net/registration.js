@@ -306,6 +306,62 @@ test('free_from', async (state) => {
 		status(call.final));
 });
 
+/* register.mode = "path"; the PBX says Service-Route. */
+test('path', async (state) => {
+	if (!process.env.WITH_PATH)
+		return;
+	const alice = await registered(state, 'alice');
+	const bob = await registered(state, 'bob');
+	const [line] = log('pbx').split('\n')
+		.filter((l) => l.includes('REGISTER alice')).slice(-1);
+
+	ok(line.includes(`<sip:alice@${alice.host}>`) &&
+		line.includes(`urn:uuid:${alice.instance}`) &&
+		/;reg-id=1/.test(line) && !/transport=ws/.test(line),
+	'path_register_has_the_browsers_contact_without_transport', line);
+	ok(/path=<sip:\w{14}@198\.51\.100\.1:5060;lr;ob>/.test(line),
+		'path_register_names_an_alias_in_path', line);
+	ok(!/keeps no Path/.test(log('gateway')), 'path_is_kept_by_the_pbx');
+
+	const call = alice.dial('bob');
+	const incoming = await bob.incoming();
+	ok(incoming && incoming.invite.uri.includes(bob.host),
+		'path_leads_a_call_to_the_browser');
+	ok(incoming && await incoming.answer(), 'path_call_is_acknowledged');
+	await call.done;
+	ok(status(call.final) === 200, 'path_call_is_answered');
+	ok(log('pbx').includes('INVITE bob by Service-Route'),
+		'service_route_is_taken_by_a_call');
+	ok(status(await incoming.bye()) === 200 && await call.ended(),
+		'path_call_ends_by_the_callee');
+	const message = alice.transact(alice.request('MESSAGE',
+		`sip:bob@${DOMAIN}`, { body: 'x' }));
+	ok(status(await message) === 407 &&
+		log('pbx').includes('MESSAGE bob by Service-Route'),
+	'service_route_is_taken_by_a_message');
+
+	/* Two browsers of one user, then one of them on a new connection. */
+	const second = await registered(state, 'bob');
+	const forked = alice.dial('bob');
+	const [one, two] = [await bob.incoming(), await second.incoming()];
+	ok(one && two, 'path_leads_to_both_browsers_of_a_user');
+	for (const leg of [one, two])
+		leg.respond(486, 'Busy Here');
+	await forked.done;
+	await second.register({ expires: 0 });
+	await bob.flow.vanish();
+	const back = await user_on(state, 'bob', { instance: bob.instance });
+	ok(status(await back.register()) === 200,
+		'path_register_on_a_new_connection_is_accepted');
+	const rung = await rings(alice, 'bob', back);
+	ok(rung.ok, 'path_leads_to_the_new_connection', rung.why);
+	ok(status(await back.register({ expires: 0 })) === 200,
+		'path_unregister_is_accepted');
+	const gone = await alice.invite('bob');
+	ok([404, 480].includes(status(gone.final)),
+		'path_unregister_reaches_the_pbx', status(gone.final));
+});
+
 /* What a case before left at the PBX would be rung too. */
 async function nobody_registered()
 {

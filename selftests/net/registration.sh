@@ -28,4 +28,12 @@ gateway_stopped
 gateway_start "check_from = false;"
 FREE_FROM=1 CASES=free_from tap_include in_ns web node registration.js
 gateway_stopped gateway_with_any_from_stop_is_clean
+
+# The browser's own Contact, by way of the gateway. A new PBX: this one still
+# knows aliases.
+stop pbx KILL
+pbx_start -A SERVICE_ROUTE=1
+gateway_start "register = { mode = \"path\"; };"
+WITH_PATH=1 CASES=path tap_include in_ns web node registration.js
+gateway_stopped gateway_with_path_stop_is_clean
 tap_done

@@ -212,6 +212,9 @@ static const struct bad {
 	{ "register_min_above_max_is_fault", "gateway = {" GOOD "\n"
 	  "register = { min = 600;\nmax = 60; }; };", 1,
 	  { ":3: register.max: 60 is less than register.min 600" } },
+	{ "unknown_register_mode_is_fault", "gateway = {" GOOD "\n"
+	  "register = { mode = \"gruu\"; }; };", 1,
+	  { ":2: register.mode: \"gruu\" is no such mode; write contact" } },
 	{ "string_with_newline_is_fault", "gateway = {" WEB SIP "\n"
 	  "pbx = \"sip:a\\nb\"; };", 1, { ":2: pbx: has control" } },
 };
@@ -298,7 +301,8 @@ static const char all_settings[] =
 	"  ice_servers = ( \"stun:stun.example.org\",\n"
 	"    \"turn:turn.example.org:3478?transport=tcp\" );\n"
 	"  srtp_profiles = ( \"AES_CM_128_HMAC_SHA1_80\" );\n"
-	"  check_from = false; register = { min = 30; max = 90; };\n"
+	"  check_from = false; register = { min = 30; max = 90;\n"
+	"  mode = \"path\"; };\n"
 	"  call = { reconnect = 60; max_duration = 7200;\n"
 	"  session_expires = 600; session_min = 120; };\n"
 	"  log = \"debug\";\n"
@@ -330,6 +334,7 @@ static void test_all_settings(void)
 	      c->sip.port == 5070 && c->rtp_port_min == 20000 &&
 	      c->rtp_port_max == 40001 && !c->check_from &&
 	      c->register_min_s == 30 && c->register_max_s == 90 &&
+	      !strcmp(c->register_mode, "path") &&
 	      c->call_reconnect_s == 60 && c->call_max_duration_s == 7200 &&
 	      c->call_session_expires_s == 600 &&
 	      c->call_session_min_s == 120 &&

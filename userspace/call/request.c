@@ -181,13 +181,29 @@ const char *call_to_value(const struct calls *cs, const struct sip_msg *m,
 	return buf;
 }
 
+const char *call_service_route(const struct calls *cs,
+			       const struct sip_server *st)
+{
+	const struct sip_target *source = sip_server_source(st);
+	char aor[256];
+
+	if (!source->is_ws ||
+	    sip_uri_aor(sip_msg_from_uri(sip_server_request(st)), aor,
+			sizeof(aor)))
+		return NULL;
+	return registrar_service_route(cs->settings.registrar, source->conn,
+				       aor);
+}
+
 /* Nothing but a request of that kind: no dialog, no Contact. */
 static void pass_request(struct calls *cs, struct sip_server *st,
 			 const struct sip_target *to, const char *ruri)
 {
 	const struct sip_msg *m = sip_server_request(st);
 	char call_id[33], tag[17], to_value[300], extra[CALL_EXTRA_BYTES];
+	const char *routes[2] = { call_service_route(cs, st) };
 	struct sip_request q = {
+		.routes = routes,
 		.method = sip_msg_method_name(m),
 		.ruri = ruri,
 		.from = sip_msg_from_value(m),
@@ -220,7 +236,7 @@ static int route(struct calls *cs, const struct sip_msg *m,
 		 char *ret_ruri, size_t size)
 {
 	struct registrar_flow flow;
-	struct sip_uri u;
+	char alias[64];
 
 	memset(ret_to, 0, sizeof(*ret_to));
 	if (where == RULES_ROUTE_PBX) {
@@ -229,8 +245,9 @@ static int route(struct calls *cs, const struct sip_msg *m,
 		return snprintf(ret_ruri, size, "%s", sip_msg_ruri(m)) >=
 			(int)size ? 414 : 0;
 	}
-	if (sip_uri_parse(sip_msg_ruri(m), &u) ||
-	    registrar_find_alias(cs->settings.registrar, u.user, &flow))
+	if (registrar_alias_of(cs->settings.registrar, m, alias,
+			       sizeof(alias)) ||
+	    registrar_find_alias(cs->settings.registrar, alias, &flow))
 		return 404;
 	if (!flow.conn || flow.is_expired)
 		return 480;
@@ -247,14 +264,16 @@ static struct rules_decision decide(struct calls *cs, struct sip_server *st)
 	struct sip_trunk_status trunk;
 	struct registrar_flow flow = { 0 };
 	struct sip_uri ruri = { 0 };
-	char aor[256] = "";
+	char aor[256] = "", alias[64];
 	bool is_known;
 
 	sip_trunk_status(cs->stack, &trunk);
 	sip_uri_aor(sip_msg_from_uri(m), aor, sizeof(aor));
 	sip_uri_parse(sip_msg_ruri(m), &ruri);
-	is_known = !source->is_ws && *ruri.user &&
-		!registrar_find_alias(cs->settings.registrar, ruri.user, &flow);
+	is_known = !source->is_ws &&
+		!registrar_alias_of(cs->settings.registrar, m, alias,
+				    sizeof(alias)) &&
+		!registrar_find_alias(cs->settings.registrar, alias, &flow);
 	return rules_decide(&(struct rules_input){
 		.source = source->is_ws ? RULES_REALM_WEB : RULES_REALM_SIP,
 		.method = sip_msg_method(m),

@@ -71,6 +71,9 @@ void call_take_body(struct sip_request *q, const struct sip_msg *m);
 /* To's value without tag; one that is an alias becomes the user's name. */
 const char *call_to_value(const struct calls *cs, const struct sip_msg *m,
 			  char *buf, size_t size);
+/* Route for a browser's request (RFC 3608), or NULL. */
+const char *call_service_route(const struct calls *cs,
+			       const struct sip_server *st);
 /* Of leg B, made from leg A's, so that a retry with credentials has the same. */
 void call_derive_ids(const struct calls *cs, const struct sip_msg *m,
 		     char call_id[33], char tag[17]);

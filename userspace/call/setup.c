@@ -94,8 +94,10 @@ static int send_invite_b(struct call *c, const char *body)
 	struct sip_dialog *d = c->b.dialog;
 	const char *session = call_session_request(&c->b, headers);
 	char references[CALL_EXTRA_BYTES];
+	const char *routes[2] = { call_service_route(c->calls, c->invite) };
 	struct sip_request q = {
 		.method = "INVITE",
+		.routes = routes,
 		.ruri = c->b_ruri,
 		.from = sip_msg_from_value(src),
 		.to = sip_msg_to_value(src),
@@ -199,7 +201,7 @@ static int lay_legs(struct call *c, const struct sip_msg *m,
 	char a_contact[320], aor[256] = "";
 	struct registrar_flow flow;
 	struct sip_dialog *d;
-	struct sip_uri ruri;
+	char alias[64];
 
 	c->a.is_web = source->is_ws;
 	c->b.is_web = !source->is_ws;
@@ -216,15 +218,14 @@ static int lay_legs(struct call *c, const struct sip_msg *m,
 		snprintf(c->b_target.uri, sizeof(c->b_target.uri), "%s",
 			 cs->settings.pbx);
 	} else {
-		if (sip_uri_parse(sip_msg_ruri(m), &ruri))
-			return 400;
-		if (registrar_find_alias(cs->settings.registrar, ruri.user,
-					 &flow))
+		if (registrar_alias_of(cs->settings.registrar, m, alias,
+				       sizeof(alias)) ||
+		    registrar_find_alias(cs->settings.registrar, alias, &flow))
 			return 404;
-		registrar_format_contact(cs->settings.registrar, ruri.user,
+		registrar_format_contact(cs->settings.registrar, alias,
 					 a_contact, sizeof(a_contact));
 		web_contact(c, c->b_contact, sizeof(c->b_contact));
-		snprintf(c->b.alias, sizeof(c->b.alias), "%.63s", ruri.user);
+		snprintf(c->b.alias, sizeof(c->b.alias), "%s", alias);
 		snprintf(c->b_ruri, sizeof(c->b_ruri), "%s", flow.contact);
 		snprintf(c->b.uri, sizeof(c->b.uri), "%s", flow.aor);
 		c->b_target.is_ws = true;
@@ -324,10 +325,8 @@ static bool is_refused_by_rules(struct calls *cs, struct sip_server *st)
 	const struct sip_target *source = sip_server_source(st);
 	const struct sip_msg *m = sip_server_request(st);
 	struct sip_trunk_status trunk;
-	struct registrar_flow flow;
 	struct rules_decision d;
-	char aor[256] = "";
-	struct sip_uri ruri = { 0 };
+	char aor[256] = "", alias[64];
 
 	sip_trunk_status(cs->stack, &trunk);
 	sip_uri_aor(sip_msg_from_uri(m), aor, sizeof(aor));
@@ -341,9 +340,8 @@ static bool is_refused_by_rules(struct calls *cs, struct sip_server *st)
 			registrar_is_registered(cs->settings.registrar,
 						source->conn, aor),
 		.alias_known = !source->is_ws &&
-			!sip_uri_parse(sip_msg_ruri(m), &ruri) &&
-			!registrar_find_alias(cs->settings.registrar,
-					      ruri.user, &flow),
+			!registrar_alias_of(cs->settings.registrar, m, alias,
+					    sizeof(alias)),
 		.trunk_down = trunk.known && !trunk.up,
 		.draining = cs->draining,
 	});

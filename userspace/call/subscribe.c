@@ -134,12 +134,10 @@ static void take_alias(const struct calls *cs, struct sub_leg *web,
 		       const struct sip_target *source, const struct sip_msg *m)
 {
 	char aor[256] = "", contact[320], *user;
-	struct sip_uri u;
 
 	if (!source->is_ws) {
-		if (!sip_uri_parse(sip_msg_ruri(m), &u))
-			snprintf(web->alias, sizeof(web->alias), "%.63s",
-				 u.user);
+		registrar_alias_of(cs->settings.registrar, m, web->alias,
+				   sizeof(web->alias));
 		return;
 	}
 	sip_uri_aor(sip_msg_from_uri(m), aor, sizeof(aor));
@@ -161,9 +159,11 @@ static struct sip_msg *make_dialogs(struct call_sub *s, struct sip_server *st,
 	struct sub_leg *web = source->is_ws ? &s->a : &s->b;
 	char call_id[33], tag[17], extra[CALL_EXTRA_BYTES];
 	char a_contact[320], b_contact[320], to_value[300], aor[256] = "";
+	const char *routes[2] = { call_service_route(s->calls, st) };
 	struct sip_request q = {
 		.method = sip_msg_method_name(m),
 		.ruri = ruri,
+		.routes = routes,
 		.from = sip_msg_from_value(m),
 		.from_tag = tag,
 		.to = call_to_value(s->calls, m, to_value, sizeof(to_value)),

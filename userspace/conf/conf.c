@@ -38,6 +38,7 @@ void conf_free(struct conf *c)
 	free_strings(c->srtp_profiles);
 	free(c->log_level);
 	free(c->call_refer);
+	free(c->register_mode);
 	free(c);
 }
 
@@ -66,9 +67,10 @@ static int set_defaults(struct conf *c, const char *file)
 	c->call_session_min_s = 90;
 	c->log_level = strdup("info");
 	c->call_refer = strdup("pass");
+	c->register_mode = strdup("contact");
 	c->srtp_profiles = calloc(3, sizeof(*c->srtp_profiles));
 	if (!c->file || !c->control || !c->state || !c->pins || !c->log_level ||
-	    !c->call_refer ||
+	    !c->call_refer || !c->register_mode ||
 	    !c->srtp_profiles)
 		return -ENOMEM;
 	c->srtp_profiles[0] = strdup("AEAD_AES_128_GCM");

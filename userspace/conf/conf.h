@@ -52,6 +52,7 @@ struct conf {
 	uint32_t sip_timeout_s;		/* 60; 0: off */
 	bool check_from;		/* From must be a registered AOR (true) */
 	uint32_t register_min_s, register_max_s; /* towards the browser */
+	char *register_mode;		/* "contact", or "path" (RFC 3327) */
 	uint32_t call_reconnect_s;	/* 300 */
 	uint32_t call_max_duration_s;	/* 0: any */
 	uint32_t call_session_expires_s; /* 1800; 0: none asked for */

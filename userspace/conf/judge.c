@@ -160,6 +160,12 @@ const char *conf_judge_srtp_profile(const char *text)
 	       "AEAD_AES_256_GCM";
 }
 
+const char *conf_judge_register_mode(const char *text)
+{
+	return strcmp(text, "contact") && strcmp(text, "path") ?
+		"is no such mode; write contact or path" : NULL;
+}
+
 const char *conf_judge_log(const char *text)
 {
 	static const char *const levels[] = { "error", "warning", "info",

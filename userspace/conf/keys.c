@@ -138,6 +138,10 @@ const struct conf_key conf_keys[CONF_KEY_COUNT] = {
 		.name = "register.max", .kind = CONF_KIND_NUMBER,
 		.offset = AT(register_max_s), .min = 10, .max = 86400,
 		.example = "600" },
+	[CONF_KEY_REGISTER_MODE] = {
+		.name = "register.mode", .kind = CONF_KIND_STRING,
+		.offset = AT(register_mode), .judge = conf_judge_register_mode,
+		.example = "\"contact\"" },
 	[CONF_KEY_CALL] = {
 		.name = "call", .kind = CONF_KIND_GROUP,
 		.example = "{ max_duration = 14400; }" },

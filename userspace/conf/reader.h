@@ -27,7 +27,8 @@ enum conf_key_id {
 	CONF_KEY_PBX, CONF_KEY_PBX_BACKUP, CONF_KEY_DATAPATH, CONF_KEY_PHONE, CONF_KEY_CONTROL,
 	CONF_KEY_STATE, CONF_KEY_PINS, CONF_KEY_METRICS, CONF_KEY_ICE_SERVERS,
 	CONF_KEY_SRTP_PROFILES, CONF_KEY_CHECK_FROM, CONF_KEY_REGISTER,
-	CONF_KEY_REGISTER_MIN, CONF_KEY_REGISTER_MAX, CONF_KEY_CALL,
+	CONF_KEY_REGISTER_MIN, CONF_KEY_REGISTER_MAX,
+	CONF_KEY_REGISTER_MODE, CONF_KEY_CALL,
 	CONF_KEY_CALL_RECONNECT, CONF_KEY_CALL_MAX_DURATION,
 	CONF_KEY_CALL_SESSION_EXPIRES, CONF_KEY_CALL_SESSION_MIN,
 	CONF_KEY_CALL_REFER, CONF_KEY_LOG,
@@ -102,6 +103,7 @@ const char *conf_judge_pbx(const char *text);
 const char *conf_judge_origin(const char *text);
 const char *conf_judge_ice_server(const char *text);
 const char *conf_judge_srtp_profile(const char *text);
+const char *conf_judge_register_mode(const char *text);
 const char *conf_judge_log(const char *text);
 const char *conf_judge_refer(const char *text);
 /* Why no socket can carry this address in SDP; NULL: it can. */

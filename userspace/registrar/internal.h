@@ -65,6 +65,21 @@ void registrar_wake(struct registrar *r, const char *alias);
 /* stored.c: the binding as it is now; out of the cache and the store */
 void registrar_store(struct registrar *r, const struct binding *b);
 void registrar_forget(struct registrar *r, struct binding *b);
+
+/* ---- path.c ----------------------------------------------------------- */
+
+/* The browser's own Contact as the PBX is to know it; to be freed. */
+int path_contact(const struct sip_msg *req, uint32_t expires_s, char **ret);
+/* Path and what it needs, as lines. */
+void path_headers(const struct registrar *r, const char *alias, char *ret,
+		  size_t size);
+/* The same user at the same place? */
+bool path_is_contact(const char *ours, const char *theirs);
+/* Warns if the registrar did not take the Path. */
+void path_check(const struct sip_msg *response, const char *aor);
+/* "" if there is none; to be freed. */
+char *path_service_route(const struct sip_msg *response);
+
 void register_pending_free(struct registrar *r, struct reg_pending *p);
 
 #endif

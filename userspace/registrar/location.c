@@ -64,6 +64,7 @@ static void binding_free(struct binding *b)
 	free(b->contact);
 	free(b->instance);
 	free(b->user_agent);
+	free(b->service_route);
 	free(b->client_call_id);
 	free(b);
 }
@@ -81,9 +82,10 @@ struct binding *location_add(struct location *l, const char *alias,
 	b->contact = strdup("");
 	b->instance = strdup("");
 	b->user_agent = strdup("");
+	b->service_route = strdup("");
 	b->client_call_id = strdup("");
 	if (!b->key || !b->aor || !b->contact || !b->instance ||
-	    !b->user_agent || !b->client_call_id) {
+	    !b->user_agent || !b->service_route || !b->client_call_id) {
 		binding_free(b);
 		return NULL;
 	}

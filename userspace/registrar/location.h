@@ -18,6 +18,7 @@ struct binding {
 	char *contact;		/* the browser's own URI */
 	char *instance;		/* "" if it sent none */
 	char *user_agent;
+	char *service_route;	/* value of a Route header, or "" */
 	uint64_t conn;		/* 0: offline */
 	struct addr peer;
 	uint64_t lost_ms;	/* when conn went, clock_ms() */

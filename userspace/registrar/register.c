@@ -154,7 +154,9 @@ static uint32_t granted(const struct reg_pending *p,
 	struct sip_uri u;
 
 	for (unsigned int n = 0; (uri = sip_msg_contact(response, n)); n++) {
-		if (sip_uri_parse(uri, &u) || strcmp(u.user, p->alias))
+		if (p->registrar->settings.use_path ?
+		    !path_is_contact(p->contact, uri) :
+		    sip_uri_parse(uri, &u) || strcmp(u.user, p->alias))
 			continue;
 		v = sip_msg_contact_param(response, n, "expires");
 		if (!v)
@@ -175,13 +177,15 @@ static int replace(char **field, const char *value)
 	return 0;
 }
 
-static struct binding *commit(struct reg_pending *p, uint32_t granted_s)
+static struct binding *commit(struct reg_pending *p, uint32_t granted_s,
+			      const struct sip_msg *response)
 {
 	struct registrar *r = p->registrar;
 	const struct sip_msg *req = sip_server_request(p->server);
 	struct binding *b = location_by_key(&r->location, p->key);
 	uint64_t now = clock_ms();
 	const char *agent = sip_msg_header(req, "User-Agent");
+	char *service_route;
 
 	if (b && strcmp(b->alias, p->alias)) {
 		/* Two first REGISTERs crossed: the newer alias serves. */
@@ -206,6 +210,11 @@ static struct binding *commit(struct reg_pending *p, uint32_t granted_s)
 	    replace(&b->user_agent, agent ? agent : "") ||
 	    replace(&b->client_call_id, sip_msg_call_id(req)))
 		return NULL;
+	service_route = path_service_route(response);
+	if (!service_route)
+		return NULL;
+	free(b->service_route);
+	b->service_route = service_route;
 	b->client_cseq = sip_msg_cseq(req);
 	b->conn = p->conn;
 	b->peer = p->peer;
@@ -253,13 +262,15 @@ static void accepted(struct reg_pending *p, const struct sip_msg *response)
 			registrar_forget(r, b);
 		}
 	} else {
-		b = commit(p, granted_s);
+		b = commit(p, granted_s, response);
 		if (!b) {
 			reply(p->server, 500, NULL);
 			return;
 		}
 		log_info("%s registered from %s for %u s", b->aor,
 			 addr_format(&b->peer, addr), granted_s);
+		if (r->settings.use_path)
+			path_check(response, p->aor);
 		own_contact(b, to_client_s(p, granted_s), contact,
 			    sizeof(contact));
 	}
@@ -361,12 +372,39 @@ static int pending_fill(struct registrar *r, struct reg_pending *p,
 	return 0;
 }
 
+/* Contact and what goes with it; *ret_contact is NULL for a query. */
+static int say_contact(const struct reg_pending *p, uint32_t ask_s,
+		       char **ret_contact, char *headers, size_t size)
+{
+	const struct registrar *r = p->registrar;
+	char uri[300], path[300] = "";
+
+	*ret_contact = NULL;
+	*headers = '\0';
+	if (p->query)
+		return 0;
+	if (!p->wildcard && r->settings.use_path) {
+		path_headers(r, p->alias, path, sizeof(path));
+		if (path_contact(sip_server_request(p->server), ask_s,
+				 ret_contact))
+			return -EINVAL;
+	} else if (p->wildcard) {
+		*ret_contact = strdup("*");
+	} else {
+		registrar_format_contact(r, p->alias, uri, sizeof(uri));
+		if (asprintf(ret_contact, "%s;expires=%u", uri, ask_s) < 0)
+			*ret_contact = NULL;
+	}
+	snprintf(headers, size, "Expires: %u\r\n%s", ask_s, path);
+	return *ret_contact ? 0 : -ENOMEM;
+}
+
 static int send_to_pbx(struct reg_pending *p, struct reg_session *s)
 {
 	struct registrar *r = p->registrar;
 	const struct sip_msg *req = sip_server_request(p->server);
 	struct sip_target to = { .is_ws = false };
-	char uri[300], contact[400] = "", expires[48];
+	char headers[400], *contact;
 	uint32_t ask_s = p->asked_s;
 	struct sip_request q = {
 		.method = "REGISTER",
@@ -377,6 +415,7 @@ static int send_to_pbx(struct reg_pending *p, struct reg_session *s)
 		.call_id = s->call_id,
 		.cseq = ++s->cseq,
 		.max_forwards = sip_msg_max_forwards(req) - 1,
+		.extra_headers = headers,
 		.end_to_end_digest = true,
 	};
 	struct sip_msg *out;
@@ -384,19 +423,12 @@ static int send_to_pbx(struct reg_pending *p, struct reg_session *s)
 
 	if (ask_s && r->settings.expires_max_s && ask_s < THROTTLED_TRUNK_S)
 		ask_s = THROTTLED_TRUNK_S;
-	if (p->wildcard) {
-		snprintf(contact, sizeof(contact), "*");
-	} else if (!p->query) {
-		registrar_format_contact(r, p->alias, uri, sizeof(uri));
-		snprintf(contact, sizeof(contact), "%s;expires=%u", uri,
-			 ask_s);
-	}
-	if (*contact) {
-		q.contact = contact;
-		snprintf(expires, sizeof(expires), "Expires: %u\r\n", ask_s);
-		q.extra_headers = expires;
-	}
+	err = say_contact(p, ask_s, &contact, headers, sizeof(headers));
+	if (err)
+		return err;
+	q.contact = contact;
 	err = sip_msg_make_request(&q, req, &out);
+	free(contact);
 	if (err)
 		return err;
 	snprintf(to.uri, sizeof(to.uri), "%s", r->settings.pbx);

@@ -21,6 +21,7 @@ struct registrar_settings {
 	struct store *store;	/* NULL: bindings end with the process */
 	const char *pbx;
 	uint32_t expires_min_s, expires_max_s;	/* towards the browser */
+	bool use_path;		/* Path, else the gateway's own Contact */
 };
 
 int registrar_create(const struct registrar_settings *s,
@@ -57,6 +58,15 @@ int registrar_contact(struct registrar *r, uint64_t conn, const char *aor,
 		      char *ret, size_t size);
 bool registrar_is_registered(struct registrar *r, uint64_t conn,
 			     const char *aor);
+/*
+ * The alias that a request of the SIP side is for: its Request-URI's user, or
+ * that of the topmost Route, which is our Path. -ENOENT.
+ */
+int registrar_alias_of(struct registrar *r, const struct sip_msg *m, char *ret,
+		       size_t size);
+/* Route for requests of this AOR (RFC 3608), or NULL; until it registers. */
+const char *registrar_service_route(struct registrar *r, uint64_t conn,
+				    const char *aor);
 /* cb when the alias comes back online or after wait_ms (found: false). */
 int registrar_wait(struct registrar *r, const char *alias, uint32_t wait_ms,
 		   void (*cb)(void *arg, bool found), void *arg);

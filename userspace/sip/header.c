@@ -184,6 +184,33 @@ const char *sip_msg_record_route(const struct sip_msg *m, unsigned int n)
 	return sip_header_as_string(msg_home(m->msg), (void *)one);
 }
 
+const char *sip_msg_route(const struct sip_msg *m)
+{
+	const sip_route_t *r = m->sip->sip_route;
+
+	return r ? url_as_string(msg_home(m->msg), r->r_url) : NULL;
+}
+
+char *sip_msg_headers(const struct sip_msg *m, const char *name)
+{
+	const char *have, *value;
+	msg_header_t *pos = NULL;
+	char *list = NULL;
+	size_t len;
+	FILE *f = open_memstream(&list, &len);
+
+	if (!f)
+		return NULL;
+	while (sip_msg_next_header(m, &pos, &have, &value))
+		if (sip_header_is(have, name))
+			fprintf(f, "%s%s", ftell(f) ? ", " : "", value);
+	if (fclose(f)) {
+		free(list);
+		return NULL;
+	}
+	return list;
+}
+
 /* ---- Via -------------------------------------------------------------- */
 
 int sip_msg_set_received(struct sip_msg *m, const struct addr *peer)

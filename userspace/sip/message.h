@@ -58,6 +58,10 @@ const char *sip_msg_contact_param(const struct sip_msg *m, unsigned int n,
 const char *sip_msg_header(const struct sip_msg *m, const char *name);
 /* Record-Route values in message order; NULL past the end. */
 const char *sip_msg_record_route(const struct sip_msg *m, unsigned int n);
+/* URI of the topmost Route, or NULL. */
+const char *sip_msg_route(const struct sip_msg *m);
+/* All headers of that name as one list, "" if there is none; to be freed. */
+char *sip_msg_headers(const struct sip_msg *m, const char *name);
 const char *sip_msg_content_type(const struct sip_msg *m); /* NULL: no body */
 const void *sip_msg_body(const struct sip_msg *m, size_t *ret_len);
 

@@ -212,6 +212,11 @@ void view_datapath(const json_t *answer, const struct options *o)
 	printf("%s  contract v%lld\n", reason,
 	       number(answer, "contract", NULL));
 	free(reason);
+	if (json_is_object(get(answer, "adoption", NULL)))
+		printf("adopted %lld sessions, %lld lost, %llds ago\n",
+		       number(answer, "adoption", "sessions"),
+		       number(answer, "adoption", "lost"),
+		       number(answer, "adoption", "age_ms") / 1000);
 }
 
 static void print_strings(const json_t *list, FILE *f, const char *separator)

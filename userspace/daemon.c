@@ -42,6 +42,7 @@ struct daemon {
 	int signal_fd;
 	struct loop_timer *leave;
 	bool is_leaving;
+	bool is_keeping;		/* media and calls go on without us */
 	struct media *media;
 	struct wss *wss;
 	struct sip_stack *stack;
@@ -280,6 +281,7 @@ static int start_media(struct daemon *d)
 			.object = d->object,
 			.discard_media = d->options.discard_media,
 		},
+		.store = d->store,
 		.certificate = d->certificate,
 		.private_key = d->private_key,
 		.web_timeout_ms = c->web_timeout_s * 1000,
@@ -525,6 +527,7 @@ int daemon_start(struct conf *conf, const struct daemon_options *options,
 {
 	struct daemon *d = calloc(1, sizeof(*d));
 	char web[ADDR_STRLEN], sip[ADDR_STRLEN];
+	struct media_adoption left;
 	int err;
 
 	if (!d) {
@@ -538,6 +541,11 @@ int daemon_start(struct conf *conf, const struct daemon_options *options,
 	err = start_all(d);
 	if (err) {
 		log_err("not started: %s", strerror(-err));
+		/* a start that fails costs no call of the earlier run */
+		if (d->media) {
+			media_adoption(d->media, &left);
+			d->is_keeping = left.sessions;
+		}
 		daemon_free(d);
 		return err;
 	}
@@ -565,7 +573,7 @@ void daemon_free(struct daemon *d)
 	calls_free(d->calls);
 	registrar_free(d->registrar);
 	sip_stack_free(d->stack);
-	media_stop(d->media);
+	media_stop(d->media, d->is_keeping);
 	queue_free(d->events);
 	loop_free(d->loop);
 	store_close(d->store);

@@ -195,4 +195,4 @@ function serve()
 if (require.main === module)
 	serve();
 
-module.exports = { ADDRESS, Party };
+module.exports = { ADDRESS, Party, Remote };

@@ -146,7 +146,7 @@ static inline void bench_stop(struct bench *b)
 {
 	struct message *next;
 
-	media_stop(b->media);
+	media_stop(b->media, false);
 	for (; b->pending; b->pending = next) {
 		next = b->pending->next;
 		message_free(b->pending);

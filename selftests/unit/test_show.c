@@ -68,6 +68,12 @@ void media_totals(struct media *m, struct datapath_totals ret[DATAPATH_BACKENDS]
 	ret[DATAPATH_XDP].counters[SLUICE_COUNT_RELAYED_WEB] = 77;
 }
 
+void media_adoption(const struct media *m, struct media_adoption *ret)
+{
+	*ret = (struct media_adoption){ .is_adopted = true, .sessions = 3,
+					.lost = 1, .absent_ms = 1200 };
+}
+
 const struct datapath *media_datapath(const struct media *m)
 {
 	return NULL;
@@ -363,6 +369,10 @@ static void test_others(void)
 	CHECK(json_integer_value(at(list, 0, "web_to_sip_packets")) == 77 &&
 	      json_integer_value(at(list, 1, "dropped_packets")) == 4,
 	      "datapath_counts_by_backend");
+	list = json_object_get(r.body, "adoption");
+	CHECK(json_integer_value(json_object_get(list, "sessions")) == 3 &&
+	      json_integer_value(json_object_get(list, "absent_ms")) == 1200,
+	      "datapath_tells_what_was_adopted");
 	json_decref(r.body);
 	r = ask("show interfaces", NULL);
 	list = json_object_get(r.body, "interfaces");

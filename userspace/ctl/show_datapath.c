@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the datapath and the entrances count. */
+#include "core/clock.h"
 #include "ctl/show_parts.h"
 
 #define INTERFACES_MAX	16
@@ -91,18 +92,34 @@ static json_t *backend(const struct datapath_totals *t, uint32_t which)
 		"dropped_packets", drops);
 }
 
+/* null: this run began with an empty datapath. */
+static json_t *adoption(const struct media_adoption *a)
+{
+	if (!a->is_adopted && !a->sessions && !a->lost)
+		return json_null();
+	return json_pack("{s:I, s:I, s:I, s:I, s:I}",
+			 "sessions", (json_int_t)a->sessions,
+			 "lost", (json_int_t)a->lost,
+			 "orphans", (json_int_t)a->orphans,
+			 "absent_ms", (json_int_t)a->absent_ms,
+			 "age_ms", (json_int_t)(clock_ms() - a->at_ms));
+}
+
 void show_datapath(void *arg, const json_t *args, struct ctl_reply *ret)
 {
 	const struct ctl_context *x = arg;
 	const struct datapath *dp = media_datapath(x->media);
+	struct media_adoption a;
 	struct datapath_totals totals[DATAPATH_BACKENDS];
 
 	media_totals(x->media, totals);
+	media_adoption(x->media, &a);
 	ret->body = json_pack(
-		"{s:s, s:o, s:i, s:o, s:[o, o]}",
+		"{s:s, s:o, s:i, s:o, s:o, s:[o, o]}",
 		"preferred", show_backend_name(datapath_preferred(dp)),
 		"reason", ctl_text(datapath_reason(dp)),
 		"contract", SLUICE_CONTRACT_VERSION,
+		"adoption", adoption(&a),
 		"interfaces", show_interface_list(x),
 		"backends", backend(&totals[DATAPATH_XDP], DATAPATH_XDP),
 		backend(&totals[DATAPATH_USER], DATAPATH_USER));

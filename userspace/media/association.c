@@ -133,6 +133,7 @@ static void compare(struct session *s)
 	}
 	s->has_keys = true;
 	s->dtls_done_ms = s->web_alive_ms = clock_ms();
+	session_save(s);
 	session_event(s, MEDIA_DTLS_DONE, MEDIA_SIDE_WEB, &s->dtls_peer, "%s",
 		      keys_profile_name((uint16_t)s->rx_keys.profile));
 }
@@ -266,6 +267,11 @@ void association_close(struct session *s)
 {
 	if (s->dtls)
 		dtls_shutdown(s->dtls);
+	association_leave(s);
+}
+
+void association_leave(struct session *s)
+{
 	discard(s);
 	srtcp_free(s->srtcp);
 	s->srtcp = NULL;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ICE-lite (RFC 8445): we answer checks and never send any. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -162,6 +163,20 @@ static void forget_oldest(struct session *s)
 		tuple_forget(s, oldest);
 }
 
+static struct tuple *tuple_add(struct session *s, const struct addr *remote)
+{
+	struct tuple *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	t->session = s;
+	t->remote = *remote;
+	t->last_check_ms = clock_ms();
+	tuples_add(s->w->tuples, t);
+	s->tuple[s->tuple_count++] = t;
+	return t;
+}
+
 static struct tuple *tuple_verified(struct session *s,
 				    const struct addr *remote)
 {
@@ -178,15 +193,9 @@ static struct tuple *tuple_verified(struct session *s,
 	}
 	if (s->tuple_count == LIMIT_ICE_REMOTE_TUPLES)
 		forget_oldest(s);
-	t = calloc(1, sizeof(*t));
-	if (!t)
-		return NULL;
-	t->session = s;
-	t->remote = *remote;
-	t->last_check_ms = clock_ms();
-	tuples_add(s->w->tuples, t);
-	s->tuple[s->tuple_count++] = t;
-	relay_web_flow(s, remote, true);
+	t = tuple_add(s, remote);
+	if (t)
+		relay_web_flow(s, remote, true);
 	return t;
 }
 
@@ -208,6 +217,7 @@ static void pair_nominated(struct session *s, struct tuple *t)
 		session_failed(s, "datapath: %s", strerror(-err));
 	session_event(s, MEDIA_ICE_SELECTED, MEDIA_SIDE_WEB, &t->remote,
 		      "%s", "");
+	session_save(s);
 }
 
 /* ---- our credentials --------------------------------------------------- */
@@ -243,6 +253,49 @@ void ice_close(struct session *s)
 {
 	credentials_drop(s, &s->ours[0]);
 	credentials_drop(s, &s->ours[1]);
+}
+
+void ice_leave(struct session *s)
+{
+	for (uint32_t i = 0; i < s->tuple_count; i++) {
+		tuples_remove(s->w->tuples, s->tuple[i]);
+		free(s->tuple[i]);
+	}
+	s->tuple_count = 0;
+	s->selected = NULL;
+	for (uint32_t i = 0; i < 2; i++)
+		if (s->ours[i].generation)
+			tuples_remove_ufrag(s->w->tuples, &s->ours[i].entry);
+}
+
+int ice_adopt(struct session *s, const struct addr *remote, bool is_selected)
+{
+	struct tuple *t;
+
+	if (s->tuple_count == LIMIT_ICE_REMOTE_TUPLES)
+		return -ENOSPC;
+	t = tuple_add(s, remote);
+	if (!t)
+		return -ENOMEM;
+	if (is_selected)
+		s->selected = t;
+	return 0;
+}
+
+int ice_adopt_credentials(struct session *s)
+{
+	int err = 0;
+
+	for (uint32_t i = 0; i < 2 && !err; i++) {
+		struct credentials *c = &s->ours[i];
+
+		if (!c->generation)
+			continue;
+		c->entry.session = s;
+		tuples_add_ufrag(s->w->tuples, &c->entry);
+		err = relay_ufrag(s, c, true);
+	}
+	return err;
 }
 
 /* ufrag: what tuples_find_ufrag() found the session by. */

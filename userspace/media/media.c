@@ -21,11 +21,13 @@ struct media {
 	struct ports *ports;
 	struct tickets *tickets;
 	struct worker *worker;
+	bool *is_claimed;	/* by index of worker->adopted */
 };
 
-static void media_free(struct media *m)
+static void media_free(struct media *m, bool keep)
 {
-	worker_free(m->worker);
+	worker_free(m->worker, keep);
+	free(m->is_claimed);
 	tickets_free(m->tickets);
 	ports_free(m->ports);
 	dtls_context_free(m->dtls);
@@ -60,7 +62,10 @@ static int setup(struct media *m, const struct media_settings *s,
 		return err;
 	err = worker_create(s, m->ports, m->tickets, m->dtls, events,
 			    &m->worker);
-	return err ? err : worker_start(m->worker);
+	if (err)
+		return err;
+	m->is_claimed = calloc(m->worker->adopted_count + 1, sizeof(bool));
+	return m->is_claimed ? worker_start(m->worker) : -ENOMEM;
 }
 
 int media_start(const struct media_settings *settings, struct queue *events,
@@ -74,17 +79,76 @@ int media_start(const struct media_settings *settings, struct queue *events,
 	m->settings = *settings;
 	err = setup(m, settings, events);
 	if (err) {
-		media_free(m);
+		media_free(m, true);
 		return err;
 	}
 	*ret = m;
 	return 0;
 }
 
-void media_stop(struct media *m)
+void media_stop(struct media *m, bool keep)
 {
 	if (m)
-		media_free(m);
+		media_free(m, keep);
+}
+
+/* ---- what an earlier run left ------------------------------------------- */
+
+void media_adoption(const struct media *m, struct media_adoption *ret)
+{
+	struct datapath_adoption a;
+
+	datapath_adoption(m->worker->dp, &a);
+	*ret = (struct media_adoption){ .is_adopted = a.is_adopted,
+					.orphans = a.orphans,
+					.absent_ms = a.absent_ms,
+					.at_ms = m->worker->adopted_ms };
+	for (uint32_t i = 0; i < m->worker->adopted_count; i++)
+		if (m->worker->adopted[i].lost[0])
+			ret->lost++;
+		else
+			ret->sessions++;
+}
+
+int media_adopt(struct media *m, uint32_t id, struct media_local *ret,
+		const char **ret_lost)
+{
+	const struct worker *w = m->worker;
+	struct ticket ticket;
+	int err;
+
+	for (uint32_t i = 0; i < w->adopted_count; i++) {
+		if (w->adopted[i].id != id)
+			continue;
+		if (w->adopted[i].lost[0]) {
+			*ret_lost = w->adopted[i].lost;
+			return -ESTALE;
+		}
+		err = tickets_get(m->tickets, id, &ticket);
+		if (err)
+			return -ENOENT;
+		m->is_claimed[i] = true;
+		*ret = ticket.local;
+		explicit_bzero(&ticket, sizeof(ticket));
+		return 0;
+	}
+	return -ENOENT;
+}
+
+void media_adopt_done(struct media *m)
+{
+	const struct worker *w = m->worker;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < w->adopted_count; i++) {
+		if (m->is_claimed[i] || w->adopted[i].lost[0])
+			continue;
+		media_close(m, w->adopted[i].id);
+		m->is_claimed[i] = true;
+		n++;
+	}
+	if (n)
+		log_warn("media: %u sessions belong to no call, closed", n);
 }
 
 /* ---- orders ------------------------------------------------------------ */

@@ -22,6 +22,7 @@
 #define MEDIA_CALL_ID_LEN	16
 
 struct media;
+struct store;
 
 struct media_settings {
 	struct addr web;		/* bind address and port of browser media */
@@ -30,6 +31,7 @@ struct media_settings {
 	uint16_t rtp_port_min;		/* even */
 	uint16_t rtp_port_max;
 	struct datapath_config datapath; /* .sockets is filled in by media */
+	struct store *store;		/* NULL: nothing outlives the daemon */
 	/* The DTLS identity: PEM files, made at first start if missing. */
 	const char *certificate;
 	const char *private_key;
@@ -46,8 +48,23 @@ struct media_settings {
  */
 int media_start(const struct media_settings *settings, struct queue *events,
 		struct media **ret);
-/* Ends every session, stops the thread, detaches the datapath. */
-void media_stop(struct media *m);
+/*
+ * Ends every session, stops the thread, detaches the datapath. keep: the
+ * sessions in the kernel go on, for the next run to adopt.
+ */
+void media_stop(struct media *m, bool keep);
+
+/* ---- what an earlier run left (Documentation/restart.rst) ---------------- */
+
+struct media_adoption {
+	bool is_adopted;	/* pins of an earlier run were taken over */
+	uint32_t sessions;
+	uint32_t lost;
+	uint32_t orphans;	/* entries of nobody, removed */
+	uint64_t absent_ms;	/* nobody watched for that long */
+	uint64_t at_ms;		/* CLOCK_MONOTONIC */
+};
+void media_adoption(const struct media *m, struct media_adoption *ret);
 
 /* Name for log lines: shown until the settings of the session say more. */
 struct media_open {
@@ -78,6 +95,16 @@ int media_open(struct media *m, const struct media_open *open,
 /* More m-lines in a re-offer; keeps what is there. */
 int media_extend(struct media *m, uint32_t id, uint32_t stream_count,
 		 struct media_local *ret);
+
+/*
+ * A session of an earlier run, by the id it had there: from now on it is as if
+ * this run had opened it. -ESTALE: it is lost, *ret_lost tells why (static);
+ * -ENOENT: there never was one with keys.
+ */
+int media_adopt(struct media *m, uint32_t id, struct media_local *ret,
+		const char **ret_lost);
+/* Closes those that media_adopt() was not asked for. */
+void media_adopt_done(struct media *m);
 
 /*
  * New ICE credentials (RFC 8445 9), accepted at once beside those in force;

@@ -114,6 +114,7 @@ static void sip_rtcp(struct session *s, uint32_t i, const uint8_t *data,
 		worker_drop(s->w, SLUICE_DROP_NOT_READY);
 		return;
 	}
+	session_reserve_srtcp(s);
 	if (srtcp_protect(s->srtcp, out, &n, sizeof(out))) {
 		worker_drop(s->w, SLUICE_DROP_INTERNAL);
 		return;
@@ -214,7 +215,10 @@ static int learn(struct session *s, uint32_t i, const struct addr *remote,
 	log_call_debug(s->call, "media: SIP side sends from %s",
 		       addr_format(remote, text));
 	relay_sip_flows(s, i);
-	return relay_apply(s) ? SLUICE_DROP_INTERNAL : 0;
+	if (relay_apply(s))
+		return SLUICE_DROP_INTERNAL;
+	session_save(s);
+	return 0;
 }
 
 static void sip_rtp(struct session *s, uint32_t i, const struct addr *remote,
@@ -258,6 +262,7 @@ static void sip_rtcp_port(struct session *s, uint32_t i,
 		st->is_rtcp_learning = false;
 		st->rtcp_remote = *remote;
 		relay_sip_flows(s, i);
+		session_save(s);
 	}
 	sip_rtcp(s, i, data, len);
 }

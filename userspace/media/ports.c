@@ -143,6 +143,23 @@ int ports_take(struct ports *p, bool with_rtcp, struct port_pair *ret)
 	return err;
 }
 
+int ports_claim(struct ports *p, uint16_t rtp, bool with_rtcp,
+		struct port_pair *ret)
+{
+	uint32_t i = (uint32_t)(rtp - p->min) / 2;
+	int err;
+
+	if (rtp < p->min || rtp % 2 || i >= p->count)
+		return -EINVAL;
+	pthread_mutex_lock(&p->lock);
+	err = p->slot[i].is_taken ? -EADDRINUSE :
+				    bind_pair(p, i, with_rtcp, ret);
+	if (!err)
+		p->slot[i].is_taken = true;
+	pthread_mutex_unlock(&p->lock);
+	return err;
+}
+
 void ports_give(struct ports *p, struct port_pair *pair)
 {
 	uint32_t i = (uint32_t)(pair->rtp - p->min) / 2;

@@ -23,6 +23,9 @@ void ports_free(struct ports *p);		/* accepts NULL */
 
 /* -EMFILE: none left. The RTCP port stays unbound unless with_rtcp. */
 int ports_take(struct ports *p, bool with_rtcp, struct port_pair *ret);
+/* A pair of an earlier run. -EINVAL: not in the range; -EADDRINUSE. */
+int ports_claim(struct ports *p, uint16_t rtp, bool with_rtcp,
+		struct port_pair *ret);
 /* Closes the sockets; the number rests before it is taken again. */
 void ports_give(struct ports *p, struct port_pair *pair);
 

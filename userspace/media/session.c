@@ -143,6 +143,15 @@ static struct message *figures(struct session *s, enum media_message type)
 	return m;
 }
 
+/* A reader that is late gets the next ones in a second. */
+static void tell_figures(struct session *s)
+{
+	struct message *m = figures(s, MEDIA_STATS);
+
+	if (m && queue_push(s->w->events, m))
+		message_free(m);
+}
+
 /* ---- life -------------------------------------------------------------- */
 
 static int add_stream(struct session *s, const struct worker_open *open,
@@ -184,6 +193,7 @@ int session_extend(struct session *s, const struct worker_open *open)
 	}
 	if (err)
 		session_failed(s, "datapath: %s", strerror(-err));
+	session_save(s);
 	return err;
 }
 
@@ -210,16 +220,11 @@ int session_open(struct worker *w, const struct worker_open *open)
 	return 0;
 }
 
-void session_close(struct session *s)
+/* Its sockets, and itself. */
+static void session_free(struct session *s)
 {
 	struct worker *w = s->w;
-	struct message *last = figures(s, MEDIA_CLOSED);
-	uint32_t id = s->id;
 
-	association_close(s);
-	ice_forget(s);
-	ice_close(s);
-	relay_close(s);
 	for (uint32_t i = 0; i < s->stream_count; i++) {
 		struct session_stream *st = &s->stream[i];
 
@@ -230,22 +235,34 @@ void session_close(struct session *s)
 		w->port_fd[st->local.port + 1] = -1;
 		ports_give(w->ports, &st->ports);
 	}
-	w->session[ticket_slot(id)] = NULL;
+	w->session[ticket_slot(s->id)] = NULL;
 	explicit_bzero(s, sizeof(*s));
 	free(s);
+}
+
+void session_leave(struct session *s)
+{
+	association_leave(s);
+	ice_leave(s);
+	session_free(s);
+}
+
+void session_close(struct session *s)
+{
+	struct worker *w = s->w;
+	struct message *last = figures(s, MEDIA_CLOSED);
+	uint32_t id = s->id;
+
+	session_unsave(s);
+	association_close(s);
+	ice_forget(s);
+	ice_close(s);
+	relay_close(s);
+	session_free(s);
 	tickets_release(w->tickets, id);
 	/* Its ports and its id are free when this is read. */
 	if (last)
 		queue_push_always(w->events, last);
-}
-
-/* A reader that is late gets the next ones in a second. */
-static void tell_figures(struct session *s)
-{
-	struct message *m = figures(s, MEDIA_STATS);
-
-	if (m && queue_push(s->w->events, m))
-		message_free(m);
 }
 
 /* ---- configuration ----------------------------------------------------- */
@@ -301,8 +318,16 @@ void session_configure(struct session *s, const struct media_config *config)
 	for (uint32_t i = 0; i < s->stream_count; i++)
 		relay_sip_flows(s, i);
 	association_configured(s);
+	session_save(s);
 	/* Else a call is shown without its codec for up to a second. */
 	tell_figures(s);
+}
+
+void session_restart_ice(struct session *s, const char *ufrag,
+			 const char *password)
+{
+	ice_restart(s, ufrag, password);
+	session_save(s);
 }
 
 /* The operator's order; what came of it is told at once. */
@@ -315,6 +340,7 @@ void session_move(struct session *s, enum datapath_backend to)
 	if (err)
 		log_call_warn(s->call, "media: cannot be moved: %s",
 			      strerror(-err));
+	session_save(s);
 	tell_figures(s);
 }
 
@@ -334,6 +360,7 @@ static void sip_tick(struct session *s, uint64_t now_ms)
 		if (stats.received > st->learn_base && st->is_learning) {
 			st->is_learning = false;
 			relay_sip_flows(s, i);
+			session_save(s);
 		}
 		/* The kernel's first packet is heard of here only. */
 		if (stats.received)

@@ -98,6 +98,7 @@ struct session {
 	uint64_t first_ms[2];		/* by enum media_side */
 	bool is_lost[2];		/* told already */
 	bool is_failed;
+	bool is_saved;			/* the store has it */
 };
 
 /* session.c */
@@ -105,7 +106,11 @@ int session_open(struct worker *w, const struct worker_open *open);
 int session_extend(struct session *s, const struct worker_open *open);
 void session_configure(struct session *s, const struct media_config *config);
 void session_close(struct session *s);	/* tells MEDIA_CLOSED, frees */
+/* Frees what is this process's; the datapath and the store keep theirs. */
+void session_leave(struct session *s);
 void session_move(struct session *s, enum datapath_backend to);
+void session_restart_ice(struct session *s, const char *ufrag,
+			 const char *password);
 void session_tick(struct session *s, uint64_t now_ms);
 void session_event(struct session *s, enum media_message type,
 		   enum media_side side, const struct addr *peer,
@@ -126,6 +131,12 @@ void ice_forget(struct session *s);	/* every tuple of it */
 /* The session's first credentials, or the next ones; the last two count. */
 int ice_restart(struct session *s, const char *ufrag, const char *password);
 void ice_close(struct session *s);
+/* Of this process only; the datapath keeps flows and credentials. */
+void ice_leave(struct session *s);
+/* The remote of a flow that the datapath has, of an earlier run. */
+int ice_adopt(struct session *s, const struct addr *remote, bool is_selected);
+/* Credentials of an earlier run, as s->ours has them. */
+int ice_adopt_credentials(struct session *s);
 
 /* association.c: DTLS of a session. */
 void association_input(struct tuple *t, const uint8_t *data, size_t len);
@@ -136,6 +147,8 @@ void association_timers(struct worker *w, uint64_t now_ms);
 int association_wait_ms(struct worker *w, uint64_t now_ms);
 void association_tick(struct session *s, uint64_t now_ms);
 void association_close(struct session *s);
+/* Without a word to the peer. */
+void association_leave(struct session *s);
 
 /* packets.c: RTP and RTCP that came to a socket. */
 void packets_web(struct worker *w, const struct addr *remote, uint8_t *data,
@@ -143,6 +156,15 @@ void packets_web(struct worker *w, const struct addr *remote, uint8_t *data,
 void packets_sip(struct session *s, uint32_t stream, bool is_rtcp_port,
 		 const struct addr *remote, uint8_t *data, size_t len,
 		 size_t capacity);
+
+/* saved.c: what outlives the daemon, brought up to date. */
+void session_save(struct session *s);
+void session_unsave(struct session *s);
+/*
+ * Before an SRTCP packet is protected: its index must be below the stored
+ * ceiling, or a later run might use it again.
+ */
+void session_reserve_srtcp(struct session *s);
 
 /* relay.c: the session in the datapath. */
 int relay_open(struct session *s);

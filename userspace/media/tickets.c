@@ -72,6 +72,22 @@ int tickets_take(struct tickets *t, struct ticket *ticket)
 	return err;
 }
 
+int tickets_claim(struct tickets *t, const struct ticket *ticket)
+{
+	struct slot *s = &t->slot[ticket_slot(ticket->local.id)];
+	int err = -EEXIST;
+
+	pthread_mutex_lock(&t->lock);
+	if (!s->is_used) {
+		s->generation = (ticket->local.id - 1) / LIMIT_MEDIA_SESSIONS;
+		s->ticket = *ticket;
+		s->is_used = s->is_open = true;
+		err = 0;
+	}
+	pthread_mutex_unlock(&t->lock);
+	return err;
+}
+
 static struct slot *find(struct tickets *t, uint32_t id)
 {
 	struct slot *s = &t->slot[ticket_slot(id)];

@@ -22,6 +22,8 @@ void tickets_free(struct tickets *t);		/* accepts NULL */
 
 /* Sets local.id; -ENOSPC. */
 int tickets_take(struct tickets *t, struct ticket *ticket);
+/* local.id is of an earlier run; -EEXIST: its slot is taken. */
+int tickets_claim(struct tickets *t, const struct ticket *ticket);
 /* -EINVAL: unknown or closed. */
 int tickets_get(struct tickets *t, uint32_t id, struct ticket *ret);
 int tickets_update(struct tickets *t, const struct ticket *ticket);

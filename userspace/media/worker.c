@@ -198,11 +198,12 @@ static void command(struct worker *w, struct message *m)
 
 		s = find(w, c->id);
 		if (s)
-			ice_restart(s, c->ufrag, c->password);
+			session_restart_ice(s, c->ufrag, c->password);
 		break;
 	}
 	case WORKER_STOP:
 		w->is_stopping = true;
+		w->is_keeping = ((struct worker_stop *)m->data)->keep;
 		break;
 	}
 }
@@ -303,6 +304,14 @@ static void turn(struct worker *w)
 	}
 }
 
+static void end(struct session *s, bool keep)
+{
+	if (keep)
+		session_leave(s);
+	else
+		session_close(s);
+}
+
 static void *run(void *arg)
 {
 	struct worker *w = arg;
@@ -313,7 +322,7 @@ static void *run(void *arg)
 		turn(w);
 	for (uint32_t i = 0; i < LIMIT_MEDIA_SESSIONS; i++)
 		if (w->session[i])
-			session_close(w->session[i]);
+			end(w->session[i], w->is_keeping);
 	totals_update(w);
 	return NULL;
 }
@@ -393,12 +402,10 @@ int worker_create(const struct media_settings *settings, struct ports *ports,
 	}
 	if (!err)
 		err = web_open(w);
-	if (!err) {
-		datapath_settle(w->dp);
-		datapath_keep(w->dp, false);
-	}
+	if (!err)
+		err = adopt_sessions(w);
 	if (err) {
-		worker_free(w);
+		worker_free(w, true);
 		return err;
 	}
 	*ret = w;
@@ -419,22 +426,27 @@ int worker_start(struct worker *w)
 	return err;
 }
 
-static void stop(struct worker *w)
+static void stop(struct worker *w, bool keep)
 {
-	struct message *m = message_new(WORKER_STOP, 0);
+	struct message *m = message_new(WORKER_STOP,
+					sizeof(struct worker_stop));
 
 	if (!m)
 		abort();	/* nothing else ends the thread in order */
+	((struct worker_stop *)m->data)->keep = keep;
 	queue_push_always(w->commands, m);
 	pthread_join(w->thread, NULL);
 }
 
-void worker_free(struct worker *w)
+void worker_free(struct worker *w, bool keep)
 {
 	if (!w)
 		return;
 	if (w->is_running)
-		stop(w);
+		stop(w, keep);
+	/* not yet running: what was there before stays as it was */
+	if (w->dp && w->is_running)
+		datapath_keep(w->dp, keep);
 	datapath_close(w->dp);
 	if (w->web_end.fd >= 0)
 		close(w->web_end.fd);
@@ -444,5 +456,6 @@ void worker_free(struct worker *w)
 	tuples_free(w->tuples);
 	pthread_mutex_destroy(&w->totals_lock);
 	free(w->receiver);
+	free(w->adopted);
 	free(w);
 }

@@ -22,7 +22,7 @@ enum worker_command {
 	WORKER_CLOSE,		/* struct worker_close */
 	WORKER_MOVE,		/* struct worker_move */
 	WORKER_CREDENTIALS,	/* struct worker_credentials */
-	WORKER_STOP,
+	WORKER_STOP,		/* struct worker_stop */
 };
 
 /* The sockets change owner with the message. */
@@ -54,6 +54,16 @@ struct worker_credentials {
 	char password[33];
 };
 
+struct worker_stop {
+	bool keep;		/* the kernel's media goes on without us */
+};
+
+/* A session that an earlier run had stored. */
+struct adopted {
+	uint32_t id;
+	char lost[64];		/* why it is no more; "": it lives */
+};
+
 enum endpoint_kind { ENDPOINT_QUEUE, ENDPOINT_DATAPATH, ENDPOINT_WEB,
 		     ENDPOINT_RTP, ENDPOINT_RTCP };
 
@@ -80,6 +90,7 @@ struct worker {
 	struct endpoint web_end;
 	/* Everything below: media thread only, but for the totals. */
 	bool is_stopping;
+	bool is_keeping;		/* with is_stopping */
 	bool is_running;
 	uint64_t next_tick_ms;
 	struct session *session[LIMIT_MEDIA_SESSIONS];
@@ -89,6 +100,10 @@ struct worker {
 	struct receiver *receiver;
 	pthread_mutex_t totals_lock;
 	struct datapath_totals totals[DATAPATH_BACKENDS];
+	/* Made before the thread starts, read by anybody. */
+	struct adopted *adopted;
+	uint32_t adopted_count;
+	uint64_t adopted_ms;		/* CLOCK_MONOTONIC */
 };
 
 /* Binds the browser port and opens the datapath; does not start the thread. */
@@ -97,8 +112,14 @@ int worker_create(const struct media_settings *settings,
 		  struct dtls_context *dtls, struct queue *events,
 		  struct worker **ret);
 int worker_start(struct worker *w);
-/* Ends the thread and every session. Accepts NULL. */
-void worker_free(struct worker *w);
+/*
+ * Ends the thread and every session; keep: the sessions in the kernel go on.
+ * Accepts NULL.
+ */
+void worker_free(struct worker *w, bool keep);
+
+/* adopt.c: the stored sessions whose media is still in the kernel. */
+int adopt_sessions(struct worker *w);
 
 /* ---- for the rest of the media thread ---------------------------------- */
 

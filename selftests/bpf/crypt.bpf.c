@@ -15,8 +15,15 @@ struct {
 	__type(value, struct sluice_key);
 } t_key SEC(".maps");
 
+/*
+ * Not on the stack, and the steps are global functions: three calls of the
+ * cipher take nearly all of the 512 bytes.
+ */
 struct scratch {
 	__u8 b[SLUICE_SCRATCH_ROOM];
+	struct crypt_call call;
+	struct sluice_rtp rtp;
+	__u32 len;
 };
 
 struct {
@@ -26,99 +33,141 @@ struct {
 	__type(value, struct scratch);
 } t_scratch SEC(".maps");
 
-enum crypt_op { OP_PROTECT, OP_UNPROTECT, OP_PROTECT_RTCP, OP_UNPROTECT_RTCP };
+#define STEP __weak __noinline
 
-static __always_inline int crypt_rtp(const struct sluice_key *key,
-				     struct crypt_call *call, __u8 *packet,
-				     __u32 len, enum crypt_op op)
+static __always_inline struct scratch *scratch(void)
 {
-	struct sluice_rtp rtp;
-	int ret;
+	__u32 zero = 0;
 
-	ret = sluice_rtp_parse(packet, len, &rtp);
-	if (ret)
-		return ret;
-	if (op == OP_PROTECT)
-		return sluice_srtp_protect(key, call->index, rtp.ssrc, packet,
-					   rtp.payload_off, len);
-	return sluice_srtp_unprotect(key, call->index, rtp.ssrc, packet,
-				     rtp.payload_off, len);
+	return bpf_map_lookup_elem(&t_scratch, &zero);
 }
 
-static __always_inline int crypt_rtcp(const struct sluice_key *key,
-				      struct crypt_call *call, __u8 *packet,
-				      __u32 len, enum crypt_op op)
+static __always_inline struct sluice_key *crypt_key(void)
 {
-	__u32 ssrc = sluice_get32(packet + 4), index = 0;
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&t_key, &zero);
+}
+
+STEP int t_load(struct xdp_md *ctx)
+{
+	struct scratch *s = scratch();
+	__u32 len;
+
+	if (!s || bpf_xdp_load_bytes(ctx, 0, &s->call, sizeof(s->call)))
+		return -1;
+	len = (__u32)bpf_xdp_get_buff_len(ctx) - sizeof(s->call);
+	if (len < 1 || len > SLUICE_PACKET_MAX)
+		return -1;
+	s->len = len;
+	return bpf_xdp_load_bytes(ctx, sizeof(s->call), s->b,
+				  sluice_bound_len(len, SLUICE_SCRATCH - 1));
+}
+
+STEP int t_store(struct xdp_md *ctx)
+{
+	struct scratch *s = scratch();
+
+	if (!s || bpf_xdp_store_bytes(ctx, 0, &s->call, sizeof(s->call)))
+		return -1;
+	if (s->call.result < 0)
+		return 0;
+	if (bpf_xdp_adjust_tail(ctx, s->call.result - (int)s->len))
+		return -1;
+	return bpf_xdp_store_bytes(ctx, sizeof(s->call), s->b,
+				   sluice_bound_len(s->call.result,
+						    SLUICE_SCRATCH - 1));
+}
+
+STEP int t_rtp_protect(struct xdp_md *ctx)
+{
+	struct sluice_key *key = crypt_key();
+	struct scratch *s = scratch();
 	int ret;
 
-	if (op == OP_PROTECT_RTCP)
-		return sluice_srtcp_protect(key, (__u32)call->index, ssrc,
-					    packet, len);
-	ret = sluice_srtcp_unprotect(key, ssrc, packet, len, &index);
-	call->index = index;
+	if (!key || !s)
+		return -SLUICE_DROP_INTERNAL;
+	ret = sluice_rtp_parse(s->b, s->len, &s->rtp);
+	if (ret)
+		return ret;
+	return sluice_srtp_protect(key, s->call.index, s->rtp.ssrc, s->b,
+				   s->rtp.payload_off, s->len);
+}
+
+STEP int t_rtp_open(struct xdp_md *ctx)
+{
+	struct sluice_key *key = crypt_key();
+	struct scratch *s = scratch();
+	int ret;
+
+	if (!key || !s)
+		return -SLUICE_DROP_INTERNAL;
+	ret = sluice_rtp_parse(s->b, s->len, &s->rtp);
+	if (ret)
+		return ret;
+	return sluice_srtp_unprotect(key, s->call.index, s->rtp.ssrc, s->b,
+				     s->rtp.payload_off, s->len);
+}
+
+STEP int t_rtcp_protect(struct xdp_md *ctx)
+{
+	struct sluice_key *key = crypt_key();
+	struct scratch *s = scratch();
+
+	if (!key || !s)
+		return -SLUICE_DROP_INTERNAL;
+	return sluice_srtcp_protect(key, (__u32)s->call.index,
+				    sluice_get32(s->b + 4), s->b, s->len);
+}
+
+STEP int t_rtcp_open(struct xdp_md *ctx)
+{
+	struct sluice_key *key = crypt_key();
+	struct scratch *s = scratch();
+	__u32 index = 0;
+	int ret;
+
+	if (!key || !s)
+		return -SLUICE_DROP_INTERNAL;
+	ret = sluice_srtcp_unprotect(key, sluice_get32(s->b + 4), s->b,
+				     s->len, &index);
+	s->call.index = index;
 	return ret;
 }
 
-static __always_inline int crypt_run(struct xdp_md *ctx, enum crypt_op op)
+static __always_inline int crypt_run(struct xdp_md *ctx,
+				     int (*step)(struct xdp_md *ctx))
 {
-	__u32 zero = 0, len;
-	struct crypt_call call;
-	struct sluice_key *key;
-	struct scratch *s;
-	int ret;
+	struct scratch *s = scratch();
 
-	key = bpf_map_lookup_elem(&t_key, &zero);
-	s = bpf_map_lookup_elem(&t_scratch, &zero);
-	if (!key || !s)
+	if (!s || t_load(ctx))
 		return XDP_ABORTED;
-	if (bpf_xdp_load_bytes(ctx, 0, &call, sizeof(call)))
-		return XDP_ABORTED;
-	len = (__u32)bpf_xdp_get_buff_len(ctx) - sizeof(call);
-	if (len < 1 || len > SLUICE_PACKET_MAX)
-		return XDP_ABORTED;
-	if (bpf_xdp_load_bytes(ctx, sizeof(call), s->b,
-			       sluice_bound_len(len, SLUICE_SCRATCH - 1)))
-		return XDP_ABORTED;
-
-	if (op == OP_PROTECT || op == OP_UNPROTECT)
-		ret = crypt_rtp(key, &call, s->b, len, op);
-	else
-		ret = crypt_rtcp(key, &call, s->b, len, op);
-	call.result = ret;
-	bpf_xdp_store_bytes(ctx, 0, &call, sizeof(call));
-	if (ret < 0)
-		return XDP_PASS;
-	if (bpf_xdp_adjust_tail(ctx, ret - (int)len))
-		return XDP_ABORTED;
-	if (bpf_xdp_store_bytes(ctx, sizeof(call), s->b,
-				sluice_bound_len(ret, SLUICE_SCRATCH - 1)))
-		return XDP_ABORTED;
-	return XDP_PASS;
+	s->call.result = step(ctx);
+	return t_store(ctx) ? XDP_ABORTED : XDP_PASS;
 }
 
 SEC("xdp")
 int t_protect(struct xdp_md *ctx)
 {
-	return crypt_run(ctx, OP_PROTECT);
+	return crypt_run(ctx, t_rtp_protect);
 }
 
 SEC("xdp")
 int t_unprotect(struct xdp_md *ctx)
 {
-	return crypt_run(ctx, OP_UNPROTECT);
+	return crypt_run(ctx, t_rtp_open);
 }
 
 SEC("xdp")
 int t_protect_rtcp(struct xdp_md *ctx)
 {
-	return crypt_run(ctx, OP_PROTECT_RTCP);
+	return crypt_run(ctx, t_rtcp_protect);
 }
 
 SEC("xdp")
 int t_open_rtcp(struct xdp_md *ctx)
 {
-	return crypt_run(ctx, OP_UNPROTECT_RTCP);
+	return crypt_run(ctx, t_rtcp_open);
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -12,6 +12,7 @@
 #include "stage/lookup.h"
 #include "stage/relay.h"
 #include "stage/stun.h"
+#include "stage/touch.h"
 #include "stage/watch.h"
 
 /* A step of its own, so that its stack is free again during the crypto. */
@@ -34,6 +35,8 @@ SLUICE_STEP int sluice_admit(struct xdp_md *ctx)
 	w->udp_off = p.off;
 	w->len = p.len;
 	w->transport = flow ? flow->transport : 0;
+	if (flow && verdict == SLUICE_GO_RTP)
+		sluice_touch_flow(flow, p.byte1);
 	if (verdict == SLUICE_GO_STUN) {
 		w->remote = p.key.remote;
 		w->remote_port = p.key.remote_port;

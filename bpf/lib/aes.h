@@ -199,10 +199,10 @@ static __always_inline __u32 sluice_aes_word(__u64 x)
 	SLUICE_AES_ASM_1(size, t1, d) "r" #z " ^= r" #d ";"
 #define SLUICE_AES_ASM_ROUND(round, a, b, c, d, x, y, z) \
 	SLUICE_AES_ASM_COLUMNS("u64", 0, 2048, 4096, 6144, a, b, c, d, x, y, z) \
-	SLUICE_AES_ASM_KEY("u64", x, 32 * round) \
-	SLUICE_AES_ASM_KEY("u64", y, 32 * round + 8) \
-	SLUICE_AES_ASM_KEY("u64", z, 32 * round + 16) \
-	SLUICE_AES_ASM_KEY("u64", a, 32 * round + 24)
+	SLUICE_AES_ASM_KEY("u64", x, 32 * round + 24) \
+	SLUICE_AES_ASM_KEY("u64", y, 32 * round + 32) \
+	SLUICE_AES_ASM_KEY("u64", z, 32 * round + 40) \
+	SLUICE_AES_ASM_KEY("u64", a, 32 * round + 48)
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define SLUICE_AES_ASM_LAST(a, b, c, d, x, y, z) \
 	SLUICE_AES_ASM_COLUMNS("u32", 8192, 8193, 8194, 8195, a, b, c, d, x, y, z)
@@ -210,6 +210,11 @@ static __always_inline __u32 sluice_aes_word(__u64 x)
 #define SLUICE_AES_ASM_LAST(a, b, c, d, x, y, z) \
 	SLUICE_AES_ASM_COLUMNS("u32", 8195, 8194, 8193, 8192, a, b, c, d, x, y, z)
 #endif
+
+_Static_assert(__builtin_offsetof(struct sluice_aes_key, last_key) == 0 &&
+	       __builtin_offsetof(struct sluice_aes_key, rounds) == 16 &&
+	       __builtin_offsetof(struct sluice_aes_key, round_keys) == 24,
+	       "offsets in the rounds");
 
 /* Round 3 and all that follow. */
 static __always_inline void sluice_aes_finish(const struct sluice_aes_key *key,
@@ -235,7 +240,7 @@ static __always_inline void sluice_aes_finish(const struct sluice_aes_key *key,
 		SLUICE_AES_ASM_ROUND(7, 2, 3, 4, 5, 6, 0, 1)
 		SLUICE_AES_ASM_ROUND(8, 6, 0, 1, 2, 3, 4, 5)
 		SLUICE_AES_ASM_ROUND(9, 3, 4, 5, 6, 0, 1, 2)
-		"w7 = *(u32 *)(r9 + 464);"
+		"w7 = *(u32 *)(r9 + 16);"
 		"if w7 != 14 goto aes_last_%=;"
 		SLUICE_AES_ASM_ROUND(10, 0, 1, 2, 3, 4, 5, 6)
 		SLUICE_AES_ASM_ROUND(11, 4, 5, 6, 0, 1, 2, 3)
@@ -244,10 +249,10 @@ static __always_inline void sluice_aes_finish(const struct sluice_aes_key *key,
 		"r0 = r2; r1 = r3; r2 = r4; r3 = r5;"
 		"aes_last_%=:"
 		SLUICE_AES_ASM_LAST(0, 1, 2, 3, 4, 5, 6)
-		SLUICE_AES_ASM_KEY("u32", 4, 448)
-		SLUICE_AES_ASM_KEY("u32", 5, 452)
-		SLUICE_AES_ASM_KEY("u32", 6, 456)
-		SLUICE_AES_ASM_KEY("u32", 0, 460)
+		SLUICE_AES_ASM_KEY("u32", 4, 0)
+		SLUICE_AES_ASM_KEY("u32", 5, 4)
+		SLUICE_AES_ASM_KEY("u32", 6, 8)
+		SLUICE_AES_ASM_KEY("u32", 0, 12)
 		: "+r"(r0), "+r"(r1), "+r"(r2), "+r"(r3), "=&r"(r4),
 		  "=&r"(r5), "=&r"(r6)
 		: "r"(r8), "r"(r9)
@@ -287,24 +292,6 @@ static __always_inline void sluice_aes_finish(const struct sluice_aes_key *key,
 	out[3] = SLUICE_AES_LAST(t3, t0, t1, t2) ^ last[3];
 }
 #endif
-
-/* One block; words are big-endian values. */
-static __always_inline void sluice_aes_encrypt(const struct sluice_aes_key *key,
-					       const __u32 in[4], __u32 out[4])
-{
-	const __u8 *table = (const __u8 *)&sluice_aes_table;
-	const __u64 *rk = key->round_keys;
-	__u64 s0 = sluice_aes_lanes(in[0]) ^ rk[0];
-	__u64 s1 = sluice_aes_lanes(in[1]) ^ rk[1];
-	__u64 s2 = sluice_aes_lanes(in[2]) ^ rk[2];
-	__u64 s3 = sluice_aes_lanes(in[3]) ^ rk[3];
-	__u64 t0, t1, t2, t3;
-
-	sluice_opaque(table);
-	SLUICE_AES_STEP(t, s, 1);
-	SLUICE_AES_STEP(s, t, 2);
-	sluice_aes_finish(key, table, s0, s1, s2, s3, out);
-}
 
 /*
  * Over the blocks of a packet only the counter's last byte changes: of round
@@ -417,7 +404,25 @@ static inline void sluice_aes_raw(const struct sluice_aes_key *key,
 		sluice_put32(ret + 4 * i, sluice_aes_word(key->round_keys[i]));
 }
 
-/* Bytes in and out: for key set-up, not for packets. */
+/* One block, for key set-up; words are big-endian values. */
+static inline void sluice_aes_encrypt(const struct sluice_aes_key *key,
+					       const __u32 in[4], __u32 out[4])
+{
+	const __u8 *table = (const __u8 *)&sluice_aes_table;
+	const __u64 *rk = key->round_keys;
+	__u64 s0 = sluice_aes_lanes(in[0]) ^ rk[0];
+	__u64 s1 = sluice_aes_lanes(in[1]) ^ rk[1];
+	__u64 s2 = sluice_aes_lanes(in[2]) ^ rk[2];
+	__u64 s3 = sluice_aes_lanes(in[3]) ^ rk[3];
+	__u64 t0, t1, t2, t3;
+
+	sluice_opaque(table);
+	SLUICE_AES_STEP(t, s, 1);
+	SLUICE_AES_STEP(s, t, 2);
+	sluice_aes_finish(key, table, s0, s1, s2, s3, out);
+}
+
+/* The same, bytes in and out. */
 static inline void sluice_aes_encrypt_bytes(const struct sluice_aes_key *key,
 					    const __u8 *in, __u8 *out)
 {

@@ -113,6 +113,47 @@ SLUICE_SUBPROG void sluice_ghash_block(struct sluice_ghash *g, __u64 first,
 	g->y0 = v2;
 }
 
+/* y * H, not reduced: 128 bits and 48 more at the top of ret[2]. */
+#ifdef __bpf__
+/* r0 to r2: the product, r3: y, r4 and r5: temporary, r9: the table. */
+#define SLUICE_GHASH_ENTRY(at) \
+	"r4 += r9;" \
+	"r5 = *(u64 *)(r4 + " #at ");r0 ^= r5;" \
+	"r4 = *(u64 *)(r4 + " #at " + 8);r1 ^= r4;"
+/* The lowest 16 bits of y. */
+#define SLUICE_GHASH_16 \
+	"w4 = w3;w4 &= 0xf0;" SLUICE_GHASH_ENTRY(512) \
+	"w4 = w3;w4 <<= 4;w4 &= 0xf0;" SLUICE_GHASH_ENTRY(768) \
+	"w4 = w3;w4 >>= 4;w4 &= 0xf0;" SLUICE_GHASH_ENTRY(256) \
+	"w4 = w3;w4 >>= 8;w4 &= 0xf0;" SLUICE_GHASH_ENTRY(0)
+/* Times x^16; what leaves at the end is kept in r2. */
+#define SLUICE_GHASH_SHIFT \
+	"r2 >>= 16;r4 = r1;r4 <<= 48;r2 |= r4;" \
+	"r1 >>= 16;r4 = r0;r4 <<= 48;r1 |= r4;" \
+	"r0 >>= 16;r3 >>= 16;"
+
+static __always_inline void sluice_ghash_half(const __u8 *table, __u64 y,
+					      __u64 ret[3])
+{
+	register __u64 r0 __asm__("r0") = 0;
+	register __u64 r1 __asm__("r1") = 0;
+	register __u64 r2 __asm__("r2") = 0;
+	register __u64 r3 __asm__("r3") = y;
+	register const __u8 *r9 __asm__("r9") = table;
+
+	__asm__ volatile(
+		SLUICE_GHASH_16 SLUICE_GHASH_SHIFT
+		SLUICE_GHASH_16 SLUICE_GHASH_SHIFT
+		SLUICE_GHASH_16 SLUICE_GHASH_SHIFT
+		SLUICE_GHASH_16
+		: "+r"(r0), "+r"(r1), "+r"(r2), "+r"(r3)
+		: "r"(r9)
+		: "r4", "r5", "memory");
+	ret[0] = r0;
+	ret[1] = r1;
+	ret[2] = r2;
+}
+#else
 #define SLUICE_GHASH_ENTRY(j, offset) \
 	do { \
 		p = table + (offset); \
@@ -137,7 +178,6 @@ SLUICE_SUBPROG void sluice_ghash_block(struct sluice_ghash *g, __u64 first,
 		y >>= 16; \
 	} while (0)
 
-/* y * H, not reduced: 128 bits and 48 more at the top of ret[2]. */
 static __always_inline void sluice_ghash_half(const __u8 *table, __u64 y,
 					      __u64 ret[3])
 {
@@ -155,6 +195,7 @@ static __always_inline void sluice_ghash_half(const __u8 *table, __u64 y,
 	ret[1] = z1;
 	ret[2] = z2;
 }
+#endif
 
 /* As sluice_ghash_block(), by struct sluice_key's ghash_table. */
 static __always_inline void sluice_ghash_lookup(const void *table,

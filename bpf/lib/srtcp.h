@@ -125,12 +125,14 @@ static __always_inline int sluice_srtcp_protect(const struct sluice_key *key,
 	case SLUICE_SRTP_AES128_CM_SHA1_80:
 	case SLUICE_SRTP_AES128_CM_SHA1_32:
 		sluice_cm_counter(key->rtcp.salt, index, ssrc, work->counter);
+		sluice_srtp_ctr_start(&pass);
 		sluice_srtp_ctr(&pass);
 		err = sluice_srtp_hmac(&pass, word);
 		break;
 	case SLUICE_SRTP_AEAD_AES_128_GCM:
 	case SLUICE_SRTP_AEAD_AES_256_GCM:
 		sluice_gcm_counter(key->rtcp.salt, index, ssrc, work->counter);
+		sluice_srtp_ctr_start(&pass);
 		sluice_srtp_ctr(&pass);
 		err = sluice_srtcp_gcm_tag(&pass, word);
 		break;
@@ -226,6 +228,7 @@ static __always_inline int sluice_srtcp_unprotect(const struct sluice_key *key,
 	case SLUICE_SRTP_AES128_CM_SHA1_80:
 	case SLUICE_SRTP_AES128_CM_SHA1_32:
 		sluice_cm_counter(key->rtcp.salt, index, ssrc, work->counter);
+		sluice_srtp_ctr_start(&pass);
 		err = sluice_srtp_hmac(&pass, word);
 		diff = (work->tag[0] ^ got0) | (work->tag[1] ^ got1) |
 		       (work->tag[2] ^ got2) >> 16;
@@ -233,6 +236,7 @@ static __always_inline int sluice_srtcp_unprotect(const struct sluice_key *key,
 	case SLUICE_SRTP_AEAD_AES_128_GCM:
 	case SLUICE_SRTP_AEAD_AES_256_GCM:
 		sluice_gcm_counter(key->rtcp.salt, index, ssrc, work->counter);
+		sluice_srtp_ctr_start(&pass);
 		err = sluice_srtcp_gcm_tag(&pass, word);
 		diff = (work->tag[0] ^ got0) | (work->tag[1] ^ got1) |
 		       (work->tag[2] ^ got2) | (work->tag[3] ^ got3);

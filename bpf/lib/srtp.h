@@ -235,21 +235,27 @@ static __always_inline void sluice_gcm_counter(const __u8 *salt, __u64 index,
 	ret[3] = 2;
 }
 
-/* GHASH's result and the first key stream block become the tag. */
+/*
+ * GHASH's result and the key stream block before the first become the tag. It
+ * is made by the step of all other blocks, on zeros in the last bytes before
+ * the working state.
+ */
 static __always_inline void sluice_gcm_mask(struct sluice_srtp_pass *pass)
 {
 	struct sluice_srtp_work *work = sluice_srtp_work(pass->packet);
-	__u32 block[4];
+	__u8 *p = pass->packet + SLUICE_SCRATCH_WORK - SLUICE_AES_BLOCK;
+	__u64 first, last;
 
-	block[0] = work->counter[0];
-	block[1] = work->counter[1];
-	block[2] = work->counter[2];
-	block[3] = 1;
-	sluice_aes_encrypt(&pass->key->aes, block, block);
-	work->tag[0] = block[0] ^ (__u32)(work->ghash.y1 >> 32);
-	work->tag[1] = block[1] ^ (__u32)work->ghash.y1;
-	work->tag[2] = block[2] ^ (__u32)(work->ghash.y0 >> 32);
-	work->tag[3] = block[3] ^ (__u32)work->ghash.y0;
+	sluice_put64(p, 0);
+	sluice_put64(p + 8, 0);
+	pass->start = SLUICE_SCRATCH_WORK;
+	sluice_ctr_step((__u32)-1, pass);
+	first = sluice_get64(p) ^ work->ghash.y1;
+	last = sluice_get64(p + 8) ^ work->ghash.y0;
+	work->tag[0] = (__u32)(first >> 32);
+	work->tag[1] = (__u32)first;
+	work->tag[2] = (__u32)(last >> 32);
+	work->tag[3] = (__u32)last;
 }
 
 /* The tag over header (AAD) and ciphertext, into the working state. */
@@ -272,11 +278,17 @@ SLUICE_SUBPROG void sluice_gcm_tag(struct sluice_srtp_pass *pass)
 	sluice_gcm_mask(pass);
 }
 
-static __always_inline void sluice_srtp_ctr(struct sluice_srtp_pass *pass)
+/* What all blocks of a packet have in common, from the first counter. */
+SLUICE_SUBPROG void sluice_srtp_ctr_start(struct sluice_srtp_pass *pass)
 {
 	struct sluice_srtp_work *work = sluice_srtp_work(pass->packet);
 
 	sluice_aes_ctr_start(&pass->key->aes, work->counter, &work->ctr);
+}
+
+/* Encrypts or decrypts the pass's range. */
+static __always_inline void sluice_srtp_ctr(struct sluice_srtp_pass *pass)
+{
 	sluice_loop(sluice_srtp_blocks(pass), sluice_ctr_step, pass);
 }
 
@@ -311,6 +323,7 @@ static __always_inline int sluice_srtp_protect(const struct sluice_key *key,
 	case SLUICE_SRTP_AES128_CM_SHA1_80:
 	case SLUICE_SRTP_AES128_CM_SHA1_32:
 		sluice_cm_counter(key->rtp.salt, index, ssrc, work->counter);
+		sluice_srtp_ctr_start(&pass);
 		sluice_srtp_ctr(&pass);
 		err = sluice_srtp_hmac(&pass, (__u32)(index >> 16));
 		if (err)
@@ -319,6 +332,7 @@ static __always_inline int sluice_srtp_protect(const struct sluice_key *key,
 	case SLUICE_SRTP_AEAD_AES_128_GCM:
 	case SLUICE_SRTP_AEAD_AES_256_GCM:
 		sluice_gcm_counter(key->rtp.salt, index, ssrc, work->counter);
+		sluice_srtp_ctr_start(&pass);
 		sluice_srtp_ctr(&pass);
 		sluice_gcm_tag(&pass);
 		break;
@@ -381,6 +395,7 @@ static __always_inline int sluice_srtp_unprotect(const struct sluice_key *key,
 	case SLUICE_SRTP_AEAD_AES_128_GCM:
 	case SLUICE_SRTP_AEAD_AES_256_GCM:
 		sluice_gcm_counter(key->rtp.salt, index, ssrc, work->counter);
+		sluice_srtp_ctr_start(&pass);
 		sluice_gcm_tag(&pass);
 		diff = (work->tag[0] ^ got0) | (work->tag[1] ^ got1) |
 		       (work->tag[2] ^ got2) | (work->tag[3] ^ got3);
@@ -390,6 +405,9 @@ static __always_inline int sluice_srtp_unprotect(const struct sluice_key *key,
 	}
 	if (diff)
 		return -SLUICE_DROP_AUTH;
+	if (tag_len < 16)
+		sluice_srtp_ctr_start(&pass);
+	pass.start = header_len;
 	sluice_srtp_ctr(&pass);
 	return (int)len;
 }

@@ -66,11 +66,23 @@ struct sluice_flow_key {
 #define SLUICE_FLOW_USER	(1U << 3) /* everything goes to the daemon */
 #define SLUICE_FLOW_RTCP	(1U << 4) /* the RTCP port of a pair */
 
+/*
+ * What most packets of a flow need: the kernel notes it to have that memory
+ * fetched early. Never believed; 0: not known.
+ */
+struct sluice_hint {
+	__u32 stream;
+	__u32 to;		/* transport of departure */
+	__u32 rx_key;
+	__u32 tx_key;
+};
+
 struct sluice_flow {
 	__u32 transport;
 	__u32 flags;
 	__u32 credential_generation;	/* of the ICE credentials, 1.. */
 	__u32 reserved;
+	struct sluice_hint hint;	/* the daemon writes zeros */
 };
 
 /* ---- the door: ports the gateway owns -------------------------------- */
@@ -131,10 +143,10 @@ enum sluice_srtp_profile {
  * (lib/aes.h says why); the last round key is four big-endian words.
  */
 struct sluice_aes_key {
-	__u64 round_keys[56];	/* AES-128 uses 40 */
 	__u32 last_key[4];
 	__u32 rounds;		/* 10 or 14 */
 	__u32 reserved;
+	__u64 round_keys[56];	/* AES-128 uses 40 */
 };
 
 /*
@@ -143,11 +155,11 @@ struct sluice_aes_key {
  * block, the GHASH key as two host-order halves of H.
  */
 struct sluice_cipher_key {
-	struct sluice_aes_key aes;
 	__u8 salt[16];		/* 14 bytes (CM) or 12 bytes (GCM), then 0 */
 	__u32 hmac_inner[5];
 	__u32 hmac_outer[5];
 	__u64 ghash_h[2];	/* [0]: first 8 bytes of H, big-endian value */
+	struct sluice_aes_key aes;
 };
 
 #define SLUICE_MKI_MAX	8
@@ -427,7 +439,7 @@ struct sluice_event {
 
 _Static_assert(sizeof(struct sluice_addr) == 16, "sluice_addr");
 _Static_assert(sizeof(struct sluice_flow_key) == 40, "sluice_flow_key");
-_Static_assert(sizeof(struct sluice_flow) == 16, "sluice_flow");
+_Static_assert(sizeof(struct sluice_flow) == 32, "sluice_flow");
 _Static_assert(sizeof(struct sluice_aes_key) == 472, "sluice_aes_key");
 _Static_assert(sizeof(struct sluice_cipher_key) == 544, "sluice_cipher_key");
 _Static_assert(sizeof(struct sluice_key) == 2200, "sluice_key");

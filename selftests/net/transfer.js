@@ -21,8 +21,8 @@ function typed(text, type, body)
 	`Content-Type: ${type}`], body);
 }
 
-const sipfrag = (user, call, line, state) => typed(call.request('NOTIFY', {
-	headers: ['Event: refer', `Subscription-State: ${state}`,
+const sipfrag = (user, call, line, state, id = '') => typed(call.request(
+	'NOTIFY', { headers: [`Event: refer${id}`, `Subscription-State: ${state}`,
 		contact(user)] }), 'message/sipfrag;version=2.0', `${line}\r\n`);
 
 const escape = (value) => value.replace(/[;=@]/g, (c) =>
@@ -45,15 +45,19 @@ function is_named(value, call)
 }
 
 /* From the transferor's REFER to the last NOTIFY; both in the call. */
-async function reports(s, name, [from, one], [to, other])
+async function reports(s, name, [from, one], [to, other], refer)
 {
+	const id = (n) => refer ? `;id=${n}` : '';
+
 	for (const [line, state] of [
 		['SIP/2.0 100 Trying', 'active;expires=60'],
 		['SIP/2.0 200 OK', 'terminated;reason=noresource']]) {
-		const done = to.transact(sipfrag(to, other, line, state), MS);
+		const done = to.transact(sipfrag(to, other, line, state,
+			id(refer && refer.cseq)), MS);
 		const m = await in_call(from, 'NOTIFY', one);
 
-		ok(m && m.body.trim() === line && m.get('Event') === 'refer' &&
+		ok(m && m.body.trim() === line && m.get('Event') ===
+			`refer${id(refer && refer.sent)}` &&
 			m.get('Subscription-State') === state &&
 			/^message\/sipfrag/.test(m.get('Content-Type')),
 			`${name}_is_told_${line.split(' ')[1]}`, m && m.text);
@@ -69,6 +73,7 @@ async function refers(name, [from, one], [to, other], refer_to, headers = [])
 {
 	const done = from.transact(one.request('REFER', { headers: [
 		`Refer-To: ${refer_to}`, contact(from), ...headers] }), MS);
+	const sent = one.cseq;
 	const m = await in_call(to, 'REFER', other);
 
 	ok(m, `${name}_refer_arrives`);
@@ -76,7 +81,7 @@ async function refers(name, [from, one], [to, other], refer_to, headers = [])
 	const final = await done;
 	ok(status(final) === 202 && uri_of(final.get('Contact')) === one.target,
 		`${name}_refer_is_accepted`, final && final.text);
-	return m;
+	return { ...m, sent };
 }
 
 test('blind_from_browser', async (s) => {
@@ -90,7 +95,7 @@ test('blind_from_browser', async (s) => {
 		m.get('Refer-Sub') === 'true' && uri_of(m.get('Contact')) ===
 		uri_of(leg.invite.get('Contact')),
 		'blind_refer_of_the_browser_is_the_gateways', m.text);
-	await reports(s, 'browser', [s.alice, call], [s.sip, leg]);
+	await reports(s, 'browser', [s.alice, call], [s.sip, leg], m);
 	await hang_up(s, { call, leg });
 });
 
@@ -106,11 +111,20 @@ test('blind_from_phone', async (s) => {
 	const gone = ended(s.alice, call);
 	ok(status(await leg.bye()) === 200 && await gone, 'transferor_hangs_up');
 	ok(await no_calls(), 'call_after_the_transfer_is_gone');
-	await reports(s, 'phone', [s.sip, leg], [s.alice, call]);
+	await reports(s, 'phone', [s.sip, leg], [s.alice, call], m);
 	const late = await s.alice.transact(sipfrag(s.alice, call,
 		'SIP/2.0 200 OK', 'terminated'), MS);
 	ok(late && (await in_call(s.sip, 'NOTIFY', leg, 300)) === null ||
 		status(late) >= 200, 'notify_after_the_last_is_answered');
+});
+
+test('blind_without_id', async (s) => {
+	const { call, leg } = await call_out(s);
+
+	await refers('plain', [s.sip, leg], [s.alice, call],
+		`<sip:1004@${DOMAIN}>`);
+	await reports(s, 'plain', [s.sip, leg], [s.alice, call]);
+	await hang_up(s, { call, leg });
 });
 
 test('refused', async (s) => {

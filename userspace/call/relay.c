@@ -42,9 +42,12 @@ void call_relay_received(struct call_leg *leg, struct sip_server *st)
 		snprintf(f->contact, sizeof(f->contact), "%s",
 			 leg->dialog->contact);
 	call_take_body(&q, m);
-	call_translate(c->calls, m, extra, sizeof(extra));
+	call_translate_indialog(c->calls, leg->dialog, m, extra, sizeof(extra));
 	if (sip_dialog_request(to->dialog, &q, m, &out))
 		out = NULL;
+	else if (sip_msg_method(m) == SIP_REFER)
+		sip_dialog_referred(to->dialog, sip_msg_cseq(out),
+				    sip_msg_cseq(m));
 	call_forward_send(f, &to->dialog->peer, out);
 }
 

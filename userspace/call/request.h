@@ -101,6 +101,9 @@ int64_t call_sub_state(const struct sip_msg *notify);
  */
 void call_translate(struct calls *cs, const struct sip_msg *m, char *ret,
 		    size_t size);
+/* The same and the id of a NOTIFY's event, for a request in dialog `from`. */
+void call_translate_indialog(struct calls *cs, const struct sip_dialog *from,
+			     const struct sip_msg *m, char *ret, size_t size);
 /*
  * Of a REFER: whom to call, and the value of Replaces ("": none), as both are
  * understood on the trunk. -EINVAL: it is not about a call.

@@ -332,9 +332,12 @@ void call_sub_indialog(struct sub_leg *leg, struct sip_server *st)
 	f->sub = s->id;
 	snprintf(f->contact, sizeof(f->contact), "%s", leg->dialog->contact);
 	call_take_body(&q, m);
-	call_translate(s->calls, m, extra, sizeof(extra));
+	call_translate_indialog(s->calls, leg->dialog, m, extra, sizeof(extra));
 	if (sip_dialog_request(to->dialog, &q, m, &out))
 		out = NULL;
+	else if (sip_msg_method(m) == SIP_REFER)
+		sip_dialog_referred(to->dialog, sip_msg_cseq(out),
+				    sip_msg_cseq(m));
 	call_forward_send(f, &to->dialog->peer, out);
 }
 

@@ -16,7 +16,7 @@
 #include "core/log.h"
 #include "core/random.h"
 
-#define REPORT_S	180	/* until the next NOTIFY, RFC 3515 2.4.4 */
+#define REPORT_S	180U	/* until the next NOTIFY, RFC 3515 2.4.4 */
 
 struct call_transfer {
 	struct call_leg *from, *stay;

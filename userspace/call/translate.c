@@ -287,6 +287,35 @@ void call_translate(struct calls *cs, const struct sip_msg *m, char *ret,
 	free(text);
 }
 
+/* ---- in dialogs ---------------------------------------------------------- */
+
+/* RFC 3515 2.4.6: "refer;id=N" means the REFER with that CSeq, of this leg. */
+static void put_event(const struct sip_dialog *from, const struct sip_msg *m,
+		      char *ret, size_t size)
+{
+	const char *event = sip_msg_header(m, "Event");
+	const char *id = event ? strcasestr(event, ";id=") : NULL;
+	uint32_t theirs;
+
+	if (sip_msg_method(m) != SIP_NOTIFY || !id ||
+	    strncasecmp(event, "refer", 5))
+		return;
+	theirs = sip_dialog_refer_of(from,
+				     (uint32_t)strtoul(id + 4, NULL, 10));
+	if (theirs)
+		snprintf(ret, size, "Event: refer;id=%u\r\n", theirs);
+}
+
+void call_translate_indialog(struct calls *cs, const struct sip_dialog *from,
+			     const struct sip_msg *m, char *ret, size_t size)
+{
+	size_t len;
+
+	call_translate(cs, m, ret, size);
+	len = strlen(ret);
+	put_event(from, m, ret + len, size - len);
+}
+
 /* ---- Refer-To, taken apart ---------------------------------------------- */
 
 /* The Refer-To as it is to be understood on the trunk. */

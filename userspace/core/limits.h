@@ -48,6 +48,7 @@
 #define LIMIT_CALLS_PER_CLIENT		32
 #define LIMIT_EARLY_DIALOGS		16	/* remembered of one INVITE */
 #define LIMIT_REOFFER_TRIES		4	/* of one that meets 491 */
+#define LIMIT_DIALOG_REFERS		8	/* remembered of one dialog */
 #define LIMIT_FAREWELLS			4000	/* BYEs kept for browsers away */
 #define LIMIT_FAREWELL_MS		300000
 #define LIMIT_RECONNECT_S		300	/* call.reconnect at most */

@@ -237,6 +237,22 @@ void sip_dialog_free(struct sip_dialog *d)
 	free(d);
 }
 
+void sip_dialog_referred(struct sip_dialog *d, uint32_t ours, uint32_t theirs)
+{
+	memmove(d->refers, d->refers + 1,
+		sizeof(d->refers) - sizeof(d->refers[0]));
+	d->refers[LIMIT_DIALOG_REFERS - 1].ours = ours;
+	d->refers[LIMIT_DIALOG_REFERS - 1].theirs = theirs;
+}
+
+uint32_t sip_dialog_refer_of(const struct sip_dialog *d, uint32_t ours)
+{
+	for (size_t i = 0; ours && i < LIMIT_DIALOG_REFERS; i++)
+		if (d->refers[i].ours == ours)
+			return d->refers[i].theirs;
+	return 0;
+}
+
 bool sip_dialog_matches(const struct sip_dialog *d, const struct sip_msg *m)
 {
 	return is_same(d->call_id, sip_msg_call_id(m)) &&

@@ -25,6 +25,10 @@ struct sip_dialog {
 	uint32_t remote_cseq;		/* last seen */
 	uint32_t invite_cseq;		/* of the INVITE that made it, for ACK */
 	struct sip_target peer;		/* flow or trunk requests go to */
+	/* REFERs that we sent, newest last, and whose each was: CSeq numbers. */
+	struct {
+		uint32_t ours, theirs;
+	} refers[LIMIT_DIALOG_REFERS];
 };
 
 /* As UAS: from the INVITE; local_tag is made. 12.1.1 */
@@ -42,6 +46,10 @@ int sip_dialog_branch(struct sip_dialog *d, const struct sip_msg *request);
 int sip_dialog_adopt(struct sip_dialog *d, const struct sip_msg *notify);
 /* Target refresh by a re-INVITE or UPDATE (request or 2xx). */
 int sip_dialog_refresh(struct sip_dialog *d, const struct sip_msg *m);
+/* A REFER went out in d for one with that CSeq in another dialog ... */
+void sip_dialog_referred(struct sip_dialog *d, uint32_t ours, uint32_t theirs);
+/* ... which is asked for; 0: not known. */
+uint32_t sip_dialog_refer_of(const struct sip_dialog *d, uint32_t ours);
 void sip_dialog_free(struct sip_dialog *d);	/* accepts NULL */
 
 /* Does this in-dialog request belong to d? (Call-ID and both tags) */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The cases of calls.sh. The browser sends 440 Hz, the phones 600 to 800. */
 'use strict';
-const { Phone, SipJs, launch, peer, sluicectl } = require('./driver.js');
+const { JsSip, Phone, SipJs, launch, peer, sluicectl } = require('./driver.js');
 const { busywait, note, ok, run_all, test } = require('./tap.js');
 
 const PBX = '198.51.100.10';
@@ -310,6 +310,74 @@ test('sipjs', async (state) => {
 	await phone_says(MANUAL, 'hangup');
 	ok(await carol.until(5, 'none'), 'sipjs_bye_of_phone_arrives');
 	await no_calls();
+});
+
+/* Hold and both kinds of transfer, as each client does them. */
+for (const [what, Kind] of [['jssip', JsSip], ['sipjs', SipJs]]) {
+	test(`${what}_transfer`, async (state) => {
+		const carol = await signed_in(state, 'carol', Kind);
+
+		await carol.call('1004');
+		ok(await carol.until(10, 'up') && await carol.hears(600),
+			`${what}_call_before_transfer`, carol.log.join('\n'));
+		await carol.hold();
+		ok(await carol.silent(), `${what}_hold_silences_phone`);
+		await carol.hold();
+		ok(await carol.receives(25), `${what}_resume_brings_media_back`);
+		/* The phone calls the target by itself. */
+		await carol.transfer('1006');
+		ok(await carol.reported('accepted'),
+			`${what}_blind_transfer_is_reported`,
+			JSON.stringify(await carol.state()));
+		await carol.hangup();
+		ok(await phone_hears('phone', 800) &&
+			await phone_hears('pcmu', 600),
+			`${what}_blind_transfer_joins_the_phones`);
+		await phone_says(PHONE, 'hangup');
+		await no_calls();
+
+		/* And the phone transfers the browser. */
+		await carol.call('1004');
+		ok(await carol.until(10, 'up') && await carol.hears(600),
+			`${what}_call_before_transfer_by_phone`);
+		await phone_says(PHONE, 'transfer', `sip:1006@${PBX}`);
+		ok(await carol.hears(800),
+			`${what}_browser_follows_the_phones_transfer`,
+			JSON.stringify(await carol.state()),
+			carol.log.slice(-5).join('\n'));
+		/* SIP.js does not tell it of the 200: it would wait for ever. */
+		await phone_says(PHONE, 'hangup');
+		await carol.hangup();
+		ok(await no_calls(), `${what}_calls_after_transfer_are_gone`);
+	});
+}
+
+test('attended_transfer', async (state) => {
+	const [alice, bob, carol] = [await signed_in(state, 'alice', JsSip),
+		await signed_in(state, 'bob', SipJs, 880),
+		await signed_in(state, 'carol', SipJs, 1200)];
+	const connect = async (from, to, hz, how = 'call') => {
+		await from[how](to.name);
+		await to.until(8, 'incoming');
+		await to.answer();
+		ok(await from.until(8, 'up') && await from.hears(hz),
+			`${from.name}_talks_to_${to.name}`);
+	};
+
+	await connect(alice, bob, 880);
+	await alice.hold();
+	await connect(alice, carol, 1200, 'consult');
+	await alice.transfer();
+	ok(await alice.reported('accepted'), 'attended_transfer_is_reported',
+		JSON.stringify(await alice.state()), alice.log.join('\n'),
+		bob.log.join('\n'), carol.log.join('\n'));
+	ok(await bob.hears(1200) && await carol.hears(880),
+		'attended_transfer_joins_the_browsers');
+	await alice.hangup();
+	ok(await bob.hears(1200), 'transferor_has_left');
+	await bob.hangup();
+	ok(await carol.until(5, 'none') && await no_calls(),
+		'calls_after_attended_transfer_are_gone');
 });
 
 /* F3, F6: what crossed the wires in all the cases above. */

@@ -29,11 +29,15 @@ phone_start phone 1004 5060 600 auto
 phone_start manual 1005 5062 700 manual
 phone_start pcmu 1006 5064 800 auto PCMU/8000/1
 
-NODE_PATH=$O/npm/browser/node_modules
-SIPJS=$LAB/sipjs.js
-export NODE_PATH SIPJS DATAPATH
-"$NODE_PATH/.bin/esbuild" --bundle --log-level=warning --target=es2020 \
-	--outfile="$SIPJS" sipjs.js || die "esbuild failed"
+NODE_PATH=$O/npm/browser/node_modules:$O/npm/phone/node_modules
+SIPJS=$LAB/sipjs.js JSSIP=$LAB/jssip.js
+export NODE_PATH SIPJS JSSIP DATAPATH
+for client in sipjs jssip; do
+	"$O/npm/browser/node_modules/.bin/esbuild" --bundle \
+		--log-level=warning --target=es2020 --define:global=window \
+		--outfile="$LAB/$client.js" "$client.js" ||
+		die "esbuild failed"
+done
 LAB_SHELL=$(peer_shell)
 SLUICECTL=$O/sluicectl CONTROL=$LAB/control.sock
 export LAB_SHELL SLUICECTL CONTROL

@@ -141,6 +141,15 @@ class Client {
 		}, kind);
 	}
 
+	/* So many packets more, from now on? */
+	async receives(count, seconds = 10)
+	{
+		const before = await this.received();
+
+		return !!await busywait(seconds, async () =>
+			await this.received() >= before + count);
+	}
+
 	/* Like a crash: no BYE, no close frame from the phone. */
 	async crash()
 	{
@@ -225,12 +234,14 @@ class Phone extends Client {
 
 /* The same over SIP.js, in a page that the test itself supplies. */
 class SipJs extends Client {
+	static script = 'SIPJS';	/* variable with its path */
+
 	static open(browser, options = {})
 	{
 		const base = `https://${GATEWAY}/sipjs/`;
 		const serve = (type, body) => (route) =>
 			route.fulfill({ contentType: type, body });
-		const script = fs.readFileSync(process.env.SIPJS, 'utf8');
+		const script = fs.readFileSync(process.env[this.script], 'utf8');
 
 		return super.open(browser, base, { ...options,
 			route: async (page) => {
@@ -276,6 +287,26 @@ class SipJs extends Client {
 		return this.page.evaluate(() => window.client.hangup());
 	}
 
+	consult(target)
+	{
+		return this.page.evaluate((o) => window.client.consult(o),
+			{ to: `sip:${target}@${DOMAIN}`, video: false });
+	}
+
+	/* Blind to a target, or the first call's party to the second's. */
+	transfer(target)
+	{
+		return this.page.evaluate((to) => window.client.transfer(to),
+			target && `sip:${target}@${DOMAIN}`);
+	}
+
+	/* What NOTIFYs told of it: "trying", "accepted", ... */
+	async reported(what, seconds = 10)
+	{
+		return busywait(seconds, async () =>
+			(await this.state()).report === what);
+	}
+
 	hold()
 	{
 		return this.page.evaluate(() => window.client.hold());
@@ -290,6 +321,11 @@ class SipJs extends Client {
 	{
 		return (await this.state()).reason;
 	}
+}
+
+/* And over JsSIP, for what the shipped phone has no button for. */
+class JsSip extends SipJs {
+	static script = 'JSSIP';
 }
 
 /* Runs a command; resolves to { code, out }. */
@@ -320,5 +356,5 @@ async function sluicectl(...words)
 	}
 }
 
-module.exports = { DOMAIN, GATEWAY, Phone, SipJs, launch, peer, run,
+module.exports = { DOMAIN, GATEWAY, JsSip, Phone, SipJs, launch, peer, run,
 	sluicectl };

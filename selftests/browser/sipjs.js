@@ -1,24 +1,48 @@
 // SPDX-License-Identifier: Apache-2.0
 /* A client around SIP.js for the tests: window.client, no user interface. */
-import { Invitation, Inviter, Registerer, RegistererState, SessionState,
-	UserAgent, Web } from 'sip.js';
+import { Invitation, Inviter, Registerer, RegistererState, SIPExtension,
+	SessionState, UserAgent, Web } from 'sip.js';
 
 let ua = null, registerer = null, session = null, call = null, reason = '';
+let first = null, report = '';
 
 function follow(s, incoming)
 {
+	const mine = { state: incoming ? 'incoming' : 'calling' };
+
 	session = s;
-	call = { state: incoming ? 'incoming' : 'calling' };
+	call = mine;
 	reason = '';
+	s.delegate = { onRefer };
 	s.stateChange.addListener((state) => {
 		if (state === SessionState.Established) {
-			call.state = 'up';
+			mine.state = 'up';
 			play(s);
 		} else if (state === SessionState.Terminated) {
-			session = null;
-			call = null;
+			if (s === first)
+				first = null;
+			if (s === session)
+				session = call = null;
 		}
 	});
+}
+
+async function onRefer(referral)
+{
+	await referral.accept();
+	const inviter = referral.makeInviter(media(false));
+
+	follow(inviter, false);
+	await inviter.invite();
+}
+
+function onInvite(s)
+{
+	if (session && !s.replacee)
+		return s.reject({ statusCode: 486 });
+	follow(s, true);
+	if (s.replacee)
+		s.accept(media(false));
 }
 
 function play(s)
@@ -42,7 +66,7 @@ window.client = {
 	state: () => ({
 		line: registerer && registerer.state ===
 			RegistererState.Registered ? 'registered' : 'off',
-		call: call && { ...call }, reason,
+		call: call && { ...call }, reason, report,
 	}),
 
 	async register({ user, password, domain, websocket })
@@ -57,10 +81,8 @@ window.client = {
 				peerConnectionConfiguration: { iceServers: [] },
 			},
 			logLevel: 'warn',
-			delegate: {
-				onInvite: (s) => session ? s.reject({
-					statusCode: 486 }) : follow(s, true),
-			},
+			sipExtensionReplaces: SIPExtension.Supported,
+			delegate: { onInvite },
 		});
 		await ua.start();
 		registerer = new Registerer(ua, { expires: 600 });
@@ -123,5 +145,28 @@ window.client = {
 	{
 		return session.sessionDescriptionHandler.sendDtmf(key,
 			{ duration: 160, interToneGap: 100 });
+	},
+
+	/* Another call; the one before stays for transfer(). */
+	consult(options)
+	{
+		first = session;
+		return this.call(options);
+	},
+
+	/* Blind to an address, or the first call's party to the second's. */
+	async transfer(to)
+	{
+		report = '';
+		await (to ? session : first).refer(to ? UserAgent.makeURI(to) :
+			session, {
+			onNotify: (n) => {
+				n.accept();
+				report = { 100: 'trying', 200: 'accepted' }[
+					n.request.body.split(' ')[1]] || 'progress';
+			},
+			requestDelegate: { onReject: () => { report = 'refused'; } },
+		});
+		return true;
 	},
 };

@@ -382,6 +382,30 @@ static struct sip_tls_settings tls_settings(const struct daemon *d)
 	return t;
 }
 
+/* What the configuration says of the SIP side's media; conf has judged it. */
+static void media_policy(const struct conf *c, struct calls_settings *s)
+{
+	static const char *const dtmf[] = { "pass", "rtp", "info", "auto" };
+	static const char *const keyframes[] = { "auto", "rtcp", "info" };
+	unsigned int i;
+
+	if (!strcmp(c->sip_srtp, "sdes"))
+		s->sip_srtp = SDP_SRTP_SDES;
+	else if (!strcmp(c->sip_srtp, "optional"))
+		s->sip_srtp = SDP_SRTP_OPTIONAL;
+	s->sip_avpf = c->sip_avpf;
+	for (i = 0; i < SDP_SUITES && c->srtp_profiles[i]; i++)
+		snprintf(s->srtp_suite[i], sizeof(s->srtp_suite[i]), "%s",
+			 c->srtp_profiles[i]);
+	for (i = 0; i < sizeof(dtmf) / sizeof(dtmf[0]); i++)
+		if (!strcmp(c->sip_dtmf, dtmf[i]))
+			s->sip_dtmf = (enum calls_dtmf)i;
+	s->web_dtmf_info = !strcmp(c->web_dtmf, "info");
+	for (i = 0; i < sizeof(keyframes) / sizeof(keyframes[0]); i++)
+		if (!strcmp(c->sip_keyframes, keyframes[i]))
+			s->keyframes = (enum calls_keyframes)i;
+}
+
 static int start_sip(struct daemon *d)
 {
 	const struct conf *c = d->conf;
@@ -431,6 +455,7 @@ static int start_sip(struct daemon *d)
 	};
 	int err;
 
+	media_policy(c, &calls);
 	err = registrar_create(&reg, &d->registrar);
 	if (err)
 		return err;

@@ -228,6 +228,13 @@ class Phone {
 		a.resolve(m.status);
 	}
 
+	/* The description anew; the final status. */
+	reinvite()
+	{
+		return this.request({ method: 'INVITE', body: this.sdp(),
+			type: 'application/sdp' });
+	}
+
 	/* Calls a browser's user; the final status. */
 	invite({ user })
 	{

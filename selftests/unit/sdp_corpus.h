@@ -38,7 +38,7 @@ static int corpus_filter(const struct dirent *d)
 }
 
 /* Each file in the order of names; returns how many. */
-static int corpus_each(void (*each)(const char *path, const char *file))
+static inline int corpus_each(void (*each)(const char *path, const char *file))
 {
 	struct dirent **names;
 	int count = scandir(corpus_dir(), &names, corpus_filter, alphasort);

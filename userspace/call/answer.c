@@ -103,7 +103,7 @@ int call_late_offer(struct call *c)
 
 	if (c->a_answer)
 		return 0;
-	err = call_default_sdp(c->a.is_web ? SDP_PROFILE_PLAIN :
+	err = call_default_sdp(c->calls, c->a.is_web ? SDP_PROFILE_PLAIN :
 			       SDP_PROFILE_WEB, &known);
 	if (err)
 		return err;

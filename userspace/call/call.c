@@ -69,6 +69,10 @@ struct call *call_create(struct calls *cs)
 	random_token(c->id, 8);
 	leg_init(c, &c->a, true);
 	leg_init(c, &c->b, false);
+	if (call_sdes_init(c)) {
+		free(c);
+		return NULL;
+	}
 	c->started_ms = clock_ms();
 	c->started_wall_ms = clock_wall_ms();
 	DL_PREPEND(cs->list, c);
@@ -121,6 +125,7 @@ void call_free(struct call *c)
 	loop_timer_cancel(c->max_timer);
 	free(c->cancel_reason);
 	call_set_exchange(c, true, NULL, NULL, NULL, NULL);
+	call_sdes_free(c);
 	call_sub_adopt(c);
 	leg_detach(&c->a);
 	leg_detach(&c->b);

@@ -13,6 +13,7 @@
 #include "core/queue.h"
 #include "media/media.h"
 #include "media/quality.h"
+#include "sdp/nego.h"
 #include "sip/transaction.h"
 
 struct calls;
@@ -33,6 +34,12 @@ enum calls_notice {
 
 struct call_info;
 
+/* Digits, and a browser's wish for a picture, towards the SIP side. */
+enum calls_dtmf { CALLS_DTMF_PASS, CALLS_DTMF_RTP, CALLS_DTMF_INFO,
+		  CALLS_DTMF_AUTO };
+enum calls_keyframes { CALLS_KEYFRAMES_AUTO, CALLS_KEYFRAMES_RTCP,
+		       CALLS_KEYFRAMES_INFO };
+
 struct calls_settings {
 	struct loop *loop;
 	struct media *media;
@@ -50,6 +57,13 @@ struct calls_settings {
 	void (*notify)(void *arg, enum calls_notice what,
 		       const struct call_info *info);
 	void *notify_arg;
+	/* media of the SIP side */
+	enum sdp_srtp sip_srtp;
+	bool sip_avpf;
+	char srtp_suite[SDP_SUITES][32];	/* by preference; "": end */
+	enum calls_dtmf sip_dtmf;
+	bool web_dtmf_info;		/* events become INFO for browsers */
+	enum calls_keyframes keyframes;
 };
 
 const char *calls_notice_name(enum calls_notice what);

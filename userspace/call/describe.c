@@ -75,6 +75,18 @@ void call_set_leg_sdp(struct call_leg *leg, struct sdp *said,
 static const char plain_default[] =
 	"v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\n"
 	"t=0 0\r\nm=audio 9 RTP/AVP 96 0 8 101 97\r\n";
+/* Of every suite, whichever of them the configuration has. */
+static const char secured_default[] =
+	"v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\n"
+	"t=0 0\r\nm=audio 9 RTP/SAVP 96 0 8 101 97\r\n"
+	"a=crypto:1 AES_CM_128_HMAC_SHA1_80 "
+	"inline:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\r\n"
+	"a=crypto:2 AES_CM_128_HMAC_SHA1_32 "
+	"inline:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\r\n"
+	"a=crypto:3 AEAD_AES_128_GCM "
+	"inline:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==\r\n"
+	"a=crypto:4 AEAD_AES_256_GCM inline:"
+	"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\n";
 static const char web_default[] =
 	"v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\n"
 	"t=0 0\r\na=group:BUNDLE 0\r\n"
@@ -89,14 +101,18 @@ static const char default_codecs[] =
 	"a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\n"
 	"a=rtpmap:97 telephone-event/48000\r\na=fmtp:97 0-16\r\n";
 
-int call_default_sdp(enum sdp_profile profile, struct sdp **ret)
+int call_default_sdp(const struct calls *cs, enum sdp_profile profile,
+		     struct sdp **ret)
 {
-	char text[sizeof(web_default) + sizeof(default_codecs)];
-	int len = snprintf(text, sizeof(text), "%s%s",
-			   profile == SDP_PROFILE_WEB ? web_default :
-							plain_default,
-			   default_codecs);
+	const char *head = profile == SDP_PROFILE_WEB ? web_default :
+			   cs->settings.sip_srtp == SDP_SRTP_SDES ?
+			   secured_default : plain_default;
+	char text[sizeof(secured_default) + sizeof(default_codecs)];
+	int len = snprintf(text, sizeof(text), "%s%s", head, default_codecs);
 
+	_Static_assert(sizeof(secured_default) >= sizeof(web_default) &&
+		       sizeof(secured_default) >= sizeof(plain_default),
+		       "the longest head");
 	return sdp_parse(text, (size_t)len, ret, NULL);
 }
 
@@ -141,6 +157,7 @@ void call_sdp_local(const struct call *c, struct call_leg *leg,
 	for (unsigned int i = 0; web && i < web->media_count; i++)
 		snprintf(ret->web_mid[i], sizeof(ret->web_mid[i]), "%s",
 			 web->media[i].mid);
+	call_sdes_local(c, call_remote_sdp(c->a.is_web ? &c->b : &c->a), ret);
 	ret->session_id = leg->sdp_session_id;
 	ret->session_version = ++leg->sdp_version;
 }
@@ -271,6 +288,7 @@ int call_configure_media(struct call *c)
 	bool web_is_a = (c->offerer_is_a ? &c->a : &c->b)->is_web;
 	const struct sdp *web = web_description(c);
 	const struct sdp *sip = web_is_a ? c->b_answer : c->a_offer;
+	const struct sdp *sip_told = web_is_a ? c->b_offer : c->a_answer;
 	struct sdp_stream_map map[LIMIT_SDP_MEDIA];
 	struct media_config *cfg;
 	uint32_t count;
@@ -303,12 +321,14 @@ int call_configure_media(struct call *c)
 		s->sip_rtcp_mux = sip->media[i].rtcp_mux;
 		s->sip_remote = sip->media[i].addr;
 		s->sip_remote_rtcp = sip->media[i].rtcp;
+		call_sdes_config(&sip_told->media[i], &sip->media[i], &s->sdes);
 		for (unsigned int p = 0; p < map[i].payload_count &&
 		     s->payload_count < MEDIA_PAYLOADS; p++)
 			payload_side(&map[i].payload[p], web_is_a,
 				     &s->payload[s->payload_count++]);
 	}
 	err = media_configure(c->calls->settings.media, c->media_id, cfg);
+	explicit_bzero(cfg, sizeof(*cfg));
 	free(cfg);
 	return err;
 }

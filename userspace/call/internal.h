@@ -13,6 +13,7 @@
 #include "sip/dialog.h"
 
 struct call;
+struct call_sdes;
 
 /* A leg's session timer (RFC 4028). */
 struct call_session {
@@ -105,6 +106,7 @@ struct call {
 	bool is_late;			/* A's INVITE had no offer */
 	bool is_late_done;		/* ... and its answer is here */
 	bool needs_resync;		/* the browser sends what B cannot take */
+	struct call_sdes *sdes;		/* ours for the SIP side; NULL: RTP */
 	struct call_early *early;
 	struct call_reliable reliable;
 	bool b_failed_locally;		/* nobody answered B's INVITE */
@@ -319,7 +321,8 @@ const struct sdp *call_remote_sdp(const struct call_leg *leg);
 void call_set_leg_sdp(struct call_leg *leg, struct sdp *said,
 		      struct sdp *told);
 /* What a leg of this profile is taken to offer if it makes none. */
-int call_default_sdp(enum sdp_profile profile, struct sdp **ret);
+int call_default_sdp(const struct calls *cs, enum sdp_profile profile,
+		     struct sdp **ret);
 /* The browser's new offer has new ICE credentials: so have we (RFC 8839
  * 4.4.1.1.1).
  */
@@ -330,6 +333,17 @@ int call_configure_media(struct call *c);
 void call_set_exchange(struct call *c, bool offerer_is_a, struct sdp *a_offer,
 		       struct sdp *b_offer, struct sdp *b_answer,
 		       struct sdp *a_answer);
+
+/* sdes.c: SRTP keys of the SIP leg */
+int call_sdes_init(struct call *c);
+void call_sdes_free(struct call *c);
+/* said: what the SIP leg said last, or NULL. */
+void call_sdes_local(const struct call *c, const struct sdp *said,
+		     struct sdp_local *ret);
+/* A new offer of the SIP leg, before it is answered. */
+void call_sdes_follow(struct call *c, const struct sdp *offer);
+void call_sdes_config(const struct sdp_media *told,
+		      const struct sdp_media *said, struct media_sdes *ret);
 
 /* A response of the gateway's own; reason: text of a Reason header, or NULL.
  * to_tag NULL: one is made if the request has none.

@@ -79,6 +79,8 @@ static int answered(struct call *c, const struct sip_msg *m)
 		return err;
 	if (r->from->is_web && !r->is_own)
 		err = call_follow_ice_restart(c, r->from_offer);
+	else if (!r->is_own)
+		call_sdes_follow(c, r->from_offer);
 	call_sdp_local(c, r->from, &local);
 	if (!err)
 		err = sdp_make_answer(r->from_offer, r->to_offer, answer,
@@ -191,6 +193,8 @@ static int late_offered(struct call *c, const struct sip_msg *m)
 	c->local = media;
 	if (r->to->is_web)
 		err = call_follow_ice_restart(c, r->to_offer);
+	else
+		call_sdes_follow(c, r->to_offer);
 	call_sdp_local(c, r->from, &local);
 	if (!err)
 		err = sdp_make_offer(r->to_offer, call_leg_profile(r->from),

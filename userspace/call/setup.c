@@ -439,7 +439,7 @@ void call_invite(struct calls *cs, struct sip_server *st)
 	err = call_parse_sdp(NULL, m, &offer);
 	is_late = err == -ENODATA;
 	if (is_late)
-		err = call_default_sdp(source->is_ws ? SDP_PROFILE_WEB :
+		err = call_default_sdp(cs, source->is_ws ? SDP_PROFILE_WEB :
 				       SDP_PROFILE_PLAIN, &offer);
 	if (err) {
 		call_reply(st, err == -ENOTSUP ? 415 : 488, NULL, NULL,

@@ -39,6 +39,11 @@ struct conf {
 	char *sip_tls_ca;		/* NULL: the system's */
 	bool sip_tls_verify;		/* true */
 	bool sip_tls_mutual;
+	char *sip_srtp;			/* "none" */
+	bool sip_avpf;
+	char *sip_dtmf;			/* "pass" */
+	char *web_dtmf;			/* "pass" */
+	char *sip_keyframes;		/* "auto" */
 	enum conf_datapath datapath;
 	bool phone;			/* true */
 	char *control;			/* /run/sluice/control.sock */

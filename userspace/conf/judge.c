@@ -166,15 +166,54 @@ const char *conf_judge_register_mode(const char *text)
 		"is no such mode; write contact or path" : NULL;
 }
 
+static bool is_one_of(const char *text, const char *const *words)
+{
+	for (; *words; words++)
+		if (!strcmp(text, *words))
+			return true;
+	return false;
+}
+
 const char *conf_judge_log(const char *text)
 {
-	static const char *const levels[] = { "error", "warning", "info",
-					      "debug" };
+	static const char *const words[] = { "error", "warning", "info",
+					     "debug", NULL };
 
-	for (size_t i = 0; i < sizeof(levels) / sizeof(*levels); i++)
-		if (!strcmp(text, levels[i]))
-			return NULL;
-	return "is no log level; write error, warning, info or debug";
+	return is_one_of(text, words) ? NULL : "is no log level; write error, "
+		"warning, info or debug";
+}
+
+const char *conf_judge_sip_srtp(const char *text)
+{
+	static const char *const words[] = { "none", "optional", "sdes", NULL };
+
+	return is_one_of(text, words) ? NULL : "is no way to secure RTP; "
+		"write none, optional or sdes";
+}
+
+const char *conf_judge_sip_dtmf(const char *text)
+{
+	static const char *const words[] = { "pass", "rtp", "info", "auto",
+					     NULL };
+
+	return is_one_of(text, words) ? NULL : "is no way to send digits; "
+		"write pass, rtp, info or auto";
+}
+
+const char *conf_judge_web_dtmf(const char *text)
+{
+	static const char *const words[] = { "pass", "info", NULL };
+
+	return is_one_of(text, words) ? NULL : "is no way to send digits to a "
+		"browser; write pass or info";
+}
+
+const char *conf_judge_keyframes(const char *text)
+{
+	static const char *const words[] = { "auto", "rtcp", "info", NULL };
+
+	return is_one_of(text, words) ? NULL : "is no way to ask for a "
+		"picture; write auto, rtcp or info";
 }
 
 const char *conf_judge_refer(const char *text)

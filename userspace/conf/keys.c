@@ -65,6 +65,25 @@ const struct conf_key conf_keys[CONF_KEY_COUNT] = {
 		.name = "sip.resolv_conf", .kind = CONF_KIND_FILE,
 		.offset = AT(sip_resolv_conf),
 		.example = "\"/etc/resolv.conf\"" },
+	[CONF_KEY_SIP_SRTP] = {
+		.name = "sip.srtp", .kind = CONF_KIND_STRING,
+		.offset = AT(sip_srtp), .judge = conf_judge_sip_srtp,
+		.example = "\"optional\"" },
+	[CONF_KEY_SIP_AVPF] = {
+		.name = "sip.avpf", .kind = CONF_KIND_BOOL,
+		.offset = AT(sip_avpf), .example = "true" },
+	[CONF_KEY_SIP_DTMF] = {
+		.name = "sip.dtmf", .kind = CONF_KIND_STRING,
+		.offset = AT(sip_dtmf), .judge = conf_judge_sip_dtmf,
+		.example = "\"auto\"" },
+	[CONF_KEY_SIP_KEYFRAMES] = {
+		.name = "sip.keyframes", .kind = CONF_KIND_STRING,
+		.offset = AT(sip_keyframes), .judge = conf_judge_keyframes,
+		.example = "\"auto\"" },
+	[CONF_KEY_WEB_DTMF] = {
+		.name = "web.dtmf", .kind = CONF_KIND_STRING,
+		.offset = AT(web_dtmf), .judge = conf_judge_web_dtmf,
+		.example = "\"pass\"" },
 	[CONF_KEY_SIP_TLS] = {
 		.name = "sip.tls", .kind = CONF_KIND_GROUP,
 		.example = "{ ca = \"/etc/sluice/ca.pem\"; }" },

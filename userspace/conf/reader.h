@@ -24,6 +24,8 @@ enum conf_key_id {
 	CONF_KEY_SIP_RESOLV_CONF, CONF_KEY_SIP_TLS, CONF_KEY_SIP_TLS_PORT,
 	CONF_KEY_SIP_TLS_CERTIFICATE, CONF_KEY_SIP_TLS_PRIVATE_KEY,
 	CONF_KEY_SIP_TLS_CA, CONF_KEY_SIP_TLS_VERIFY, CONF_KEY_SIP_TLS_MUTUAL,
+	CONF_KEY_SIP_SRTP, CONF_KEY_SIP_AVPF, CONF_KEY_SIP_DTMF,
+	CONF_KEY_SIP_KEYFRAMES, CONF_KEY_WEB_DTMF,
 	CONF_KEY_PBX, CONF_KEY_PBX_BACKUP, CONF_KEY_DATAPATH, CONF_KEY_PHONE, CONF_KEY_CONTROL,
 	CONF_KEY_STATE, CONF_KEY_PINS, CONF_KEY_METRICS, CONF_KEY_ICE_SERVERS,
 	CONF_KEY_SRTP_PROFILES, CONF_KEY_CHECK_FROM, CONF_KEY_REGISTER,
@@ -106,6 +108,10 @@ const char *conf_judge_srtp_profile(const char *text);
 const char *conf_judge_register_mode(const char *text);
 const char *conf_judge_log(const char *text);
 const char *conf_judge_refer(const char *text);
+const char *conf_judge_sip_srtp(const char *text);
+const char *conf_judge_sip_dtmf(const char *text);
+const char *conf_judge_web_dtmf(const char *text);
+const char *conf_judge_keyframes(const char *text);
 /* Why no socket can carry this address in SDP; NULL: it can. */
 const char *conf_judge_ip(const struct addr *a);
 

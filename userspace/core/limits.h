@@ -42,6 +42,7 @@
 #define LIMIT_SDP_LINES			1024
 #define LIMIT_SDP_MEDIA			8
 #define LIMIT_SDP_CODECS		32	/* payload types of an m-line */
+#define LIMIT_SDP_CRYPTO		8	/* a=crypto lines kept of an m-line */
 
 /* Calls and registrations */
 #define LIMIT_CALLS			4000

@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/clock.h"
@@ -68,6 +69,26 @@ static json_t *target(const struct sip_target *t)
 	return ctl_text(text);
 }
 
+/* The keys of a=crypto (RFC 4568 9.1) are nobody's to look at. */
+static json_t *masked(const char *text, size_t len)
+{
+	static const char mark[] = "inline:";
+	char *copy = malloc(len + 1), *p = copy;
+	json_t *value;
+
+	if (!copy)
+		return json_null();
+	memcpy(copy, text, len);
+	copy[len] = '\0';
+	while ((p = memmem(p, (size_t)(copy + len - p), mark, 7)))
+		for (p += 7; *p && !strchr("|; \t\r\n", *p); p++)
+			*p = '*';
+	value = ctl_text_len(copy, len);
+	explicit_bzero(copy, len);
+	free(copy);
+	return value;
+}
+
 void show_trace(void *arg, bool sent, const struct sip_target *peer,
 		const char *text, size_t len)
 {
@@ -86,7 +107,7 @@ void show_trace(void *arg, bool sent, const struct sip_target *peer,
 		"call", *l.id ? ctl_text(l.id) : json_null(),
 		"direction", sent ? "sent" : "received",
 		"side", peer->is_ws ? "web" : "sip",
-		"peer", target(peer), "text", ctl_text_len(text, len)));
+		"peer", target(peer), "text", masked(text, len)));
 }
 
 static void publish(const struct ctl_context *x, const char *event,

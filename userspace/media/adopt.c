@@ -14,6 +14,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "media/saved.h"
+#include "media/sdes.h"
 #include "media/srtcp.h"
 #include "store/store.h"
 
@@ -109,6 +110,8 @@ static const char *claim_stream(struct session *s, uint32_t i,
 		return "an m-line is not in the kernel";
 	st->transport = ids->transport[i];
 	st->is_transport_installed = true;
+	if (sdes_claim(s, i, t.rx_key, t.tx_key))
+		return "the keys of its SIP side are not in the kernel";
 	if (t.remote_port)
 		st->remote = addr_of(&t.remote, t.remote_port);
 	for (int d = 0; d < DIRECTIONS; d++) {

@@ -74,6 +74,18 @@ int keys_split(uint16_t profile, bool is_client, const uint8_t *material,
 	return 0;
 }
 
+int keys_from_sdes(uint16_t profile, const uint8_t *master,
+		   struct sluice_key *ret)
+{
+	const struct profile *p = find(profile);
+
+	if (!p)
+		return -EINVAL;
+	sluice_srtp_expand(profile, master, p->key_len, master + p->key_len,
+			   p->salt_len, ret);
+	return 0;
+}
+
 void keys_expand(const struct srtp_master *m, bool is_tx,
 		 struct sluice_key *ret)
 {

@@ -128,6 +128,12 @@ struct media_payload {
 	char name[20];		/* encoding name, for show and logs */
 };
 
+/* SRTP with keys from the SDP (RFC 4568): key, then salt, then zeros. */
+struct media_sdes {
+	uint16_t profile;		/* enum sluice_srtp_profile; 0: RTP */
+	uint8_t rx[46], tx[46];
+};
+
 struct media_stream_config {
 	bool enabled;			/* false: m-line rejected */
 	bool web_to_sip;		/* direction allowed by both SDPs */
@@ -136,6 +142,7 @@ struct media_stream_config {
 	char kind[12];			/* "audio", "video" */
 	struct addr sip_remote;		/* of the SIP side's SDP; may be unset */
 	struct addr sip_remote_rtcp;	/* unset: port + 1, or the mux */
+	struct media_sdes sdes;
 	uint32_t payload_count;
 	struct media_payload payload[MEDIA_PAYLOADS];
 };

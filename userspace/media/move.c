@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "core/log.h"
+#include "media/sdes.h"
 #include "media/session.h"
 
 static const char *name_of(enum datapath_backend b)
@@ -43,10 +44,26 @@ static void leave(struct session *s, enum datapath_backend b)
 	for (uint32_t i = 0; i < s->stream_count; i++)
 		datapath_transport_set(s->w->dp, b, s->stream[i].transport,
 				       NULL);
+	for (uint32_t i = 0; i < s->stream_count; i++) {
+		struct sip_crypt *c = s->stream[i].crypt;
+
+		if (!c)
+			continue;
+		datapath_key_set(s->w->dp, b, c->rx_key, NULL);
+		datapath_key_set(s->w->dp, b, c->tx_key, NULL);
+	}
 	if (!s->rx_key)
 		return;
 	datapath_key_set(s->w->dp, b, s->rx_key, NULL);
 	datapath_key_set(s->w->dp, b, s->tx_key, NULL);
+}
+
+static void keys_are_installed(struct session *s, bool installed)
+{
+	s->are_keys_installed = installed;
+	for (uint32_t i = 0; i < s->stream_count; i++)
+		if (s->stream[i].crypt)
+			s->stream[i].crypt->are_installed = installed;
 }
 
 /* What packets need besides streams; nothing leads to it yet. */
@@ -57,7 +74,7 @@ static int prepare(struct session *s, enum datapath_backend to)
 	int err;
 
 	s->backend = to;
-	s->are_keys_installed = false;
+	keys_are_installed(s, false);
 	err = relay_install_keys(s);
 	if (!err)
 		err = relay_install_transports(s);
@@ -65,6 +82,7 @@ static int prepare(struct session *s, enum datapath_backend to)
 		return 0;
 	leave(s, to);
 	s->backend = from;
+	keys_are_installed(s, true);
 	s->are_keys_installed = had_keys;
 	return err;
 }

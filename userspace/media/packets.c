@@ -10,8 +10,8 @@
 #include "lib/classify.h"
 #include "lib/rtp.h"
 #include "media/rtcp.h"
+#include "media/sdes.h"
 #include "media/session.h"
-#include "media/srtcp.h"
 
 /* ---- RTCP -------------------------------------------------------------- */
 
@@ -36,12 +36,19 @@ static struct rtcp_map map_of(struct session *s, uint32_t i, int direction)
 	};
 }
 
-static void rtcp_to_sip(struct session *s, uint32_t i, const uint8_t *data,
-			size_t len)
+static void rtcp_to_sip(struct session *s, uint32_t i, uint8_t *data,
+			size_t len, size_t capacity)
 {
 	struct session_stream *st = &s->stream[i];
 	struct addr local = st->local;
 
+	if (st->crypt)
+		session_reserve_srtcp(s, st->crypt->srtcp);
+	if (st->crypt &&
+	    srtcp_protect(st->crypt->srtcp, data, &len, capacity)) {
+		worker_drop(s->w, SLUICE_DROP_INTERNAL);
+		return;
+	}
 	if (s->config.stream[i].sip_rtcp_mux) {
 		if (addr_is_set(&st->remote) && st->remote.port)
 			worker_send(s->w, &local, &st->remote, data, len);
@@ -81,31 +88,43 @@ static void web_rtcp(struct session *s, uint8_t *data, size_t len)
 
 		if (!s->config.stream[i].enabled)
 			continue;
-		n = rtcp_build(&c, &map, out, sizeof(out));
+		n = rtcp_build(&c, &map, out,
+			       sizeof(out) - SRTCP_TRAILER_MAX);
 		if (!n)
 			continue;
 		is_used = true;
-		rtcp_to_sip(s, i, out, n);
+		rtcp_to_sip(s, i, out, n, sizeof(out));
 	}
 	if (!is_used)
 		worker_drop(s->w, SLUICE_DROP_RTCP);
 }
 
-static void sip_rtcp(struct session *s, uint32_t i, const uint8_t *data,
-		     size_t len)
+/* Decrypts it in place; false: dropped. */
+static bool sip_rtcp_open(struct session *s, uint32_t i, uint8_t *data,
+			  size_t *len, struct rtcp_compound *ret)
+{
+	struct sip_crypt *crypt = s->stream[i].crypt;
+	int drop = 0;
+
+	datapath_count(s->w->dp, SLUICE_COUNT_PASSED_RTCP);
+	if (crypt)
+		drop = srtcp_unprotect(crypt->srtcp, data, len);
+	if (!drop && rtcp_parse(data, *len, ret))
+		drop = SLUICE_DROP_RTCP;
+	if (drop)
+		worker_drop(s->w, drop);
+	return !drop;
+}
+
+static void sip_rtcp(struct session *s, uint32_t i,
+		     const struct rtcp_compound *c)
 {
 	uint8_t out[SLUICE_PACKET_MAX];
 	struct rtcp_map map = map_of(s, i, TO_WEB);
-	struct rtcp_compound c;
 	size_t n;
 
-	datapath_count(s->w->dp, SLUICE_COUNT_PASSED_RTCP);
-	if (rtcp_parse(data, len, &c)) {
-		worker_drop(s->w, SLUICE_DROP_RTCP);
-		return;
-	}
 	s->stream[i].last_sip_ms = clock_ms();
-	n = rtcp_build(&c, &map, out, sizeof(out) - SRTCP_TRAILER_MAX);
+	n = rtcp_build(c, &map, out, sizeof(out) - SRTCP_TRAILER_MAX);
 	if (!n) {
 		worker_drop(s->w, SLUICE_DROP_RTCP);
 		return;
@@ -114,7 +133,7 @@ static void sip_rtcp(struct session *s, uint32_t i, const uint8_t *data,
 		worker_drop(s->w, SLUICE_DROP_NOT_READY);
 		return;
 	}
-	session_reserve_srtcp(s);
+	session_reserve_srtcp(s, s->srtcp);
 	if (srtcp_protect(s->srtcp, out, &n, sizeof(out))) {
 		worker_drop(s->w, SLUICE_DROP_INTERNAL);
 		return;
@@ -210,6 +229,8 @@ static int learn(struct session *s, uint32_t i, const struct addr *remote,
 		return SLUICE_DROP_NOT_RTP;
 	if (!is_negotiated(&s->config.stream[i], rtp.pt))
 		return SLUICE_DROP_PAYLOAD_TYPE;
+	if (st->crypt && !sdes_is_authentic(st->crypt, data, len, &rtp))
+		return SLUICE_DROP_AUTH;
 	st->is_learning = false;
 	st->remote = *remote;
 	log_call_debug(s->call, "media: SIP side sends from %s",
@@ -243,28 +264,24 @@ static void sip_rtp(struct session *s, uint32_t i, const struct addr *remote,
 
 /* RTCP on its own port: the source port is learned like RTP's. */
 static void sip_rtcp_port(struct session *s, uint32_t i,
-			  const struct addr *remote, const uint8_t *data,
-			  size_t len)
+			  const struct addr *remote, uint8_t *data, size_t len)
 {
 	struct session_stream *st = &s->stream[i];
+	struct rtcp_compound c;
 
 	if (!addr_equal(remote, &st->rtcp_remote) && !st->is_rtcp_learning) {
 		worker_drop(s->w, SLUICE_DROP_WRONG_SOURCE);
 		return;
 	}
+	if (!sip_rtcp_open(s, i, data, &len, &c))
+		return;
 	if (st->is_rtcp_learning) {
-		struct rtcp_compound ignored;
-
-		if (rtcp_parse(data, len, &ignored)) {
-			worker_drop(s->w, SLUICE_DROP_RTCP);
-			return;
-		}
 		st->is_rtcp_learning = false;
 		st->rtcp_remote = *remote;
 		relay_sip_flows(s, i);
 		session_save(s);
 	}
-	sip_rtcp(s, i, data, len);
+	sip_rtcp(s, i, &c);
 }
 
 void packets_sip(struct session *s, uint32_t i, bool is_rtcp_port,
@@ -275,6 +292,7 @@ void packets_sip(struct session *s, uint32_t i, bool is_rtcp_port,
 	struct session_stream *st = &s->stream[i];
 	const struct addr *source = is_rtcp_port ? &st->rtcp_remote :
 						   &st->sdp_remote;
+	struct rtcp_compound compound;
 	enum sluice_class class;
 
 	if (len < 2) {
@@ -300,7 +318,7 @@ void packets_sip(struct session *s, uint32_t i, bool is_rtcp_port,
 		worker_drop(s->w, SLUICE_DROP_RTCP);
 	} else if (!addr_equal(remote, &st->remote)) {
 		worker_drop(s->w, SLUICE_DROP_WRONG_SOURCE);
-	} else {
-		sip_rtcp(s, i, data, len);
+	} else if (sip_rtcp_open(s, i, data, &len, &compound)) {
+		sip_rtcp(s, i, &compound);
 	}
 }

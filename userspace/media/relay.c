@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "lib/stun.h"
+#include "media/sdes.h"
 #include "media/session.h"
 
 #define DSCP_EF		46
@@ -82,6 +83,10 @@ static void build_sip(struct session *s, uint32_t i,
 	if (c->sip_rtcp_mux)
 		t->flags |= SLUICE_TRANSPORT_RTCP_MUX;
 	egress(s, t, &st->local, c->enabled ? &st->remote : NULL);
+	if (st->crypt) {
+		t->rx_key = st->crypt->rx_key;
+		t->tx_key = st->crypt->tx_key;
+	}
 	no_payloads(t);
 	t->streams[0] = st->stream[TO_WEB];
 	for (uint32_t n = 0; c->enabled && n < c->payload_count; n++) {
@@ -120,7 +125,7 @@ static int key_set(struct session *s, uint32_t slot, struct sluice_key *key)
 	return datapath_key_set(s->w->dp, s->backend, slot, key);
 }
 
-static void key_drop(struct session *s, uint32_t slot)
+void relay_drop_key(struct session *s, uint32_t slot)
 {
 	if (!slot)
 		return;
@@ -148,12 +153,29 @@ int relay_install_stream(struct session *s, uint32_t i, int direction,
 }
 
 /* A slot in use is never written again. */
+static int install_sip_keys(struct session *s)
+{
+	int err = 0;
+
+	for (uint32_t i = 0; i < s->stream_count && !err; i++) {
+		struct sip_crypt *c = s->stream[i].crypt;
+
+		if (!c || c->are_installed)
+			continue;
+		err = key_set(s, c->rx_key, &c->rx_keys);
+		if (!err)
+			err = key_set(s, c->tx_key, &c->tx_keys);
+		c->are_installed = !err;
+	}
+	return err;
+}
+
 int relay_install_keys(struct session *s)
 {
-	int err;
+	int err = install_sip_keys(s);
 
-	if (!s->rx_key || s->are_keys_installed)
-		return 0;
+	if (err || !s->rx_key || s->are_keys_installed)
+		return err;
 	err = key_set(s, s->rx_key, &s->rx_keys);
 	if (!err)
 		err = key_set(s, s->tx_key, &s->tx_keys);
@@ -280,8 +302,8 @@ int relay_rekey(struct session *s)
 	s->tx_key = tx;
 	s->are_keys_installed = false;
 	err = relay_apply(s);
-	key_drop(s, old_rx);
-	key_drop(s, old_tx);
+	relay_drop_key(s, old_rx);
+	relay_drop_key(s, old_tx);
 	return err;
 }
 
@@ -446,10 +468,12 @@ void relay_close(struct session *s)
 {
 	transports_remove(s);
 	streams_remove(s);
-	for (uint32_t i = 0; i < s->stream_count; i++)
+	for (uint32_t i = 0; i < s->stream_count; i++) {
+		sdes_close(s, i);
 		close_stream(s, &s->stream[i]);
-	key_drop(s, s->rx_key);
-	key_drop(s, s->tx_key);
+	}
+	relay_drop_key(s, s->rx_key);
+	relay_drop_key(s, s->tx_key);
 	if (!s->web_transport)
 		return;
 	datapath_peer_set(s->w->dp, s->backend, s->web_transport, NULL);

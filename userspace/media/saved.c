@@ -11,11 +11,14 @@
 #include "media/srtcp.h"
 #include "store/store.h"
 
-/* Whoever adds a field decides here whether it has to outlive the daemon. */
+/*
+ * Whoever adds a field decides here whether it has to outlive the daemon. Keys
+ * of the SIP side do so in the kernel only.
+ */
 _Static_assert(sizeof(struct media_payload) == 32, "struct media_payload");
-_Static_assert(sizeof(struct media_stream_config) == 1080,
+_Static_assert(sizeof(struct media_stream_config) == 1176,
 	       "struct media_stream_config");
-_Static_assert(sizeof(struct media_config) == 9252, "struct media_config");
+_Static_assert(sizeof(struct media_config) == 10020, "struct media_config");
 _Static_assert(sizeof(struct media_local) == 420, "struct media_local");
 
 #define PAYLOAD_LEN	32	/* a struct media_payload in the record */
@@ -368,9 +371,9 @@ void session_unsave(struct session *s)
 		store_delete(s->w->settings.store, STORE_MEDIA, id_of(s).text);
 }
 
-void session_reserve_srtcp(struct session *s)
+void session_reserve_srtcp(struct session *s, const struct srtcp *srtcp)
 {
-	uint32_t next = srtcp_next_index(s->srtcp);
+	uint32_t next = srtcp_next_index(srtcp);
 
 	if (next < s->srtcp_ceiling)
 		return;

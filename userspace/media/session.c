@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "media/session.h"
 
+#include "media/sdes.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -298,7 +300,7 @@ static void configure_stream(struct session *s, uint32_t i)
 
 void session_configure(struct session *s, const struct media_config *config)
 {
-	int err;
+	int err = 0;
 
 	if (s->config.has_web &&
 	    strcmp(s->config.remote_ufrag, config->remote_ufrag))
@@ -310,7 +312,10 @@ void session_configure(struct session *s, const struct media_config *config)
 	s->is_configured = true;
 	for (uint32_t i = 0; i < s->config.stream_count; i++)
 		configure_stream(s, i);
-	err = relay_apply(s);
+	for (uint32_t i = 0; i < s->config.stream_count && !err; i++)
+		err = sdes_configure(s, i);
+	if (!err)
+		err = relay_apply(s);
 	if (err) {
 		session_failed(s, "datapath: %s", strerror(-err));
 		return;

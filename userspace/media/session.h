@@ -6,6 +6,7 @@
 #include "media/keys.h"
 #include "media/worker.h"
 
+struct sip_crypt;
 struct srtcp;
 
 /* The two streams of an m-line. */
@@ -28,6 +29,7 @@ struct session_stream {
 	uint32_t stream[DIRECTIONS];	/* ids; 0: not made yet */
 	bool is_installed[DIRECTIONS];
 	bool is_transport_installed;
+	struct sip_crypt *crypt;	/* of the SIP side; NULL: plain RTP */
 	struct sip_flow flow[SIP_FLOWS];
 	struct addr sdp_remote;		/* the newest SDP's */
 	struct addr remote;		/* in use: the SDP's or learned */
@@ -164,7 +166,7 @@ void session_unsave(struct session *s);
  * Before an SRTCP packet is protected: its index must be below the stored
  * ceiling, or a later run might use it again.
  */
-void session_reserve_srtcp(struct session *s);
+void session_reserve_srtcp(struct session *s, const struct srtcp *srtcp);
 
 /* relay.c: the session in the datapath. */
 int relay_open(struct session *s);
@@ -176,6 +178,8 @@ int relay_rekey(struct session *s);
 int relay_ufrag(struct session *s, const struct credentials *c, bool is_there);
 int relay_web_flow(struct session *s, const struct addr *remote, bool is_there);
 void relay_sip_flows(struct session *s, uint32_t i);
+/* Out of the datapath, and the slot is free. */
+void relay_drop_key(struct session *s, uint32_t slot);
 /* Zeroes where there is no stream. */
 void relay_stats(struct session *s, uint32_t i, int direction,
 		 struct datapath_stream_stats *ret);

@@ -356,7 +356,11 @@ static int parse_ssrc(struct sdp_parser *p, char *value)
 
 static int parse_crypto(struct sdp_parser *p, char *value)
 {
-	target(p)->has_sdes = true;
+	/* RFC 4568 5: of one m-line, never of the session. */
+	if (!p->media)
+		return 0;
+	if (sdp_parse_crypto(p->media, value))
+		return sdp_parse_fail(p, -EINVAL, "malformed crypto");
 	return 0;
 }
 

@@ -3,6 +3,8 @@
 #ifndef SDP_INTERNAL_H
 #define SDP_INTERNAL_H
 
+#include <stdio.h>
+
 #include "sdp/sdp.h"
 
 #define SDP_PAYLOAD_TYPES	128	/* RFC 3550 5.1: 7 bits */
@@ -33,6 +35,10 @@ int sdp_parse_address(char **rest, struct addr *ret, const char **ret_host);
 char *sdp_next_word(char **rest);
 /* Digits only, the whole text. */
 int sdp_parse_number(const char *text, uint32_t max, uint32_t *ret);
+/* An a=crypto line's value; -EINVAL. */
+int sdp_parse_crypto(struct sdp_media *m, char *value);
+/* The key as base64. */
+void sdp_print_key(FILE *f, const struct sdp_crypto *c);
 /* token of RFC 8866 9 */
 bool sdp_is_token(const char *text);
 

@@ -25,17 +25,62 @@ static enum sdp_direction flip(enum sdp_direction d)
 
 /* ---- what a peer's m-line allows ------------------------------------- */
 
-/* What a leg of this profile says can be carried at all, BUNDLE aside. */
-static bool transport_fits(const struct sdp_media *m, enum sdp_profile profile)
+static bool is_savp(const char *proto)
 {
+	return !strcasecmp(proto, "RTP/SAVP") ||
+	       !strcasecmp(proto, "RTP/SAVPF");
+}
+
+static bool has_feedback_profile(const char *proto)
+{
+	return !strcasecmp(proto, "RTP/AVPF") ||
+	       !strcasecmp(proto, "RTP/SAVPF");
+}
+
+/* The first of the peer's keys that has a suite of ours; NULL: none. */
+static const struct sdp_crypto *usable_crypto(const struct sdp_media *m,
+					      const struct sdp_local *local,
+					      uint32_t index,
+					      const struct sdp_crypto **ret_own)
+{
+	for (uint32_t i = 0; i < m->crypto_count; i++)
+		for (uint32_t k = 0; k < local->sip_crypto_count; k++)
+			if (!strcmp(m->crypto[i].suite,
+				    local->sip_crypto[index][k].suite)) {
+				*ret_own = &local->sip_crypto[index][k];
+				return &m->crypto[i];
+			}
+	return NULL;
+}
+
+static bool plain_fits(const struct sdp_media *m,
+		       const struct sdp_local *local, uint32_t index)
+{
+	const struct sdp_crypto *own;
+	bool is_avp = !strcasecmp(m->proto, "RTP/AVP") ||
+		      !strcasecmp(m->proto, "RTP/AVPF");
+
+	if (!is_avp && !is_savp(m->proto))
+		return false;
+	if (is_avp && local->sip_srtp != SDP_SRTP_SDES)
+		return true;
+	return local->sip_srtp != SDP_SRTP_NONE &&
+	       usable_crypto(m, local, index, &own);
+}
+
+/* What a leg of this profile says can be carried at all, BUNDLE aside. */
+static bool transport_fits(const struct sdp *s, uint32_t index,
+			   enum sdp_profile profile,
+			   const struct sdp_local *local)
+{
+	const struct sdp_media *m = &s->media[index];
+
 	if (!sdp_media_is_live(m))
 		return false;
 	if (profile == SDP_PROFILE_PLAIN)
-		return !strcasecmp(m->proto, "RTP/AVP") ||
-		       !strcasecmp(m->proto, "RTP/AVPF");
+		return plain_fits(m, local, index);
 	/* Several names of one thing: RFC 8829 5.1.2. */
-	return strcasecmp(m->proto, "RTP/AVP") &&
-	       strcasecmp(m->proto, "RTP/AVPF") && m->rtcp_mux &&
+	return strncasecmp(m->proto, "RTP/AVP", 7) && m->rtcp_mux &&
 	       m->ice_ufrag[0] && m->ice_pwd[0] && m->fingerprint.len;
 }
 
@@ -44,16 +89,16 @@ static bool transport_fits(const struct sdp_media *m, enum sdp_profile profile)
  * one set of ICE credentials for them.
  */
 static bool is_usable(const struct sdp *s, uint32_t index,
-		      enum sdp_profile profile)
+		      enum sdp_profile profile, const struct sdp_local *local)
 {
 	const struct sdp_media *m = &s->media[index];
 
-	if (!transport_fits(m, profile))
+	if (!transport_fits(s, index, profile, local))
 		return false;
 	if (profile == SDP_PROFILE_PLAIN)
 		return true;
 	for (uint32_t i = 0; i < index; i++)
-		if (transport_fits(&s->media[i], profile))
+		if (transport_fits(s, i, profile, local))
 			return sdp_in_bundle(s, &s->media[i]) &&
 			       sdp_in_bundle(s, m);
 	return true;
@@ -145,6 +190,43 @@ static void put_plain(struct sdp_media *m, const struct sdp_local *local,
 	m->port = local->sip[index].port;
 }
 
+/* Secured as the policy says, and as the leg is already. */
+static void put_plain_offer(struct sdp_media *m, const struct sdp_local *local,
+			    uint32_t index)
+{
+	const char *before = local->sip_proto[index];
+	bool savp = local->sip_srtp == SDP_SRTP_SDES ||
+		    (local->sip_srtp == SDP_SRTP_OPTIONAL && is_savp(before));
+	bool avpf = before[0] ? has_feedback_profile(before) : local->sip_avpf;
+
+	put_plain(m, local, index);
+	put_proto(m, savp ? (avpf ? "RTP/SAVPF" : "RTP/SAVP") :
+			    (avpf ? "RTP/AVPF" : "RTP/AVP"));
+	if (local->sip_srtp == SDP_SRTP_NONE)
+		return;
+	m->crypto_count = local->sip_crypto_count;
+	memcpy(m->crypto, local->sip_crypto[index],
+	       m->crypto_count * sizeof(m->crypto[0]));
+}
+
+/* RFC 4568 5.1.2: the line that was chosen, with our key. */
+static void put_plain_answer(struct sdp_media *m, const struct sdp_media *from,
+			     const struct sdp_local *local, uint32_t index)
+{
+	const struct sdp_crypto *own, *of;
+
+	put_plain(m, local, index);
+	m->rtcp_mux = from->rtcp_mux;
+	if (local->sip_srtp == SDP_SRTP_NONE)
+		return;
+	of = usable_crypto(from, local, index, &own);
+	if (!of)
+		return;
+	m->crypto[0] = *own;
+	m->crypto[0].tag = of->tag;
+	m->crypto_count = 1;
+}
+
 static bool has_local(enum sdp_profile profile, const struct sdp_local *local,
 		      uint32_t index)
 {
@@ -183,6 +265,14 @@ static uint32_t web_feedback(const struct sdp_media *m,
 	if (strcasecmp(m->kind, "video") || sdp_codec_is_helper(c))
 		return 0;
 	return SDP_FB_PLI | SDP_FB_FIR;
+}
+
+/* RFC 4585 4.2: with AVPF only. */
+static void put_plain_feedback(struct sdp_media *m)
+{
+	for (uint32_t i = 0; i < m->codec_count; i++)
+		m->codec[i].feedback = has_feedback_profile(m->proto) ?
+			web_feedback(m, &m->codec[i]) : 0;
 }
 
 static void bundle_add(struct sdp *s, const struct sdp_media *m)
@@ -342,7 +432,7 @@ static int offer_media(struct sdp *s, const struct sdp *from, uint32_t index,
 	else if (web)
 		snprintf(m->mid, sizeof(m->mid), "%u", index);
 	memcpy(m->kind, of->kind, sizeof(m->kind));
-	if (is_usable(from, index, other_profile(to)) &&
+	if (is_usable(from, index, other_profile(to), local) &&
 	    has_local(to, local, index))
 		err = offer_codecs(m, of, to, types);
 	if (err && err != -ENOTSUP)
@@ -360,7 +450,8 @@ static int offer_media(struct sdp *s, const struct sdp *from, uint32_t index,
 		m->setup = SDP_SETUP_ACTPASS;
 		bundle_add(s, m);
 	} else {
-		put_plain(m, local, index);
+		put_plain_offer(m, local, index);
+		put_plain_feedback(m);
 	}
 	return 0;
 }
@@ -475,7 +566,8 @@ static int answer_codecs(struct sdp_media *m, const struct sdp_media *from,
 			continue;
 		c = *a;
 		memcpy(c.fmtp, b->fmtp, sizeof(c.fmtp));
-		c.feedback = web ? a->feedback & web_feedback(from, a) : 0;
+		c.feedback = web || has_feedback_profile(from->proto) ?
+			a->feedback & web_feedback(from, a) : 0;
 		err = sdp_add_codec(m, &c);
 		if (err)
 			return err;
@@ -502,6 +594,7 @@ static int accepted_media(const struct exchange *x, uint32_t index,
 			  const struct sdp_media **ret)
 {
 	const struct sdp_media *offer, *answer;
+	const struct sdp_crypto *key;
 
 	*ret = NULL;
 	if (index >= x->to_offer->media_count)
@@ -512,10 +605,16 @@ static int accepted_media(const struct exchange *x, uint32_t index,
 		return 0;
 	if (strcasecmp(offer->kind, answer->kind))
 		return misfit(x->reason, index, "answered with another kind");
-	if (!transport_fits(answer, other_profile(x->from_profile)))
+	if (!transport_fits(x->to_answer, index,
+			    other_profile(x->from_profile), x->local))
 		return misfit(x->reason, index,
 			      "answered with another transport");
-	if (!is_usable(x->to_answer, index, other_profile(x->from_profile)))
+	if (x->from_profile == SDP_PROFILE_WEB &&
+	    (answer->has_sdes || is_savp(offer->proto)) &&
+	    !sdp_shared_crypto(offer, answer, &key, &key))
+		return misfit(x->reason, index, "answered without a key");
+	if (!is_usable(x->to_answer, index, other_profile(x->from_profile),
+		       x->local))
 		return 0;
 	*ret = answer;
 	return 0;
@@ -536,7 +635,8 @@ static int answer_media(struct sdp *s, const struct exchange *x, uint32_t index)
 	err = accepted_media(x, index, &answer);
 	if (err)
 		return err;
-	if (!answer || !is_usable(x->from_offer, index, x->from_profile) ||
+	if (!answer ||
+	    !is_usable(x->from_offer, index, x->from_profile, x->local) ||
 	    !has_local(x->from_profile, x->local, index)) {
 		refuse(m, from);
 		return 0;
@@ -560,8 +660,7 @@ static int answer_media(struct sdp *s, const struct exchange *x, uint32_t index)
 		if (sdp_in_bundle(x->from_offer, from))
 			bundle_add(s, m);
 	} else {
-		put_plain(m, x->local, index);
-		m->rtcp_mux = from->rtcp_mux;
+		put_plain_answer(m, from, x->local, index);
 	}
 	return 0;
 }

@@ -12,8 +12,17 @@
 
 enum sdp_profile {
 	SDP_PROFILE_WEB,	/* UDP/TLS/RTP/SAVPF, ICE, DTLS, mux, BUNDLE */
-	SDP_PROFILE_PLAIN,	/* RTP/AVP, nothing else */
+	SDP_PROFILE_PLAIN,	/* RTP/AVP, or RTP/SAVP by enum sdp_srtp */
 };
+
+/* SRTP of a plain leg, its keys in the description (RFC 4568). */
+enum sdp_srtp {
+	SDP_SRTP_NONE,
+	SDP_SRTP_OPTIONAL,	/* offered beside RTP/AVP (RFC 8643) */
+	SDP_SRTP_SDES,		/* or no media */
+};
+
+#define SDP_SUITES	4
 
 /* The gateway's own side, from media_open(). */
 struct sdp_local {
@@ -28,6 +37,13 @@ struct sdp_local {
 	 */
 	char web_mid[LIMIT_SDP_MEDIA][32];
 	struct addr sip[LIMIT_SDP_MEDIA];	/* RTP; RTCP is port + 1 */
+	enum sdp_srtp sip_srtp;
+	bool sip_avpf;			/* offer RTP/AVPF, not RTP/AVP */
+	/* ours, by m-line, in order of preference, with tags from 1 */
+	uint32_t sip_crypto_count;
+	struct sdp_crypto sip_crypto[LIMIT_SDP_MEDIA][SDP_SUITES];
+	/* what the plain leg last said, for a new offer; "": nothing yet */
+	char sip_proto[LIMIT_SDP_MEDIA][32];
 	uint64_t session_id, session_version;	/* o= of the leg printed for */
 };
 
@@ -38,8 +54,8 @@ struct sdp_local {
  * kept unless two m-lines of a web offer would share one. RTX, RED and FEC
  * never pass. Towards web: static payload types get their rtpmap, mids are
  * made, setup is actpass, video has nack pli and ccm fir, which the gateway
- * answers itself. Towards plain: no ICE, DTLS, mux, mid, group, extmap, msid,
- * ssrc, rtcp-fb; telephone-event and CN only with the clock of a codec that
+ * passes on as RTCP or INFO. Towards plain: no ICE, DTLS, mux, mid, group,
+ * extmap, msid, ssrc; rtcp-fb with RTP/AVPF only; telephone-event and CN only with the clock of a codec that
  * stays, CN above 8 kHz not at all. What converts is offered after the rest:
  * the other law of G.711, telephone-event with the audio's clocks towards web
  * and with 8 kHz towards plain.

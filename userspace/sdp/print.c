@@ -128,6 +128,12 @@ static void print_attributes(FILE *f, const struct sdp_media *m)
 	if (m->bundle_only)
 		fputs("a=bundle-only\r\n", f);
 	print_secure(f, m);
+	for (uint32_t i = 0; i < m->crypto_count; i++) {
+		fprintf(f, "a=crypto:%u %s inline:", m->crypto[i].tag,
+			m->crypto[i].suite);
+		sdp_print_key(f, &m->crypto[i]);
+		fputs("\r\n", f);
+	}
 	fprintf(f, "a=%s\r\n", directions[m->direction & 3]);
 	if (m->msid[0])
 		fprintf(f, "a=msid:%s\r\n", m->msid);

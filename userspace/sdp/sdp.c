@@ -17,23 +17,28 @@ void sdp_free(struct sdp *s)
 {
 	if (!s)
 		return;
-	for (uint32_t i = 0; i < s->media_count; i++)
+	for (uint32_t i = 0; i < s->media_count; i++) {
 		free(s->media[i].codec);
+		explicit_bzero(s->media[i].crypto, sizeof(s->media[i].crypto));
+	}
 	free(s->media);
 	free(s);
 }
 
+/* Not by realloc(), which leaves keys behind. */
 struct sdp_media *sdp_add_media(struct sdp *s)
 {
-	struct sdp_media *media = reallocarray(s->media, s->media_count + 1,
-					       sizeof(*media));
+	struct sdp_media *media = calloc(s->media_count + 1, sizeof(*media));
 
 	if (!media)
 		return NULL;
+	for (uint32_t i = 0; i < s->media_count; i++) {
+		media[i] = s->media[i];
+		explicit_bzero(s->media[i].crypto, sizeof(s->media[i].crypto));
+	}
+	free(s->media);
 	s->media = media;
-	media += s->media_count++;
-	memset(media, 0, sizeof(*media));
-	return media;
+	return media + s->media_count++;
 }
 
 int sdp_add_codec(struct sdp_media *m, const struct sdp_codec *codec)

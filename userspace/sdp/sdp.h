@@ -40,6 +40,14 @@ struct sdp_fingerprint {
 	uint32_t len;		/* 0: none */
 };
 
+/* RFC 4568 9.1: an a=crypto that the gateway can use. */
+struct sdp_crypto {
+	uint32_t tag;
+	char suite[32];		/* "AES_CM_128_HMAC_SHA1_80" */
+	uint8_t key_len;
+	uint8_t key[46];	/* master key, then salt */
+};
+
 struct sdp_media {
 	char kind[16];		/* "audio", "video", "application", ... */
 	char proto[32];		/* "RTP/AVP", "UDP/TLS/RTP/SAVPF", ... */
@@ -61,7 +69,9 @@ struct sdp_media {
 	uint32_t bandwidth_as_kbps, bandwidth_tias_bps;	/* 0: none */
 	uint32_t ssrc;		/* first a=ssrc, 0: none */
 	char cname[64];
-	bool has_sdes;		/* a=crypto present */
+	bool has_sdes;		/* a=crypto present, of whatever suite */
+	uint32_t crypto_count;
+	struct sdp_crypto crypto[LIMIT_SDP_CRYPTO];
 	/* an m-line the gateway cannot carry: formats kept as written */
 	char raw_formats[256];
 	uint32_t codec_count;
@@ -101,6 +111,16 @@ struct sdp *sdp_copy(const struct sdp *s);
 char *sdp_print(const struct sdp *s);
 
 const struct sdp_codec *sdp_codec_by_pt(const struct sdp_media *m, uint8_t pt);
+/* Bytes of key and salt; 0: unknown suite. */
+uint32_t sdp_suite_key_len(const char *suite);
+/*
+ * The line that is in both: the answer has the offer's tag and suite. false:
+ * the m-line is not secured by a=crypto.
+ */
+bool sdp_shared_crypto(const struct sdp_media *told,
+		       const struct sdp_media *said,
+		       const struct sdp_crypto **ret_told,
+		       const struct sdp_crypto **ret_said);
 /* Same encoding name (no case), clock, channels and compatible fmtp. */
 bool sdp_codec_same(const struct sdp_codec *a, const struct sdp_codec *b);
 

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+/* SRTP on the SIP side (RFC 4568). See media.sh. Run in namespace web. */
+'use strict';
+const { spawn } = require('child_process');
+const crypto = require('crypto');
+const fs = require('fs');
+const path = require('path');
+const { busywait, note, ok, test } = require('../browser/tap.js');
+const { answer_sdp, response } = require('./wsclient.js');
+const { WebMedia } = require('./webmedia.js');
+const { arrived, at_phone, continuity, dial, hang_up, lab, moved, numbers,
+	run } = require('./mediacall.js');
+
+/* In the order of srtp_profiles in media.sh: their tags. */
+const SUITES = ['AEAD_AES_128_GCM', 'AES_CM_128_HMAC_SHA1_80',
+	'AES_CM_128_HMAC_SHA1_32'];
+const lab_dir = () => path.dirname(process.env.LAB_SHELL);
+const secrets = [];
+
+function new_key(suite)
+{
+	const key = crypto.randomBytes(/GCM/.test(suite) ? 28 : 30)
+		.toString('base64');
+
+	secrets.push(key);
+	return key;
+}
+
+const lines_of = (suite, tag, key) => ['m=audio $PORT RTP/SAVP 0',
+	`a=crypto:${tag} ${suite} inline:${key}`, 'a=sendrecv'];
+
+/* The gateway's key in its description. */
+function key_in(sdp, tag, suite)
+{
+	const [, key] = new RegExp(`^a=crypto:${tag} ${suite} inline:(\\S+)`,
+		'm').exec(sdp) || [];
+
+	secrets.push(key);
+	return key;
+}
+
+/* Numbers both ways until `count` more are there on each side. */
+async function flows(web, count = 10)
+{
+	const more = async () => Math.min(web.heard.length,
+		(await at_phone()).length);
+	const before = await more();
+
+	return busywait(10, async () => await more() >= before + count);
+}
+
+async function clean(web, name)
+{
+	const { forged, rtp } = await lab.phone.ask('state');
+	const up = continuity(rtp), down = continuity(web.heard);
+
+	ok(!forged && !up.bad && rtp.length, `${name}_to_phone`,
+		`${forged} forged, ${JSON.stringify(up)}`);
+	ok(!web.forged && !down.bad && down.count, `${name}_to_browser`,
+		`${web.forged} forged, ${JSON.stringify(down)}`);
+}
+
+/* The gateway offers, for each suite; on both paths, and between them. */
+test('sdes', async () => {
+	const trace = spawn(process.env.SLUICECTL,
+		['-s', process.env.CONTROL, 'trace'],
+		{ stdio: ['ignore', 'pipe', 'inherit'] });
+	let traced = '';
+
+	trace.stdout.on('data', (d) => { traced += d; });
+	for (const [i, suite] of SUITES.entries()) {
+		const name = suite.toLowerCase(), key = new_key(suite);
+		const pair = await dial(undefined, lines_of(suite, i + 1, key));
+		const { offer } = await lab.phone.ask('state');
+		const own = key_in(offer, i + 1, suite);
+
+		ok(/^m=audio \d+ RTP\/SAVP /m.test(offer) && own,
+			`${name}_offered`, offer);
+		await lab.phone.ask('keys', { tx: key, rx: own, suite });
+		await lab.phone.ask('stream', { count: 100000 });
+		const stop = numbers(pair.web);
+		ok(await moved('kernel') && await flows(pair.web),
+			`${name}_in_the_kernel`);
+		ok(await moved('user') && await flows(pair.web),
+			`${name}_on_the_user_path`);
+		ok(await moved('kernel') && await flows(pair.web),
+			`${name}_back_in_the_kernel`);
+		stop();
+		await clean(pair.web, name);
+		await hang_up(pair);
+	}
+	trace.kill();
+	ok(/inline:\*{20}/.test(traced), 'trace_masks_keys');
+	const log = fs.readFileSync(path.join(lab_dir(), 'gateway.log'), 'utf8');
+	ok(!secrets.some((k) => traced.includes(k) || log.includes(k)),
+		'keys_are_in_no_log_nor_trace');
+});
+
+/* New keys by a new description, of the phone and so of the gateway. */
+test('rekey', async () => {
+	const suite = SUITES[1], first = new_key(suite), second = new_key(suite);
+	const pair = await dial(undefined, lines_of(suite, 2, first));
+	const before = key_in((await lab.phone.ask('state')).offer, 2, suite);
+
+	await lab.phone.ask('keys', { tx: first, rx: before, suite });
+	await lab.phone.ask('stream', { count: 100000 });
+	const stop = numbers(pair.web);
+	ok(await flows(pair.web), 'before_the_new_key_audio_flows');
+	await lab.phone.ask('describe', { lines: lines_of(suite, 5, second) });
+	const answered = lab.phone.ask('reinvite');
+	const again = await lab.flow.expect((m) => m.method === 'INVITE' &&
+		m.get('Call-ID') === pair.call.call_id);
+	lab.flow.send(response(again, 200, 'OK', {
+		body: pair.web.offer(answer_sdp(again.body)),
+		headers: [`Contact: ${lab.user.contact()}`] }));
+	const status = await answered;
+	const { answer } = await lab.phone.ask('state');
+	const after = key_in(answer, 5, suite);
+
+	ok(status === 200 && after && after !== before,
+		'new_key_is_answered_with_a_new_key', answer);
+	await lab.phone.ask('keys', { tx: second, rx: after, suite });
+	await lab.phone.ask('forget');
+	pair.web.heard = [];
+	ok(await flows(pair.web), 'after_the_new_key_audio_flows');
+	stop();
+	await clean(pair.web, 'after_the_new_key');
+	await hang_up(pair);
+});
+
+/* The phone offers. */
+test('answered', async () => {
+	const suite = SUITES[0], key = new_key(suite);
+	const web = await WebMedia.open('203.0.113.77');
+
+	await lab.phone.ask('reset');
+	await lab.phone.ask('describe', { lines: ['m=audio $PORT RTP/AVP 0'] });
+	const status = await lab.phone.ask('invite', { user: 'bob' });
+	ok(status === 488, 'rtp_without_keys_is_refused', status);
+	await lab.phone.ask('describe', { lines: lines_of(suite, 9, key) });
+	const answered = lab.phone.ask('invite', { user: 'bob' });
+	const call = await lab.user.incoming();
+
+	web.answered(call.invite.body);
+	ok(!/a=crypto/.test(call.invite.body), 'browser_sees_no_key');
+	call.respond(200, 'OK', { body: web.offer(answer_sdp(call.invite.body)) });
+	ok(await answered === 200, 'offer_with_keys_is_answered');
+	const { answer } = await lab.phone.ask('state');
+	await lab.phone.ask('keys', { tx: key, rx: key_in(answer, 9, suite),
+		suite });
+	await web.check();
+	await web.handshake();
+	await lab.phone.ask('stream', { count: 100000 });
+	const stop = numbers(web);
+	ok(await flows(web), 'answered_audio_flows');
+	stop();
+	await clean(web, 'answered');
+	note(`${(await arrived(at_phone, 0)).length} packets`);
+	await hang_up({ web, call });
+});
+
+run('bob');

@@ -35,7 +35,8 @@ USER_OBJ := $(USER_SRC:%.c=$(O)/%.o)
 MAIN_OBJ := $(patsubst %.c,$(O)/%.o,$(sort $(wildcard userspace/*.c)))
 CLI_SRC := $(sort $(wildcard tools/*.c))
 CLI_OBJ := $(CLI_SRC:%.c=$(O)/%.o)
-BPF_SRC := $(sort $(wildcard bpf/*.bpf.c selftests/bpf/*.bpf.c))
+BPF_SRC := $(sort $(wildcard bpf/*.bpf.c selftests/bpf/*.bpf.c \
+	selftests/perf/*.bpf.c))
 BPF_OBJ := $(foreach f,$(BPF_SRC),$(O)/$(notdir $(f:.c=.o)))
 BPF_HDR := $(wildcard bpf/*.h bpf/*/*.h)
 
@@ -70,7 +71,7 @@ $(O)/$(notdir $(1:.c=.o)): $(1) $(BPF_HDR)
 endef
 $(foreach f,$(BPF_SRC),$(eval $(call bpf_rule,$(f))))
 
-include mk/phone.mk mk/deps.mk mk/demo.mk mk/check.mk mk/fuzz.mk mk/install.mk mk/style.mk
+include mk/phone.mk mk/deps.mk mk/demo.mk mk/check.mk mk/bench.mk mk/fuzz.mk mk/install.mk mk/style.mk
 
 .PHONY: clean
 clean: ## remove $(O)

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# deps.sh build|test...: installs the Debian packages of the named groups that
+# deps.sh build|test|peer...: installs the Debian packages of the named groups that
 # are missing. Says nothing and touches nothing if none is. Debian 12 and 13.
 set -eu
 
@@ -14,6 +14,7 @@ build="gcc libc6-dev make pkg-config clang-19 linux-libc-dev libbpf-dev
 test="bpftool ethtool nftables tcpdump procps util-linux jq curl
 	kamailio kamailio-tls-modules dnsmasq-base baresip-core sip-tester chromium fonts-dejavu-core
 	libclang-rt-19-dev dash xz-utils"
+peer="rtpengine-daemon"
 
 has_package()
 {
@@ -26,6 +27,8 @@ for group; do
 	case $group in
 	build) want="$want $build" ;;
 	test) want="$want $test" ;;
+	# Only `make bench PEER=` wants these.
+	peer) want="$want $peer" ;;
 	*) echo "deps.sh: no group '$group'" >&2; exit 2 ;;
 	esac
 done

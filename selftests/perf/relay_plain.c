@@ -28,7 +28,7 @@ struct plain {
 	uint32_t count;
 	int web_fd, *sip_fd, epoll_fd;
 	EVP_CIPHER_CTX **rx, **tx;
-	struct sluice_key *rx_key, *tx_key;
+	uint8_t (*rx_salt)[14], (*tx_salt)[14];
 	struct sockaddr_in *web_peer, *sip_peer;
 	pthread_t thread;
 	bool is_running;
@@ -70,7 +70,7 @@ static int open_packet(struct plain *p, uint32_t i, uint8_t *d, int len)
 
 	if (body < 0)
 		return -1;
-	iv_of(p->rx_key[i].rtp.salt, d, iv);
+	iv_of(p->rx_salt[i], d, iv);
 	if (EVP_DecryptInit_ex(c, NULL, NULL, NULL, iv) != 1 ||
 	    EVP_DecryptUpdate(c, NULL, &n, d, HEADER) != 1 ||
 	    EVP_DecryptUpdate(c, d + HEADER, &n, d + HEADER, body) != 1 ||
@@ -87,7 +87,7 @@ static int close_packet(struct plain *p, uint32_t i, uint8_t *d, int len)
 	uint8_t iv[12];
 	int n;
 
-	iv_of(p->tx_key[i].rtp.salt, d, iv);
+	iv_of(p->tx_salt[i], d, iv);
 	if (EVP_EncryptInit_ex(c, NULL, NULL, NULL, iv) != 1 ||
 	    EVP_EncryptUpdate(c, NULL, &n, d, HEADER) != 1 ||
 	    EVP_EncryptUpdate(c, d + HEADER, &n, d + HEADER,
@@ -187,16 +187,18 @@ static void *serve(void *arg)
 	return NULL;
 }
 
-static EVP_CIPHER_CTX *cipher(const struct oracle_master *m,
-			      struct sluice_key *key, bool is_encrypting)
+/* Session key and salt: RFC 3711 4.3.1, labels 0 and 2. */
+static EVP_CIPHER_CTX *cipher(const struct oracle_master *m, uint8_t salt[14],
+			      bool is_encrypting)
 {
 	EVP_CIPHER_CTX *c = EVP_CIPHER_CTX_new();
-	uint8_t session[16];
+	struct sluice_aes_key master;
+	uint8_t master_salt[14] = { 0 }, session[16];
 
-	*key = oracle_expand(m);
-	/* The first four round keys of AES-128 are the key itself. */
-	for (int i = 0; i < 4; i++)
-		sluice_put32(session + 4 * i, key->rtp.round_keys[i]);
+	memcpy(master_salt, m->b + m->key_len, m->salt_len);
+	sluice_aes_expand(m->b, m->key_len, &master);
+	sluice_srtp_derive(&master, master_salt, 0, session, sizeof(session));
+	sluice_srtp_derive(&master, master_salt, 2, salt, 12);
 	EVP_CipherInit_ex(c, EVP_aes_128_gcm(), NULL, session, NULL,
 			  is_encrypting);
 	return c;
@@ -231,8 +233,8 @@ static void close_plain(struct relay *r)
 	free(p->sip_fd);
 	free(p->rx);
 	free(p->tx);
-	free(p->rx_key);
-	free(p->tx_key);
+	free(p->rx_salt);
+	free(p->tx_salt);
 	free(p->web_peer);
 	free(p->sip_peer);
 	free(p);
@@ -257,8 +259,8 @@ static int add_call(struct plain *p, struct relay *r, uint32_t i)
 	inet_pton(AF_INET, "192.0.2.99", &web->sin_addr);
 	inet_pton(AF_INET, "198.51.100.10", &sip->sin_addr);
 	if (r->profile) {
-		p->rx[i] = cipher(&r->rx[i], &p->rx_key[i], false);
-		p->tx[i] = cipher(&r->tx[i], &p->tx_key[i], true);
+		p->rx[i] = cipher(&r->rx[i], p->rx_salt[i], false);
+		p->tx[i] = cipher(&r->tx[i], p->tx_salt[i], true);
 	}
 	p->sip_fd[i] = udp("198.51.100.1", r->port[LANE_SIP][i]);
 	return watch(p, p->sip_fd[i], i);
@@ -281,8 +283,8 @@ int relay_plain_open(struct lane *l, struct relay *r)
 	if (r->profile) {
 		p->rx = calloc(n, sizeof(EVP_CIPHER_CTX *));
 		p->tx = calloc(n, sizeof(EVP_CIPHER_CTX *));
-		p->rx_key = calloc(n, sizeof(*p->rx_key));
-		p->tx_key = calloc(n, sizeof(*p->tx_key));
+		p->rx_salt = calloc(n, sizeof(*p->rx_salt));
+		p->tx_salt = calloc(n, sizeof(*p->tx_salt));
 	}
 	r->state = p;
 	r->reset = reset;

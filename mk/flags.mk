@@ -15,7 +15,7 @@ CPPFLAGS += -Iuserspace -Ibpf -D_GNU_SOURCE -DSLUICE_VERSION='"$(VERSION)"' \
 	$(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 LDFLAGS += -pthread $(SAN_FLAGS) -Wl,-z,relro,-z,now
 LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
-CLI_LIBS := $(shell pkg-config --libs jansson libbpf libcrypto libconfig 2>/dev/null)
+CLI_LIBS := $(shell pkg-config --libs jansson libbpf libxdp libmnl libcrypto libconfig 2>/dev/null)
 
 # Debian keeps asm/types.h in the multiarch folder, unknown to -target bpf.
 MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)

@@ -20,6 +20,7 @@ struct command {
 		   const char *argument);
 	const struct list *list;	/* printed as a table */
 	bool is_optional;		/* the object may be left out */
+	bool is_offline;		/* the kernel can answer it, too */
 };
 
 extern const struct command command_list[];	/* ends with a NULL verb */
@@ -42,6 +43,9 @@ int run_stream(const struct command *c, const struct options *o,
 	       const char *id);
 int run_check(const struct command *c, const struct options *o,
 	      const char *file);
+/* In offline.c. */
+int run_detach(const struct command *c, const struct options *o,
+	       const char *id);
 /* In completion.c. */
 int run_completion(const struct command *c, const struct options *o,
 		   const char *argument);

@@ -5,12 +5,12 @@
 _sluicectl()
 {
 	local current=${COMP_WORDS[COMP_CWORD]} words="" said="" i
-	local verbs="status show terminate move check reload trace events completion"
-	local options="--json --socket --no-header --columns --sort --limit --watch --color --utc --help --version"
+	local verbs="status show terminate move detach check reload trace events completion"
+	local options="--json --socket --pins --no-header --columns --sort --limit --watch --color --utc --help --version"
 
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		-s | -o | -n) ((i++)) ;;
+		-s | -p | -o | -n) ((i++)) ;;
 		-*) ;;
 		*) said+="${said:+ }${COMP_WORDS[i]}" ;;
 		esac
@@ -27,6 +27,9 @@ _sluicectl()
 		;;
 	move)
 		words="call"
+		;;
+	detach)
+		words="datapath"
 		;;
 	"show call")
 		words=$(sluicectl -H -o call show calls 2>/dev/null)

@@ -76,7 +76,7 @@ int run_completion(const struct command *c, const struct options *o,
 	fputs("\"\n\n"
 	      "\tfor ((i = 1; i < COMP_CWORD; i++)); do\n"
 	      "\t\tcase ${COMP_WORDS[i]} in\n"
-	      "\t\t-s | -o | -n) ((i++)) ;;\n"
+	      "\t\t-s | -p | -o | -n) ((i++)) ;;\n"
 	      "\t\t-*) ;;\n"
 	      "\t\t*) said+=\"${said:+ }${COMP_WORDS[i]}\" ;;\n"
 	      "\t\tesac\n"

@@ -13,6 +13,7 @@
 const struct option option_list[] = {
 	{ "json", no_argument, NULL, 'j' },
 	{ "socket", required_argument, NULL, 's' },
+	{ "pins", required_argument, NULL, 'p' },
 	{ "no-header", no_argument, NULL, 'H' },
 	{ "columns", required_argument, NULL, 'o' },
 	{ "sort", required_argument, NULL, 'S' },
@@ -29,6 +30,7 @@ void options_print_help(void)
 {
 	fputs("  -j, --json            one JSON document, or JSON lines\n"
 	      "  -s, --socket PATH     control socket (" DEFAULT_SOCKET ")\n"
+	      "  -p, --pins FOLDER     without a daemon: its pins (" DEFAULT_PINS ")\n"
 	      "  -H, --no-header       no header above a table\n"
 	      "  -o, --columns A,B     these columns, in this order\n"
 	      "      --sort COLUMN     sort rows; -COLUMN: downwards\n"
@@ -107,6 +109,9 @@ static int parse_one(int c, int argc, char **argv, struct options *o,
 	case 's':
 		o->socket = optarg;
 		return 0;
+	case 'p':
+		o->pins = optarg;
+		return 0;
 	case 'H':
 		o->has_header = false;
 		return 0;
@@ -142,13 +147,14 @@ static int parse_one(int c, int argc, char **argv, struct options *o,
 
 int options_parse(int argc, char **argv, struct options *ret)
 {
-	struct options o = { .socket = DEFAULT_SOCKET, .has_header = true };
+	struct options o = { .socket = DEFAULT_SOCKET, .pins = DEFAULT_PINS,
+			     .has_header = true };
 	const char *colour = "auto";
 	int c, err;
 
 	o.is_terminal = isatty(STDOUT_FILENO);
 	o.width = terminal_width();
-	while ((c = getopt_long(argc, argv, "js:Ho:n:w::hV", option_list,
+	while ((c = getopt_long(argc, argv, "js:p:Ho:n:w::hV", option_list,
 				NULL)) != -1) {
 		err = parse_one(c, argc, argv, &o, &colour);
 		if (err)

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #define DEFAULT_SOCKET	"/run/sluice/control.sock"
+#define DEFAULT_PINS	"/sys/fs/bpf/sluice"
 
 enum exit_code {
 	EXIT_OK = 0,
@@ -19,6 +20,7 @@ enum exit_code {
 
 struct options {
 	const char *socket;
+	const char *pins;	/* for what works without the daemon */
 	const char *columns;	/* "a,b" or NULL: the usual ones */
 	const char *sort;	/* column, "-" before it: descending; or NULL */
 	unsigned int limit;	/* rows; 0: all */

@@ -11,6 +11,7 @@
 #include "command.h"
 #include "conf/conf.h"
 #include "list.h"
+#include "offline.h"
 #include "options.h"
 #include "text.h"
 #include "view.h"
@@ -55,6 +56,20 @@ static int ask(const struct command *c, const struct options *o,
 	return err;
 }
 
+/* Degraded: part of the truth. */
+static int ask_kernel(const struct command *c, const struct options *o,
+		      json_t **ret)
+{
+	json_t *answer = offline_show(c->object, o);
+
+	if (!answer)
+		return EXIT_UNREACHABLE;
+	if (o->is_json)
+		print_json(answer);
+	*ret = answer;
+	return EXIT_DEGRADED;
+}
+
 /* The answer, or the exit code; -j prints even a refusal. */
 static int ask_and_judge(const struct command *c, const struct options *o,
 			 const char *id, json_t **ret)
@@ -62,6 +77,8 @@ static int ask_and_judge(const struct command *c, const struct options *o,
 	json_t *answer;
 	int code = ask(c, o, id, &answer);
 
+	if (code == EXIT_UNREACHABLE && c->is_offline)
+		return ask_kernel(c, o, ret);
 	if (code)
 		return code;
 	if (o->is_json)

@@ -229,6 +229,12 @@ static void signal_ready(void *arg)
 		return;
 	}
 	d->is_leaving = true;
+	if (d->options.keep_media) {
+		log_info("stopping: calls in the kernel go on");
+		d->is_keeping = true;
+		loop_stop(d->loop);
+		return;
+	}
 	log_info("stopping: every call gets BYE");
 	if (loop_timer_add(d->loop, LEAVE_MS, leave_now, d, &d->leave))
 		loop_stop(d->loop);

@@ -15,12 +15,16 @@ struct daemon;
 
 struct daemon_options {
 	bool discard_media;	/* what an earlier run left in the kernel */
+	bool keep_media;	/* a stop leaves the calls to the next run */
 };
 
 /* Takes conf. Errors are logged with what they concern. */
 int daemon_start(struct conf *conf, const struct daemon_options *options,
 		 struct daemon **ret);
-/* Serves until SIGTERM or SIGINT; a second one does not wait for calls. */
+/*
+ * Serves until SIGTERM or SIGINT. Every call gets BYE, unless keep_media; a
+ * second signal does not wait for that.
+ */
 void daemon_run(struct daemon *d);
 void daemon_free(struct daemon *d);	/* accepts NULL; frees conf too */
 

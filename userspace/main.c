@@ -16,7 +16,7 @@
 #include "daemon.h"
 
 /* Options without a letter. */
-enum { DISCARD_MEDIA = 256 };
+enum { DISCARD_MEDIA = 256, KEEP_MEDIA };
 
 struct options {
 	const char *config;
@@ -33,6 +33,7 @@ static void usage(FILE *to)
 	      "  -n, --check         check the configuration and exit\n"
 	      "      --discard-media end the calls that an earlier run left in\n"
 	      "                      the kernel, instead of adopting them\n"
+	      "      --keep-media    a stop leaves the calls to the next start\n"
 	      "  -V, --version       print the version and exit\n", to);
 }
 
@@ -44,6 +45,7 @@ static int parse_options(int argc, char **argv, struct options *ret)
 		{ "foreground", no_argument, NULL, 'f' },
 		{ "check", no_argument, NULL, 'n' },
 		{ "discard-media", no_argument, NULL, DISCARD_MEDIA },
+		{ "keep-media", no_argument, NULL, KEEP_MEDIA },
 		{ "version", no_argument, NULL, 'V' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
@@ -63,6 +65,9 @@ static int parse_options(int argc, char **argv, struct options *ret)
 			break;
 		case DISCARD_MEDIA:
 			ret->daemon.discard_media = true;
+			break;
+		case KEEP_MEDIA:
+			ret->daemon.keep_media = true;
 			break;
 		case 'V':
 			printf("sluiced %s\n", SLUICE_VERSION);

@@ -80,6 +80,12 @@ sluicectl()
 	"$O/sluicectl" -s "$LAB/control.sock" "$@"
 }
 
+# Without the daemon: what is pinned.
+sluicectl_pinned()
+{
+	sluicectl -p "/sys/fs/bpf/sluice-$LAB_ID" "$@"
+}
+
 # drops SIDE REASON: how often so far, both backends together.
 drops()
 {

@@ -46,7 +46,7 @@ static int program_fd(const struct attach_config *c)
 }
 
 /* What the kernel says, not what this run would have chosen. */
-static bool is_generic_now(int ifindex)
+bool attach_is_generic(int ifindex)
 {
 	LIBBPF_OPTS(bpf_xdp_query_opts, query);
 
@@ -87,7 +87,7 @@ static int adopt_link(struct attach *a, const struct attach_config *c)
 	}
 	a->link_fd = fd;
 	a->is_adopted = true;
-	a->is_generic = is_generic_now(a->ifindex);
+	a->is_generic = attach_is_generic(a->ifindex);
 	return 0;
 }
 
@@ -184,6 +184,14 @@ static int join_dispatcher(struct attach *a, const struct attach_config *c)
 	/* The new one stands behind the old one already: no gap. */
 	a->is_adopted = leave_dispatcher(a->ifindex, xdp_program__id(p));
 	return 0;
+}
+
+void attach_leave_dispatcher(int ifindex)
+{
+	char name[BPF_OBJ_NAME_LEN];
+
+	if (attached_program(ifindex, name) && !strcmp(name, DISPATCHER_NAME))
+		leave_dispatcher(ifindex, 0);
 }
 
 /* -ENOENT: nothing of ours nor of others is there. */

@@ -43,6 +43,10 @@ int attach_open(struct attach *a, const struct attach_config *config,
 		char *reason, size_t reason_size);
 /* Detaches, unpins. */
 void attach_close(struct attach *a, const char *pin_dir);
+/* How the interface's program runs, as the kernel says. */
+bool attach_is_generic(int ifindex);
+/* Takes our program, of any run, out of the interface's dispatcher. */
+void attach_leave_dispatcher(int ifindex);
 /* Forgets about it; what is attached stays. */
 void attach_leave(struct attach *a);
 

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "datapath/pinned.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <dirent.h>
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "datapath/attach.h"
+#include "datapath/backends.h"
+#include "datapath/pins.h"
+#include "datapath/xdp.h"
+
+/* As much of a backend as reading takes: the maps, and what is in use. */
+struct pinned {
+	struct xdp x;
+};
+
+static int open_maps(struct pinned *p, const char *dir)
+{
+	char path[512];
+	int i, err;
+
+	for (i = 0; i < XDP_MAPS; i++) {
+		err = pins_path(dir, "", xdp_map_names[i], path, sizeof(path));
+		if (err)
+			return err;
+		p->x.maps[i] = bpf_obj_get(path);
+		if (p->x.maps[i] < 0)
+			return p->x.maps[i];
+	}
+	return 0;
+}
+
+/* Reading may meet a map of another size: is it the one we know? */
+static int judge(struct pinned *p, struct pinned_status *status)
+{
+	struct bpf_map_info info = { 0 };
+	uint32_t size = sizeof(info), zero = 0;
+	struct sluice_control c;
+	uint64_t now = clock_ns();
+	int err;
+
+	err = bpf_obj_get_info_by_fd(p->x.maps[XDP_CONTROL], &info, &size);
+	if (!err && info.value_size != sizeof(c))
+		err = -EPROTONOSUPPORT;
+	if (!err)
+		err = bpf_map_lookup_elem(p->x.maps[XDP_CONTROL], &zero, &c);
+	if (err)
+		return err;
+	status->contract = c.contract;
+	status->heartbeat_age_ms = now > c.heartbeat_ns ?
+				   (now - c.heartbeat_ns) / 1000000 : 0;
+	return c.contract == SLUICE_CONTRACT_VERSION ? 0 : -EPROTONOSUPPORT;
+}
+
+static uint32_t find_streams(struct pinned *p)
+{
+	struct sluice_stream s;
+	uint32_t id, n = 0;
+
+	for (id = 1; id < SLUICE_MAX_STREAMS; id++) {
+		if (bpf_map_lookup_elem(p->x.maps[XDP_STREAMS], &id, &s) ||
+		    !s.out_ssrc)
+			continue;
+		p->x.stream_is_used[id] = 1;
+		n++;
+	}
+	return n;
+}
+
+int pinned_open(const char *dir, struct pinned **ret,
+		struct pinned_status *ret_status)
+{
+	struct pinned_status status = { 0 };
+	struct pinned *p = calloc(1, sizeof(*p));
+	int i, err;
+
+	if (!p)
+		return -ENOMEM;
+	for (i = 0; i < XDP_MAPS; i++)
+		p->x.maps[i] = -1;
+	p->x.cpus = libbpf_num_possible_cpus();
+	err = open_maps(p, dir);
+	if (!err)
+		err = judge(p, &status);
+	if (!err || err == -EPROTONOSUPPORT) {
+		status.flows = xdp_pinned_flows(dir);
+		*ret_status = status;
+	}
+	if (err) {
+		pinned_close(p);
+		return err;
+	}
+	ret_status->streams = find_streams(p);
+	*ret = p;
+	return 0;
+}
+
+void pinned_close(struct pinned *p)
+{
+	if (!p)
+		return;
+	for (int i = 0; i < XDP_MAPS; i++)
+		if (p->x.maps[i] >= 0)
+			close(p->x.maps[i]);
+	free(p);
+}
+
+int pinned_totals(struct pinned *p, struct datapath_totals *ret)
+{
+	return datapath_xdp_ops.totals(&p->x, ret);
+}
+
+/* The far end of a transport, as packets to it are addressed. */
+static struct addr far_end(struct pinned *p, uint32_t id,
+			   struct sluice_transport *t)
+{
+	struct addr a = { 0 };
+
+	memset(t, 0, sizeof(*t));
+	if (bpf_map_lookup_elem(p->x.maps[XDP_TRANSPORTS], &id, t))
+		return a;
+	memcpy(a.ip, t->remote.b, sizeof(a.ip));
+	a.port = (uint16_t)(t->remote_port >> 8 | t->remote_port << 8);
+	return a;
+}
+
+void pinned_streams(struct pinned *p,
+		    void (*each)(void *arg, const struct pinned_stream *s),
+		    void *arg)
+{
+	struct sluice_transport t;
+	struct pinned_stream ps;
+	struct sluice_stream s;
+
+	for (uint32_t id = 1; id < SLUICE_MAX_STREAMS; id++) {
+		if (!p->x.stream_is_used[id] ||
+		    bpf_map_lookup_elem(p->x.maps[XDP_STREAMS], &id, &s))
+			continue;
+		memset(&ps, 0, sizeof(ps));
+		ps.id = id;
+		ps.from = far_end(p, s.from, &t);
+		ps.to = far_end(p, s.to, &t);
+		ps.is_to_web = t.flags & SLUICE_TRANSPORT_WEB;
+		ps.sip_transport = ps.is_to_web ? s.from : s.to;
+		if (!xdp_stream_stats(&p->x, id, &ps.stats))
+			each(arg, &ps);
+	}
+}
+
+/* ---- links ----------------------------------------------------------------- */
+
+static bool read_link(const char *dir, const char *name,
+		      struct datapath_interface *ret)
+{
+	struct bpf_link_info info = { 0 };
+	uint32_t size = sizeof(info);
+	char path[512];
+	int fd, err;
+
+	if (pins_path(dir, PINS_LINK_PREFIX, name, path, sizeof(path)))
+		return false;
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		return false;
+	err = bpf_obj_get_info_by_fd(fd, &info, &size);
+	close(fd);
+	if (err || !info.xdp.ifindex)
+		return false;
+	memset(ret, 0, sizeof(*ret));
+	snprintf(ret->name, sizeof(ret->name), "%s", name);
+	strcpy(ret->mode, attach_is_generic((int)info.xdp.ifindex) ?
+			  "generic" : "native");
+	strcpy(ret->attach, "link");
+	ret->program_id = info.prog_id;
+	return true;
+}
+
+size_t pinned_interfaces(const char *dir, struct datapath_interface *ret,
+			 size_t max)
+{
+	size_t n = 0, skip = strlen(PINS_LINK_PREFIX);
+	DIR *d = opendir(dir);
+	struct dirent *e;
+
+	if (!d)
+		return 0;
+	while (n < max && (e = readdir(d)))
+		if (!strncmp(e->d_name, PINS_LINK_PREFIX, skip) &&
+		    read_link(dir, e->d_name + skip, &ret[n]))
+			n++;
+	closedir(d);
+	return n;
+}
+
+/* A dispatcher keeps its members without a pin of ours. */
+static void leave_dispatchers(void)
+{
+	struct if_nameindex *all = if_nameindex(), *i;
+
+	for (i = all; i && i->if_index; i++)
+		attach_leave_dispatcher((int)i->if_index);
+	if (all)
+		if_freenameindex(all);
+}
+
+int pinned_detach(const char *dir)
+{
+	int fd, err = pins_lock(dir, &fd);
+
+	if (err)
+		return err == -EWOULDBLOCK ? -EBUSY : err;
+	leave_dispatchers();
+	pins_remove(dir);
+	close(fd);
+	return 0;
+}

@@ -22,6 +22,7 @@
 #include "core/loop.h"
 #include "core/queue.h"
 #include "ctl/ctl.h"
+#include "ctl/metrics.h"
 #include "ctl/show.h"
 #include "media/media.h"
 #include "registrar/registrar.h"
@@ -458,6 +459,8 @@ static int start_sip(struct daemon *d)
 		.session_expires_s = c->call_session_expires_s,
 		.session_min_s = c->call_session_min_s,
 		.executes_refer = !strcmp(c->call_refer, "execute"),
+		.notify = show_call_event,
+		.notify_arg = &d->context,
 	};
 	int err;
 
@@ -491,10 +494,14 @@ static int start_ctl(struct daemon *d)
 		.wss = d->wss,
 		.stack = d->stack,
 		.conf = d->conf,
+		.certificate = d->certificate,
 		.started_wall_ms = clock_wall_ms(),
 		.version = SLUICE_VERSION,
 	};
-	return show_register(d->ctl, &d->context);
+	if (addr_is_set(&d->conf->metrics))
+		err = metrics_create(d->loop, &d->context,
+				     &d->context.metrics);
+	return err ? err : show_register(d->ctl, &d->context);
 }
 
 /* The order matters: each part is ready before one that feeds it starts. */
@@ -597,6 +604,7 @@ void daemon_free(struct daemon *d)
 	if (!d)
 		return;
 	ctl_free(d->ctl);
+	metrics_free(d->context.metrics);
 	wss_stop(d->wss);
 	loop_timer_cancel(d->leave);
 	loop_fd_remove(d->events_watch);

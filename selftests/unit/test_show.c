@@ -6,6 +6,7 @@
 
 #include "core/clock.h"
 #include "core/log.h"
+#include "ctl/metrics.h"
 #include "ctl/show.h"
 #include "tap.h"
 
@@ -130,6 +131,25 @@ bool sip_trunk_target(const struct sip_stack *s, size_t index,
 void sip_stack_stats(const struct sip_stack *s, struct sip_stack_stats *ret)
 {
 	*ret = (struct sip_stack_stats){ .dropped_source = 9 };
+}
+
+static unsigned int metrics_told;
+
+void metrics_call(struct metrics *m, enum calls_notice what,
+		  const struct call_info *info)
+{
+	metrics_told++;
+}
+
+void metrics_media_event(struct metrics *m, const struct message *event)
+{
+	metrics_told++;
+}
+
+void metrics_sip_message(struct metrics *m, bool is_web, const char *text,
+			 size_t len)
+{
+	metrics_told++;
 }
 
 /* ---- the control socket ---------------------------------------------- */
@@ -419,7 +439,22 @@ static void test_streams_of_lines(const struct ctl_context *x)
 	CHECK_STR(json_string_value(json_object_get(published, "call")), "b207",
 		  "media_event_finds_call_by_session");
 	message_free(m);
+	calls[0].result = "answered";
+	calls[0].ended_by = "web";
+	calls[0].cause = "BYE";
+	show_call_event((void *)x, CALLS_ONE_WAY, &calls[0]);
+	CHECK(!strcmp(json_string_value(json_object_get(published, "event")),
+		      "call-one-way") &&
+	      !strcmp(json_string_value(json_object_get(published, "side")),
+		      "sip") &&
+	      json_is_null(json_object_get(published, "peer")),
+	      "call_event_names_who_is_not_heard");
+	show_call_event((void *)x, CALLS_ENDED, &calls[0]);
+	CHECK_STR(json_string_value(json_object_get(published, "detail")),
+		  "answered by web: BYE", "call_event_of_end_says_why");
+	CHECK_INT(metrics_told, 7, "metrics_are_told_of_all");
 	json_decref(published);
+	published = NULL;
 }
 
 static void test_reload(struct ctl_context *x)

@@ -66,7 +66,6 @@ struct calls_settings {
 	enum calls_keyframes keyframes;
 };
 
-const char *calls_notice_name(enum calls_notice what);
 
 int calls_create(const struct calls_settings *s, struct calls **ret);
 /* Needs the stack for answers; set once after sip_stack_create(). */

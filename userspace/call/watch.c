@@ -4,13 +4,6 @@
 #include "core/clock.h"
 #include "core/log.h"
 
-const char *calls_notice_name(enum calls_notice what)
-{
-	static const char *const names[] = CALLS_NOTICE_NAMES;
-
-	return names[what];
-}
-
 void call_notify(struct call *c, enum calls_notice what)
 {
 	const struct calls_settings *s = &c->calls->settings;

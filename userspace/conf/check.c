@@ -274,8 +274,5 @@ void conf_check(struct conf_reader *r)
 	if (given(r, CONF_KEY_CALL_SESSION_MIN) && c->call_session_min_s < 90)
 		conf_warn(r, r->place[CONF_KEY_CALL_SESSION_MIN],
 			  "call.session_min: RFC 4028 allows no less than 90");
-	if (addr_is_set(&c->metrics))
-		conf_warn(r, r->place[CONF_KEY_METRICS], "metrics: this "
-			  "version serves none, ignoring");
 	check_host(r);
 }

@@ -72,5 +72,9 @@
 #define LIMIT_CTL_CLIENTS		32
 #define LIMIT_CTL_LINE_BYTES		65536
 #define LIMIT_CTL_STREAM_BYTES		1048576	/* queued for one listener */
+#define LIMIT_METRICS_CLIENTS		16	/* connections; the oldest gives way */
+#define LIMIT_METRICS_MS		5000	/* of one connection's life */
+#define LIMIT_METRICS_REQUEST_BYTES	4096
+#define LIMIT_METRICS_ANSWER_BYTES	262144
 
 #endif

@@ -18,15 +18,21 @@
 #include "sip/transaction.h"
 #include "wss/wss.h"
 
-/* Filled by main.c; outlives the control socket. All pointers are set. */
+struct metrics;
+
+/* Filled by main.c; outlives the control socket. All pointers are set, but
+ * for metrics if nobody wants them.
+ */
 struct ctl_context {
 	struct ctl *ctl;
+	struct metrics *metrics;
 	struct calls *calls;
 	struct registrar *registrar;
 	struct media *media;
 	struct wss *wss;
 	struct sip_stack *stack;
 	const struct conf *conf;	/* as it runs */
+	const char *certificate;	/* the state folder's own, for DTLS */
 	uint64_t started_wall_ms;
 	const char *version;
 };
@@ -42,6 +48,8 @@ void show_trace(void *arg, bool sent, const struct sip_target *peer,
 		const char *text, size_t len);
 void show_media_event(const struct ctl_context *context,
 		      const struct message *m);	/* enum media_message */
+void show_call_event(void *arg, enum calls_notice what,
+		     const struct call_info *info); /* of calls_settings */
 void show_wss_event(const struct ctl_context *context,
 		    const struct message *m);	/* enum wss_message */
 

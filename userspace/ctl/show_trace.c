@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "ctl/metrics.h"
 #include "ctl/show_parts.h"
 
 struct lookup {
@@ -96,6 +97,7 @@ void show_trace(void *arg, bool sent, const struct sip_target *peer,
 	char call_id[256];
 	struct lookup l = { .call_id = call_id };
 
+	metrics_sip_message(x->metrics, peer->is_ws, text, len);
 	if (!x->ctl || !ctl_has_listeners(x->ctl, "trace"))
 		return;
 	find_call_id(text, len, call_id, sizeof(call_id));
@@ -133,6 +135,7 @@ void show_media_event(const struct ctl_context *x, const struct message *m)
 	const struct media_event *e = (const void *)m->data;
 	struct lookup l = { 0 };
 
+	metrics_media_event(x->metrics, m);
 	if (!x->ctl || !ctl_has_listeners(x->ctl, "events") ||
 	    m->type >= sizeof(names) / sizeof(*names) || !names[m->type] ||
 	    m->len_bytes < sizeof(*e))
@@ -142,6 +145,42 @@ void show_media_event(const struct ctl_context *x, const struct message *m)
 	publish(x, names[m->type], l.id,
 		e->side == MEDIA_SIDE_WEB ? "web" : "sip", &e->peer,
 		ctl_text(e->detail));
+}
+
+/* Who calls whom, how it went on, why it ended. */
+static json_t *call_detail(enum calls_notice what, const struct call_info *info)
+{
+	char text[sizeof(info->a.uri) + sizeof(info->b.uri) + 8];
+
+	if (what == CALLS_ENDED)
+		snprintf(text, sizeof(text), "%s by %s: %s", info->result,
+			 *info->ended_by ? info->ended_by : "nobody",
+			 info->cause);
+	else if (what == CALLS_ONE_WAY)
+		snprintf(text, sizeof(text), "%s",
+			 quality_silent_name(info->silent));
+	else
+		snprintf(text, sizeof(text), "%s -> %s", info->a.uri,
+			 info->b.uri);
+	return ctl_text(text);
+}
+
+void show_call_event(void *arg, enum calls_notice what,
+		     const struct call_info *info)
+{
+	static const char *const names[] = CALLS_NOTICE_NAMES;
+	const struct ctl_context *x = arg;
+	const struct addr none = { 0 };
+	bool is_web = what == CALLS_ONE_WAY ?
+		info->silent == QUALITY_SILENT_WEB : info->a.is_web;
+	char name[32];
+
+	metrics_call(x->metrics, what, info);
+	if (!x->ctl || !ctl_has_listeners(x->ctl, "events"))
+		return;
+	snprintf(name, sizeof(name), "call-%s", names[what]);
+	publish(x, name, info->id, is_web ? "web" : "sip", &none,
+		call_detail(what, info));
 }
 
 void show_wss_event(const struct ctl_context *x, const struct message *m)

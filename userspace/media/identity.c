@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "core/log.h"
+#include "media/media.h"
 
 #define IDENTITY_DAYS	3650
 
@@ -187,4 +188,23 @@ void identity_clear(struct identity *id)
 	X509_free(id->certificate);
 	EVP_PKEY_free(id->key);
 	memset(id, 0, sizeof(*id));
+}
+
+int media_certificate_expiry(const char *file, int64_t *ret)
+{
+	FILE *f = fopen(file, "re");
+	X509 *cert;
+	struct tm tm;
+	int ok;
+
+	if (!f)
+		return -errno;
+	cert = PEM_read_X509(f, NULL, NULL, NULL);
+	fclose(f);
+	ok = cert && ASN1_TIME_to_tm(X509_get0_notAfter(cert), &tm);
+	X509_free(cert);
+	if (!ok)
+		return -EINVAL;
+	*ret = (int64_t)timegm(&tm);
+	return 0;
 }

@@ -224,6 +224,9 @@ struct media_figures {
 	struct media_stream_figures stream[MEDIA_STREAMS];
 };
 
+/* End of validity of a PEM file's first certificate, seconds since 1970. */
+int media_certificate_expiry(const char *file, int64_t *ret);
+
 /* Whole datapath, refreshed each second by the media thread. Any thread. */
 void media_totals(struct media *m, struct datapath_totals ret[DATAPATH_BACKENDS]);
 const struct datapath *media_datapath(const struct media *m);

@@ -10,6 +10,8 @@ const { User, answer_sdp, connect, offer_sdp, response, tag_of } =
 	require('./wsclient.js');
 
 const MS = 10000;
+/* For party.js: a codec that nobody converts. */
+const OPUS = { formats: '111', lines: ['a=rtpmap:111 opus/48000/2'] };
 const status = (m) => m ? m.status : 'none';
 const contact = (user) => `Contact: ${user.contact()}`;
 const names = (text) => [...(text || '').matchAll(
@@ -110,6 +112,6 @@ async function offline(user)
 const no_calls = (seconds = 8) =>
 	busywait(seconds, async () => !(await calls()).length);
 
-module.exports = { MS, ack, ack_of, answer_to, call_in, call_out, contact,
+module.exports = { MS, OPUS, ack, ack_of, answer_to, call_in, call_out, contact,
 	direction, ended, hang_up, in_call, names, no_calls, offer_again, offline,
 	online, provisional, status };

@@ -3,7 +3,7 @@
 'use strict';
 const { busywait, ok, run_all, test } = require('../browser/tap.js');
 const { MS, ack, ack_of, answer_to, call_out, contact, direction, hang_up,
-	in_call, names, offer_again, provisional, status } =
+	OPUS, in_call, names, offer_again, provisional, status } =
 	require('./incall.js');
 const { Party } = require('./party.js');
 const { open_udp } = require('./sockets.js');
@@ -349,7 +349,7 @@ test('reliable_sip', async (s) => {
 
 	ok(/100rel/.test(leg.invite.all('Supported').join()),
 		'reliability_is_offered_to_the_phone', leg.invite.text);
-	leg.respond(183, 'Session Progress', { body: s.sip.sdp(),
+	leg.respond(183, 'Session Progress', { body: s.sip.sdp(OPUS),
 		headers: rseq(700) });
 	let m = await prack();
 	ok(m && m.get('RAck') === `700 ${leg.invite.cseq} INVITE`,
@@ -378,9 +378,9 @@ test('reliable_sip', async (s) => {
 	ok(status(call.final) === 200 && call.final.body,
 		'answer_without_sdp_has_one_for_the_browser');
 	await ack_of(s.sip, leg);
-	/* The browser was told PCMU, the phone takes PCMA by now. */
+	/* The browser was told opus, the phone takes PCMA by now. */
 	m = await in_call(s.alice, 'INVITE', call);
-	ok(m && names(m.body) === 'PCMA', 'browser_is_told_of_the_early_change',
+	ok(m && /^PCMA/.test(names(m.body)), 'browser_is_told_of_the_early_change',
 		m && m.text);
 	answer_to(s.alice, m, 200, answer_sdp(m.body));
 	await ack_of(s.alice, call);
@@ -451,7 +451,7 @@ test('reliable_offerless', async (s) => {
 	leg.cseq = invite_cseq + 10;
 	/* The browser answered with opus, the phone with PCMA. */
 	const m = await in_call(s.alice, 'INVITE', call);
-	ok(m && names(m.body) === 'PCMA', 'browser_follows_the_prack',
+	ok(m && /^PCMA/.test(names(m.body)), 'browser_follows_the_prack',
 		m && m.text);
 	answer_to(s.alice, m, 200, answer_sdp(m.body));
 	await ack_of(s.alice, call);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "sip/dialog.h"
+#include "store/record.h"
 #include "sip_fixture.h"
 #include "tap.h"
 
@@ -166,8 +167,61 @@ static void test_strict_route(void)
 	sip_msg_unref(invite);
 }
 
+/* What the next run sends is what this one would have sent. */
+static void test_stored(void)
+{
+	struct sip_msg *invite = fixture_parse(fixture_request(
+		"INVITE", "z9hG4bKt", "c4", NULL, 20, NULL));
+	struct sip_dialog *d = NULL, *back = NULL;
+	struct record *r = record_new(), *copy = NULL;
+	struct sip_msg *reply, *m, *n;
+	const void *data;
+	size_t len;
+
+	sip_dialog_uac(invite, &trunk, "<sip:gw@198.51.100.1>", &d);
+	reply = fixture_reply(invite, 200, "there",
+			      "Contact: <sip:b@198.51.100.20:5080>\r\n"
+			      "Record-Route: <sip:198.51.100.31;lr>, "
+			      "<sip:198.51.100.30;lr>\r\n");
+	sip_dialog_response(d, reply);
+	d->remote_cseq = 7;
+	sip_dialog_store(d, "b.", r);
+	record_encode(r, &data, &len);
+	CHECK(!record_decode(data, len, &copy) &&
+	      !sip_dialog_restore(copy, "b.", &back), "dialog_stored_comes_back");
+	CHECK_INT(sip_dialog_restore(copy, "a.", &back), -ENODATA,
+		  "dialog_not_stored_is_absent");
+	m = in_dialog(d, "BYE");
+	n = in_dialog(back, "BYE");
+	CHECK_STR(sip_msg_ruri(n), sip_msg_ruri(m), "dialog_stored_ruri");
+	CHECK_STR(sip_msg_header(n, "From"), sip_msg_header(m, "From"),
+		  "dialog_stored_from");
+	CHECK_STR(sip_msg_header(n, "To"), sip_msg_header(m, "To"),
+		  "dialog_stored_to");
+	CHECK_STR(sip_msg_call_id(n), "c4", "dialog_stored_call_id");
+	CHECK_STR(sip_msg_header(n, "Route"), sip_msg_header(m, "Route"),
+		  "dialog_stored_routes");
+	CHECK_STR(back->peer.uri, d->peer.uri, "dialog_stored_next_hop");
+	CHECK(sip_msg_cseq(n) > sip_msg_cseq(m) + 1000,
+	      "dialog_stored_cseq_goes_on_after_a_gap");
+	CHECK(back->confirmed && back->is_uac && back->remote_cseq == 7,
+	      "dialog_stored_state");
+	sip_msg_unref(m);
+	sip_msg_unref(n);
+	m = in_dialog(back, "ACK");
+	CHECK_INT(sip_msg_cseq(m), 20, "dialog_stored_ack_has_cseq_of_invite");
+	sip_msg_unref(m);
+	sip_msg_unref(reply);
+	sip_msg_unref(invite);
+	sip_dialog_free(back);
+	sip_dialog_free(d);
+	record_free(copy);
+	record_free(r);
+}
+
 int main(void)
 {
+	test_stored();
 	test_uas();
 	test_uac();
 	test_strict_route();

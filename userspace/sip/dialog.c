@@ -118,6 +118,7 @@ int sip_dialog_uas(const struct sip_msg *request,
 		return -ENOMEM;
 	random_token(tag, TAG_LEN);
 	d->peer = *source;
+	d->local_cseq = random_u32() % (CSEQ_MAX / 2);
 	d->remote_cseq = sip_msg_cseq(request);
 	d->invite_cseq = d->remote_cseq;
 	if (replace(&d->call_id, sip_msg_call_id(request)) < 0 ||
@@ -336,8 +337,6 @@ int sip_dialog_request(struct sip_dialog *d, const struct sip_request *r,
 		q.cseq = d->invite_cseq;
 		q.contact = NULL;
 	} else {
-		if (!d->local_cseq)
-			d->local_cseq = random_u32() % (CSEQ_MAX / 2);
 		q.cseq = d->local_cseq + 1;
 		if (!strcasecmp(r->method, "BYE"))
 			q.contact = NULL;

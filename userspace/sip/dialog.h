@@ -21,7 +21,7 @@ struct sip_dialog {
 	char *remote_target;		/* Contact URI of the peer */
 	char *contact;			/* ours: "<sip:...>" */
 	char *routes[LIMIT_SIP_ROUTES + 1]; /* NULL-terminated route set */
-	uint32_t local_cseq;		/* last used; 0: none yet */
+	uint32_t local_cseq;		/* last used; as UAS: to begin after */
 	uint32_t remote_cseq;		/* last seen */
 	uint32_t invite_cseq;		/* of the INVITE that made it, for ACK */
 	struct sip_target peer;		/* flow or trunk requests go to */
@@ -64,5 +64,17 @@ int sip_dialog_check_cseq(struct sip_dialog *d, const struct sip_msg *request);
  */
 int sip_dialog_request(struct sip_dialog *d, const struct sip_request *r,
 		       const struct sip_msg *src, struct sip_msg **ret);
+
+struct record;
+
+/* Into fields that begin with the prefix ("a."), a connection left out. */
+void sip_dialog_store(const struct sip_dialog *d, const char *prefix,
+		      struct record *r);
+/*
+ * Out of them, in another run: the local CSeq goes on after a gap, so that it
+ * need not be stored with each request. -ENODATA: there is none.
+ */
+int sip_dialog_restore(const struct record *r, const char *prefix,
+		       struct sip_dialog **ret);
 
 #endif

@@ -450,6 +450,7 @@ static int start_sip(struct daemon *d)
 	struct calls_settings calls = {
 		.loop = d->loop,
 		.media = d->media,
+		.store = d->store,
 		.pbx = c->pbx,
 		.web = c->web_public,
 		.check_from = c->check_from,
@@ -477,7 +478,6 @@ static int start_sip(struct daemon *d)
 		return err;
 	registrar_set_stack(d->registrar, d->stack);
 	calls_set_stack(d->calls, d->stack);
-	registrar_restore(d->registrar);
 	return 0;
 }
 
@@ -542,8 +542,14 @@ static int start_all(struct daemon *d)
 			  &d->events_watch);
 	if (err)
 		return err;
-	return loop_fd_add(d->loop, d->signal_fd, signal_ready, d,
-			   &d->signal_watch);
+	err = loop_fd_add(d->loop, d->signal_fd, signal_ready, d,
+			  &d->signal_watch);
+	if (err)
+		return err;
+	/* Nothing can fail any more: what was is taken up, or ended. */
+	registrar_restore(d->registrar);
+	calls_restore(d->calls);
+	return 0;
 }
 
 static void set_log_level(const char *name)

@@ -4,9 +4,9 @@
 const fs = require('fs');
 const path = require('path');
 const { busywait, ok, run_all, test } = require('../browser/tap.js');
-const { LAB, registrations, sluicectl } = require('./lab.js');
-const { ADDRESS, Pbx } = require('./pbx.js');
-const { User, connect, response } = require('./wsclient.js');
+const { LAB, calls, registrations, sluicectl } = require('./lab.js');
+const { ADDRESS, Dialog, Pbx, plain_sdp } = require('./pbx.js');
+const { User, connect, parse, response, tag_of, token } = require('./wsclient.js');
 
 const TRANSPORT = process.env.SIP_TRANSPORT;
 let pbx;
@@ -77,8 +77,10 @@ test('registration', async () => {
 	const alias = alice.alias;
 
 	await restart();
-	const [r] = await registrations('alice');
-	ok(r && r.alias && alias.includes(r.alias) && !r.online,
+	const found = async () => (await registrations('alice')).find((x) =>
+		alias.includes(x.alias));
+	const r = await found();
+	ok(r && !r.online,
 		tagged('registration_outlives_the_daemon'), JSON.stringify(r));
 	const down = pbx.transact(pbx.request('MESSAGE', alias,
 		{ body: 'while away', type: 'text/plain' }));
@@ -95,11 +97,242 @@ test('registration', async () => {
 		alice.flow.send(response(m, 200, 'OK'));
 	await again;
 	ok((await alice.register({ expires: 0 })).status === 200 &&
-		!(await registrations('alice')).length,
-	tagged('registration_removed'));
+		!await found(), tagged('registration_removed'));
 	await restart();
-	ok(!(await registrations('alice')).length,
-		tagged('registration_removed_stays_removed'));
+	ok(!await found(), tagged('registration_removed_stays_removed'));
+});
+
+/* ---- calls in set-up -------------------------------------------------------- */
+
+const branch_of = (m) => (/;branch=([^;\s]+)/.exec(m.all('Via')[0]) || [])[1];
+const of_call = (m, method) => (x) => x.get('Call-ID') === m.get('Call-ID') &&
+	(method ? x.method === method : x.status >= 200);
+const contact = `Contact: <sip:bob@${ADDRESS}:5060;transport=${TRANSPORT}>`;
+
+/* The browser calls; the INVITE as the PBX has it. */
+async function dial_out(alice, status, phrase)
+{
+	const call = alice.dial('bob', { ms: 2000 });
+	const m = await pbx.method('INVITE');
+
+	pbx.respond(m, 100, 'Trying', { to_tag: undefined });
+	if (status)
+		pbx.respond(m, status, phrase, { to_tag: 'bobtag',
+			headers: [contact] });
+	return { call, m };
+}
+
+/* The PBX calls; the INVITE as the browser has it. */
+async function dial_in(alice)
+{
+	const text = pbx.request('INVITE', alice.alias, { call_id: token(),
+		from_tag: 'pbxtag', headers: [`Contact: <sip:pbx@${ADDRESS
+		}:5060;transport=${TRANSPORT}>`], body: plain_sdp() });
+	const sent = parse(text);
+
+	pbx.send(text);
+	const call = await alice.incoming();
+	const trying = await pbx.expect((x) => x.status === 100 &&
+		x.get('Call-ID') === sent.get('Call-ID'));
+	if (!trying)
+		throw new Error('no 100');
+	return { call, sent };
+}
+
+/* What a cancelled INVITE at the PBX has to see; m is that INVITE. */
+async function is_cancelled(name, m)
+{
+	const cancel = await pbx.expect(of_call(m, 'CANCEL'));
+
+	ok(cancel && branch_of(cancel) === branch_of(m) &&
+		cancel.cseq === m.cseq && cancel.uri === m.uri &&
+		tag_of(cancel.get('From')) === tag_of(m.get('From')),
+	tagged(`${name}_cancelled_by_its_branch`), cancel && cancel.text);
+	if (!cancel)
+		return;
+	pbx.respond(cancel, 200, 'OK');
+	pbx.respond(m, 487, 'Request Terminated', { to_tag: 'bobtag' });
+	const ack = await pbx.expect(of_call(m, 'ACK'));
+	ok(ack && branch_of(ack) === branch_of(m),
+		tagged(`${name}_refusal_is_acked`), ack && ack.text);
+}
+
+test('setup_out_100', async () => {
+	const alice = await online();
+	const { m } = await dial_out(alice);
+
+	await restart();
+	await is_cancelled('call_after_100', m);
+});
+
+test('setup_out_180', async () => {
+	const alice = await online();
+	const { m } = await dial_out(alice, 180, 'Ringing');
+
+	await restart();
+	await is_cancelled('call_after_180', m);
+});
+
+test('setup_out_late_answer', async () => {
+	const alice = await online();
+	const { m } = await dial_out(alice, 180, 'Ringing');
+
+	await kill();
+	await start();
+	const cancel = await pbx.expect(of_call(m, 'CANCEL'));
+	pbx.respond(cancel, 200, 'OK');
+	/* It had picked up before. */
+	pbx.respond(m, 200, 'OK', { to_tag: 'bobtag', headers: [contact],
+		body: plain_sdp() });
+	const ack = await pbx.expect(of_call(m, 'ACK'));
+	const bye = await pbx.expect(of_call(m, 'BYE'));
+	ok(ack && ack.cseq === m.cseq && tag_of(ack.get('To')) === 'bobtag',
+		tagged('late_answer_is_acked'), ack && ack.text);
+	ok(bye && bye.cseq > m.cseq && tag_of(bye.get('To')) === 'bobtag' &&
+		tag_of(bye.get('From')) === tag_of(m.get('From')),
+	tagged('late_answer_is_hung_up'), bye && bye.text);
+	if (bye)
+		pbx.respond(bye, 200, 'OK');
+});
+
+test('setup_out_cancel', async () => {
+	const alice = await online();
+	const { call, m } = await dial_out(alice, 180, 'Ringing');
+
+	await alice.flow.expect((x) => x.status === 180);
+	call.cancel();
+	const cancel = await pbx.expect(of_call(m, 'CANCEL'));
+	ok(cancel, tagged('cancel_reaches_pbx'));
+	/* The next one is no repeat of it. */
+	pbx.answers.delete(`${cancel.get('Via')} ${cancel.get('CSeq')}`);
+	await restart();
+	await is_cancelled('call_in_cancel', m);
+});
+
+for (const status of [100, 180]) {
+	test(`setup_in_${status}`, async () => {
+		const alice = await online();
+		const { call, sent } = await dial_in(alice);
+		const { invite } = call;
+
+		if (status === 180) {
+			call.ring();
+			await pbx.expect((x) => x.status === 180);
+		}
+		await restart();
+		const final = await pbx.expect(of_call(sent));
+		ok(final && final.status === 503 && final.cseq === sent.cseq,
+			tagged(`caller_after_${status}_gets_503`),
+			final && final.text);
+		await back(alice);
+		const cancel = await alice.flow.expect(of_call(invite, 'CANCEL'));
+		ok(cancel && branch_of(cancel) === branch_of(invite) &&
+			cancel.cseq === invite.cseq,
+		tagged(`browser_back_after_${status}_gets_cancel`),
+		cancel && cancel.text);
+		if (!cancel)
+			return;
+		alice.flow.send(response(cancel, 200, 'OK'));
+		call.respond(487, 'Request Terminated');
+		const ack = await alice.flow.expect(of_call(invite, 'ACK'));
+		ok(ack && branch_of(ack) === branch_of(invite),
+			tagged(`browser_refusal_after_${status}_is_acked`));
+		await alice.flow.close();
+	});
+}
+
+/* ---- answered calls, their media not to be adopted -------------------------- */
+
+async function answered_out(alice, { ack = true } = {})
+{
+	const call = alice.dial('bob', { ack });
+	const m = await pbx.method('INVITE');
+
+	pbx.respond(m, 200, 'OK', { to_tag: 'bobtag', headers: [contact],
+		body: plain_sdp() });
+	await call.done;
+	const acked = await pbx.expect(of_call(m, 'ACK'));
+	if (!acked)
+		throw new Error('no ACK for the PBX');
+	return { call, m, acked };
+}
+
+/* BYE at both ends, the browser's once it is back. */
+async function ends(name, alice, call, m, tags)
+{
+	const bye = await pbx.expect(of_call(m, 'BYE'));
+
+	ok(bye && tag_of(bye.get('From')) === tags[0] &&
+		tag_of(bye.get('To')) === tags[1],
+	tagged(`${name}_pbx_gets_bye`), bye && bye.text);
+	if (bye)
+		pbx.respond(bye, 200, 'OK');
+	await back(alice);
+	const web = await call.ended();
+	ok(web && tag_of(web.get('To')) === call.local_tag &&
+		tag_of(web.get('From')) === call.remote_tag,
+	tagged(`${name}_browser_back_gets_bye`), web && web.text);
+	await alice.flow.close();
+	return bye;
+}
+
+test('answered', async () => {
+	const alice = await online();
+	const { call, m } = await answered_out(alice);
+
+	await restart();
+	const bye = await ends('answered', alice, call, m,
+		[tag_of(m.get('From')), 'bobtag']);
+	ok(bye && bye.cseq > m.cseq + 1000,
+		tagged('answered_cseq_goes_on_after_a_gap'), bye && bye.text);
+	ok(await busywait(5, async () => !(await calls()).length),
+		tagged('answered_call_is_gone'));
+	await restart();
+	ok(!await pbx.expect(of_call(m, 'BYE'), 300),
+		tagged('answered_call_is_ended_once'));
+});
+
+test('answered_no_ack_from_browser', async () => {
+	const alice = await online();
+	const { call, m } = await answered_out(alice, { ack: false });
+
+	await restart();
+	await ends('no_ack_of_browser', alice, call, m,
+		[tag_of(m.get('From')), 'bobtag']);
+});
+
+test('answered_no_ack_from_pbx', async () => {
+	const alice = await online();
+	const { call, sent } = await dial_in(alice);
+
+	const acked = call.answer();
+	const ok1 = await pbx.expect(of_call(sent));
+	await acked;
+	pbx.seen.clear();	/* of repeats */
+	await restart();
+	const ok2 = await pbx.expect(of_call(sent));
+	ok(ok2 && ok2.status === 200 &&
+		tag_of(ok2.get('To')) === tag_of(ok1.get('To')) &&
+		/^m=audio/m.test(ok2.body),
+	tagged('answer_without_ack_is_repeated'), ok2 && ok2.text);
+	const dialog = new Dialog(pbx, ok1);
+	pbx.send(dialog.request('ACK'));
+	await ends('no_ack_of_pbx', alice, call, sent,
+		[tag_of(ok1.get('To')), 'pbxtag']);
+});
+
+test('reinvite', async () => {
+	const alice = await online();
+	const { call, m } = await answered_out(alice);
+	const dialog = new Dialog(pbx, m, 'bobtag');
+
+	pbx.send(dialog.request('INVITE', { headers: [contact],
+		body: plain_sdp(30002).replace('1 1', '1 2') }));
+	ok(await alice.flow.expect(of_call(call.final, 'INVITE')),
+		tagged('reinvite_reaches_browser'));
+	await restart();
+	await ends('in_reinvite', alice, call, m,
+		[tag_of(m.get('From')), 'bobtag']);
 });
 
 (async () => {

@@ -133,6 +133,8 @@ void call_reply_from_b(struct call *c, const struct sip_msg *m, int status,
 				sip_server_request(c->invite), headers) : extra,
 	};
 
+	if (status == 200)
+		call_store(c);
 	sip_server_reply(c->invite, &r, m);
 	free(body);
 }
@@ -155,6 +157,7 @@ void call_ack_b(struct call *c, const struct sip_msg *m)
 
 	if (!c->b_ack) {
 		sip_dialog_response(c->b.dialog, m);
+		call_store(c);
 		if (sip_dialog_request(c->b.dialog, &q, NULL, &c->b_ack))
 			return;
 	}
@@ -211,6 +214,7 @@ void call_refuse_a(struct call *c, const struct sip_msg *m)
 	c->a.bye_done = true;
 	if (c->state == CALL_CHALLENGED) {
 		c->a.bye_done = false;
+		call_unstore(c);
 		call_timer(c, CHALLENGE_WAIT_MS, NULL);
 	}
 }
@@ -225,6 +229,15 @@ void call_ack_received(struct call_leg *leg, const struct sip_msg *ack)
 	if (is_first && c->is_late && !c->is_late_done &&
 	    call_late_answer(c, ack)) {
 		call_set_cause(c, "gateway", "no usable answer in the ACK");
+		call_event(c, CALL_ABORTED, NULL);
+		return;
+	}
+	if (is_first) {
+		free(c->a_invite);
+		c->a_invite = NULL;
+		call_store(c);
+	}
+	if (c->is_stranded) {
 		call_event(c, CALL_ABORTED, NULL);
 		return;
 	}

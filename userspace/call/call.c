@@ -47,6 +47,7 @@ void calls_free(struct calls *cs)
 	call_forwards_free(cs);
 	call_subs_free(cs);
 	call_farewells_free(cs);
+	call_cancels_free(cs);
 	free(cs);
 }
 
@@ -124,6 +125,7 @@ void call_free(struct call *c)
 	call_reliable_free(c);
 	loop_timer_cancel(c->max_timer);
 	free(c->cancel_reason);
+	free(c->a_invite);
 	call_set_exchange(c, true, NULL, NULL, NULL, NULL);
 	call_sdes_free(c);
 	call_sub_adopt(c);
@@ -230,6 +232,7 @@ static void leg_rest(struct call_leg *leg)
 
 static void close_call(struct call *c)
 {
+	call_unstore(c);
 	c->ended_ms = clock_ms();
 	if (c->counted_up)
 		c->calls->stats.up--;
@@ -308,10 +311,13 @@ static void too_long(void *arg)
 	call_event(c, CALL_ABORTED, NULL);
 }
 
-static void limit_duration(struct call *c)
+void call_limit_duration(struct call *c)
 {
 	uint32_t ms = c->calls->settings.max_duration_ms;
+	uint64_t age_ms = c->answered_ms ? clock_ms() - c->answered_ms : 0;
 
+	if (ms)
+		ms = age_ms < ms ? (uint32_t)(ms - age_ms) : 1;
 	if (ms && loop_timer_add(c->calls->settings.loop, ms, too_long, c,
 				 &c->max_timer))
 		log_call_err(c->id, "no timer: out of memory");
@@ -343,7 +349,7 @@ void call_event(struct call *c, enum call_event event, const struct sip_msg *m)
 		call_timer(c, c->is_secured ? 0 : SECURE_WAIT_MS, not_secured);
 		c->calls->stats.up++;
 		c->counted_up = true;
-		limit_duration(c);
+		call_limit_duration(c);
 		call_session_answered(&c->b, m);
 	}
 	perform(c, step.actions, m);
@@ -430,11 +436,22 @@ static void not_back(void *arg, bool found)
 	call_event(leg->call, CALL_ABORTED, NULL);
 }
 
+void call_await_flow(struct call_leg *leg)
+{
+	struct calls_settings *s = &leg->call->calls->settings;
+
+	if (!leg->is_web)
+		return;
+	registrar_wait_cancel(s->registrar, leg);
+	if (registrar_wait(s->registrar, leg->alias, s->reconnect_ms, not_back,
+			   leg))
+		log_call_err(leg->call->id, "no timer: out of memory");
+}
+
 /* Once answered, media decides whether the browser lives, for a while. */
 static void flow_lost(struct call_leg *leg, uint64_t conn)
 {
 	struct call *c = leg->call;
-	struct calls_settings *s = &c->calls->settings;
 
 	if (!leg->is_web || !leg->dialog || leg->dialog->peer.conn != conn)
 		return;
@@ -444,10 +461,7 @@ static void flow_lost(struct call_leg *leg, uint64_t conn)
 		return;
 	log_call_info(c->id, "WebSocket of %s lost, the call goes on",
 		      leg->uri);
-	registrar_wait_cancel(s->registrar, leg);
-	if (registrar_wait(s->registrar, leg->alias, s->reconnect_ms, not_back,
-			   leg))
-		log_call_err(c->id, "no timer: out of memory");
+	call_await_flow(leg);
 }
 
 void calls_conn_closed(struct calls *cs, uint64_t conn)
@@ -481,8 +495,10 @@ static void media_event_received(struct call *c, uint32_t type,
 	case MEDIA_DTLS_DONE:
 		log_call_info(c->id, "DTLS done, %s", e->detail);
 		c->is_secured = true;
-		if (c->state == CALL_ANSWERED || c->state == CALL_UP)
+		if (c->state == CALL_ANSWERED || c->state == CALL_UP) {
 			call_timer(c, 0, NULL);
+			call_store(c);
+		}
 		break;
 	case MEDIA_FIRST_PACKET:
 		log_call_info(c->id, "first packet from the %s side, %s",

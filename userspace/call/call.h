@@ -18,6 +18,7 @@
 
 struct calls;
 struct registrar;
+struct store;
 
 /* Append-only, like its names. */
 enum calls_notice {
@@ -44,6 +45,7 @@ struct calls_settings {
 	struct loop *loop;
 	struct media *media;
 	struct registrar *registrar;
+	struct store *store;		/* NULL: calls end with the process */
 	const char *pbx;
 	struct addr web;		/* as browsers know the gateway */
 	bool check_from;
@@ -71,6 +73,8 @@ int calls_create(const struct calls_settings *s, struct calls **ret);
 /* Needs the stack for answers; set once after sip_stack_create(). */
 void calls_set_stack(struct calls *c, struct sip_stack *stack);
 void calls_free(struct calls *c);
+/* The calls of an earlier run, once everything else is ready. */
+void calls_restore(struct calls *c);
 
 /* From struct sip_user, for what is not REGISTER. */
 void calls_request(struct calls *c, struct sip_server *st);

@@ -11,6 +11,7 @@
 #include "registrar/registrar.h"
 #include "rules/rules.h"
 #include "sip/dialog.h"
+#include "store/record.h"
 
 struct call;
 struct call_sdes;
@@ -92,6 +93,10 @@ struct call {
 	struct sip_server *invite;	/* A's, until answered */
 	struct sip_client *invite_client; /* ours to B */
 	struct sip_target b_target;
+	char b_branch[SIP_BRANCH_SIZE];	/* of our INVITE to B */
+	char *a_invite, a_source[256];	/* stored.c: A's, until its ACK */
+	bool is_stored;
+	bool is_stranded;		/* ends as soon as A allows it */
 	char b_ruri[256], b_contact[320];
 	struct sip_msg *b_ack;		/* ACK of B's 2xx, for repeats */
 	uint64_t source_conn;		/* A's flow, 0: SIP side */
@@ -133,6 +138,7 @@ struct call {
 	UT_hash_handle by_media;
 };
 
+struct call_cancel;
 struct call_transfer;
 struct farewell;
 
@@ -140,6 +146,7 @@ struct calls {
 	struct calls_settings settings;
 	struct farewell *farewells;	/* BYEs to browsers that are away */
 	unsigned int farewell_count;
+	struct call_cancel *cancels;	/* CANCELs for such */
 	struct sip_stack *stack;
 	struct call *list;		/* utlist, newest first */
 	struct call *by_media;
@@ -172,6 +179,9 @@ struct call_leg *call_other(struct call_leg *leg);
 /* Aims the dialog at the newest flow of the browser; false: none is there. */
 bool call_leg_refresh_flow(struct call_leg *leg);
 void call_timer(struct call *c, uint32_t ms, void (*cb)(void *arg));
+void call_limit_duration(struct call *c);
+/* A browser without a flow has a while to come back. */
+void call_await_flow(struct call_leg *leg);
 /* show.c */
 void call_log_end(const struct call *c);
 void call_info_of(const struct call *c, struct call_info *ret);
@@ -271,6 +281,19 @@ void call_session_update(struct call_leg *leg, struct sip_server *st);
 bool call_session_same_offer(struct call_leg *leg, struct sip_server *st,
 			     const struct sdp *offer);
 void call_session_stop(struct call_leg *leg);
+
+/* After a restart: the timer goes on from expires_ms. */
+void call_session_resume(struct call_leg *leg);
+
+/* stored.c */
+#define CALL_SDP_JUMP	100	/* versions that may have been sent since */
+/* As it is now; a failure is the store's to tell. */
+void call_store(struct call *c);
+void call_unstore(struct call *c);
+/* Into a new call: 0 or -errno. */
+int call_unpack(struct call *c, const char *id, const struct record *r);
+/* revive.c */
+void call_cancels_free(struct calls *cs);
 
 /* transfer.c */
 /* false: it asks for something else than a call, and passes. */

@@ -59,6 +59,7 @@ static int answer_from(struct call *c, const struct sdp *sdp,
 	reply.body_len = strlen(body);
 	reply.extra_headers = call_session_reply(r->from,
 			sip_server_request(r->server), headers);
+	call_store(c);
 	sip_server_reply(r->server, &reply, m);
 	r->server = NULL;
 	free(body);
@@ -102,6 +103,8 @@ static int answered(struct call *c, const struct sip_msg *m)
 	r->from_offer = r->to_offer = NULL;
 	if (r->server)
 		err = answer_from(c, back, m);
+	else
+		call_store(c);
 	return err ? err : call_configure_media(c);
 }
 
@@ -236,6 +239,7 @@ static int late_answered(struct call *c, const struct sip_msg *ack)
 	call_send_ack(r->to, sip_client_request(r->client),
 		      &(struct call_body){ body, strlen(body) });
 	free(body);
+	call_store(c);
 	return call_configure_media(c);
 }
 

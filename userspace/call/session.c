@@ -220,6 +220,7 @@ static void refreshed(void *arg, struct sip_client *ct,
 	if (status < 300) {
 		sip_dialog_refresh(leg->dialog, m);
 		call_session_answered(leg, m);
+		call_store(leg->call);
 	} else if (call_session_too_small(leg, m)) {
 		arm(leg, now);
 	} else if ((status == 408 || status == 481) && !is_flow_lost) {
@@ -336,6 +337,20 @@ static void arm(struct call_leg *leg, uint64_t at_ms)
 		log_call_err(leg->call->id, "no timer: out of memory");
 }
 
+void call_session_resume(struct call_leg *leg)
+{
+	struct call_session *s = &leg->session;
+	uint64_t whole_ms = s->interval_s * 1000ULL, grace_ms = whole_ms / 3;
+
+	if (!s->interval_s)
+		return;
+	if (grace_ms > GRACE_MAX_MS)
+		grace_ms = GRACE_MAX_MS;
+	/* Half of it is over long before expires_ms: as start() has it. */
+	arm(leg, s->we_refresh && s->expires_ms + grace_ms > whole_ms / 2 ?
+	    s->expires_ms + grace_ms - whole_ms / 2 : s->expires_ms);
+}
+
 /* ---- the peer's refreshes --------------------------------------------- */
 
 void call_session_update(struct call_leg *leg, struct sip_server *st)
@@ -349,6 +364,8 @@ void call_session_update(struct call_leg *leg, struct sip_server *st)
 		return;
 	sip_dialog_refresh(leg->dialog, m);
 	r.extra_headers = call_session_reply(leg, m, headers);
+	if (leg->dialog->confirmed)
+		call_store(leg->call);
 	sip_server_reply(st, &r, NULL);
 }
 
@@ -374,6 +391,7 @@ bool call_session_same_offer(struct call_leg *leg, struct sip_server *st,
 	r.body = body;
 	r.body_len = strlen(body);
 	r.extra_headers = call_session_reply(leg, m, headers);
+	call_store(leg->call);
 	sip_server_reply(st, &r, NULL);
 	free(body);
 	return true;

@@ -85,6 +85,19 @@ static void b_response(void *arg, struct sip_client *ct,
 	sip_client_free(ct);
 }
 
+/* What the next run needs to cancel it; the branch it is to leave with. */
+static const char *store_invite_b(struct call *c)
+{
+	struct sip_target *peer = &c->b.dialog->peer;
+
+	sip_make_branch(c->b_branch);
+	*peer = c->b_target;
+	sip_trunk_choose(c->calls->stack, c->b.dialog->call_id, peer);
+	call_store(c);
+	*peer = c->b_target;
+	return c->b_branch;
+}
+
 /* The first INVITE makes leg B's dialog; a retry goes on in it (CSeq + 1). */
 static int send_invite_b(struct call *c, const char *body)
 {
@@ -132,8 +145,9 @@ static int send_invite_b(struct call *c, const char *body)
 		d->local_cseq = d->invite_cseq = q.cseq;
 	}
 	if (!err)
-		err = sip_client_send(c->calls->stack, &c->b_target, m,
-				      b_response, c, &c->invite_client);
+		err = sip_client_send_as(c->calls->stack, &c->b_target, m,
+					 store_invite_b(c), b_response, c,
+					 &c->invite_client);
 	sip_msg_unref(m);
 	return err;
 }
@@ -416,6 +430,8 @@ static void begin(struct call *c, uint32_t streams)
 	if (c->b_target.is_ws && !c->b_target.conn) {
 		if (wait_for_flow(c))
 			refuse(c, 480, "gateway", "browser is offline");
+		else
+			call_store(c);
 		return;
 	}
 	err = call_invite_b(c);

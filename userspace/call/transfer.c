@@ -179,6 +179,7 @@ static int take_place(struct call *c)
 		return -ENOMEM;
 	leg->bye_done = false;
 	memset(&leg->session, 0, sizeof(leg->session));
+	call_store(c);
 	return 0;
 }
 

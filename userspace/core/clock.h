@@ -28,4 +28,20 @@ static inline uint64_t clock_wall_ms(void)
 	return (uint64_t)ts.tv_sec * 1000ULL + (uint64_t)ts.tv_nsec / 1000000ULL;
 }
 
+/* A time of clock_ms() as one that outlives the process, and back. */
+static inline uint64_t clock_to_wall(uint64_t at_ms)
+{
+	return clock_wall_ms() + at_ms - clock_ms();
+}
+
+/* What lies before the host's start becomes its start. */
+static inline uint64_t clock_from_wall(uint64_t wall_ms)
+{
+	uint64_t now = clock_ms(), wall_now = clock_wall_ms();
+
+	if (wall_ms >= wall_now)
+		return now + (wall_ms - wall_now);
+	return wall_now - wall_ms < now ? now - (wall_now - wall_ms) : 0;
+}
+
 #endif

@@ -12,21 +12,6 @@
 #include "registrar/internal.h"
 #include "store/store.h"
 
-static uint64_t to_wall(uint64_t at_ms)
-{
-	return clock_wall_ms() + at_ms - clock_ms();
-}
-
-/* What lies before the host's start becomes its start. */
-static uint64_t from_wall(uint64_t wall_ms)
-{
-	uint64_t now = clock_ms(), wall_now = clock_wall_ms();
-
-	if (wall_ms >= wall_now)
-		return now + (wall_ms - wall_now);
-	return wall_now - wall_ms < now ? now - (wall_now - wall_ms) : 0;
-}
-
 void registrar_store(struct registrar *r, const struct binding *b)
 {
 	struct record *rec;
@@ -46,9 +31,9 @@ void registrar_store(struct registrar *r, const struct binding *b)
 	record_put_text(rec, "service-route", b->service_route);
 	record_put_text(rec, "call-id", b->client_call_id);
 	record_put_number(rec, "cseq", b->client_cseq);
-	record_put_number(rec, "created", to_wall(b->created_ms));
-	record_put_number(rec, "expires", to_wall(b->expires_ms));
-	record_put_number(rec, "trunk-expires", to_wall(b->trunk_expires_ms));
+	record_put_number(rec, "created", clock_to_wall(b->created_ms));
+	record_put_number(rec, "expires", clock_to_wall(b->expires_ms));
+	record_put_number(rec, "trunk-expires", clock_to_wall(b->trunk_expires_ms));
 	store_put(r->settings.store, STORE_BINDING, b->alias, rec);
 	record_free(rec);
 }
@@ -80,7 +65,7 @@ static void restore(void *arg, const char *alias, const struct record *rec)
 
 	if (!key || strlen(alias) > LOCATION_ALIAS_LEN ||
 	    r->location.count >= LIMIT_REGISTRATIONS ||
-	    from_wall(record_number(rec, "trunk-expires", 0)) <= now) {
+	    clock_from_wall(record_number(rec, "trunk-expires", 0)) <= now) {
 		store_delete(r->settings.store, STORE_BINDING, alias);
 		return;
 	}
@@ -100,10 +85,10 @@ static void restore(void *arg, const char *alias, const struct record *rec)
 		return;
 	}
 	b->client_cseq = (uint32_t)record_number(rec, "cseq", 0);
-	b->created_ms = from_wall(record_number(rec, "created", 0));
+	b->created_ms = clock_from_wall(record_number(rec, "created", 0));
 	b->trunk_expires_ms =
-		from_wall(record_number(rec, "trunk-expires", 0));
-	b->expires_ms = from_wall(record_number(rec, "expires", 0));
+		clock_from_wall(record_number(rec, "trunk-expires", 0));
+	b->expires_ms = clock_from_wall(record_number(rec, "expires", 0));
 	/* Refreshes answered from the cache were not written. */
 	throttled_ms = now + r->settings.expires_max_s * 1000ULL;
 	if (throttled_ms > b->trunk_expires_ms)

@@ -159,6 +159,17 @@ static void put_proto(struct sdp_media *m, const char *proto)
 	m->is_rtp = true;
 }
 
+/* What printing knows and parsing does not. */
+static void put_unparsed(struct sdp_media *m, uint32_t index)
+{
+	m->candidate[0] = m->addr;
+	m->candidate_count = 1;
+	/* RFC 8830: one stream with a track an m-line, so that they sync. */
+	if (m->direction & SDP_SENDONLY)
+		snprintf(m->msid, sizeof(m->msid), "sluice %s%u", m->kind,
+			 index);
+}
+
 /*
  * RFC 9143 7.2.1 has an initial offer use bundle-only for all but one m-line.
  * The same address on each is what browsers send themselves, and is read
@@ -173,14 +184,18 @@ static void put_web(struct sdp_media *m, const struct sdp_local *local,
 	snprintf(m->ice_ufrag, sizeof(m->ice_ufrag), "%s", local->ufrag);
 	snprintf(m->ice_pwd, sizeof(m->ice_pwd), "%s", local->password);
 	m->fingerprint = local->fingerprint;
-	m->candidate[0] = local->web;
-	m->candidate_count = 1;
-	if (!(m->direction & SDP_SENDONLY))
-		return;
-	m->ssrc = local->web_ssrc[index];
-	snprintf(m->cname, sizeof(m->cname), "%s", local->cname);
-	/* RFC 8830: one stream with a track an m-line, so that they sync. */
-	snprintf(m->msid, sizeof(m->msid), "sluice %s%u", m->kind, index);
+	if (m->direction & SDP_SENDONLY) {
+		m->ssrc = local->web_ssrc[index];
+		snprintf(m->cname, sizeof(m->cname), "%s", local->cname);
+	}
+	put_unparsed(m, index);
+}
+
+void sdp_own_parsed(struct sdp *s)
+{
+	for (uint32_t i = 0; i < s->media_count; i++)
+		if (s->media[i].port && s->media[i].ice_ufrag[0])
+			put_unparsed(&s->media[i], i);
 }
 
 static void put_plain(struct sdp_media *m, const struct sdp_local *local,

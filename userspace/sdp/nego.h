@@ -78,6 +78,12 @@ int sdp_make_answer(const struct sdp *from_offer, const struct sdp *to_offer,
 
 #define SDP_NO_PAYLOAD	0xff	/* not from this side */
 
+/*
+ * What was made here for a browser, printed and parsed again: with what
+ * parsing leaves out.
+ */
+void sdp_own_parsed(struct sdp *s);
+
 /* One codec's payload types; see struct media_payload. */
 struct sdp_payload_map {
 	uint8_t a_rx;	/* arriving from A, or SDP_NO_PAYLOAD */

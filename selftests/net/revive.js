@@ -5,8 +5,11 @@ const fs = require('fs');
 const path = require('path');
 const { busywait, ok, run_all, test } = require('../browser/tap.js');
 const { LAB, calls, registrations, sluicectl } = require('./lab.js');
+const { Remote } = require('./party.js');
 const { ADDRESS, Dialog, Pbx, plain_sdp } = require('./pbx.js');
-const { User, connect, parse, response, tag_of, token } = require('./wsclient.js');
+const { Talk } = require('./talk.js');
+const { User, answer_sdp, connect, parse, response, tag_of, token } =
+	require('./wsclient.js');
 
 const TRANSPORT = process.env.SIP_TRANSPORT;
 let pbx;
@@ -68,11 +71,17 @@ async function back(u)
 	return u;
 }
 
+/* Signalling alone is the same over both datapaths, and quicker over one. */
+const signalling = (name, run) => process.env.DATAPATH === 'user' &&
+	test(name, run);
+const with_media = (name, run) => process.env.DATAPATH !== 'user' &&
+	test(name, run);
+
 const tagged = (name) => `${name}_${TRANSPORT}`;
 
 /* ---- registrations -------------------------------------------------------- */
 
-test('registration', async () => {
+signalling('registration', async () => {
 	const alice = await online();
 	const alias = alice.alias;
 
@@ -157,7 +166,7 @@ async function is_cancelled(name, m)
 		tagged(`${name}_refusal_is_acked`), ack && ack.text);
 }
 
-test('setup_out_100', async () => {
+signalling('setup_out_100', async () => {
 	const alice = await online();
 	const { m } = await dial_out(alice);
 
@@ -165,7 +174,7 @@ test('setup_out_100', async () => {
 	await is_cancelled('call_after_100', m);
 });
 
-test('setup_out_180', async () => {
+signalling('setup_out_180', async () => {
 	const alice = await online();
 	const { m } = await dial_out(alice, 180, 'Ringing');
 
@@ -173,7 +182,7 @@ test('setup_out_180', async () => {
 	await is_cancelled('call_after_180', m);
 });
 
-test('setup_out_late_answer', async () => {
+signalling('setup_out_late_answer', async () => {
 	const alice = await online();
 	const { m } = await dial_out(alice, 180, 'Ringing');
 
@@ -195,7 +204,7 @@ test('setup_out_late_answer', async () => {
 		pbx.respond(bye, 200, 'OK');
 });
 
-test('setup_out_cancel', async () => {
+signalling('setup_out_cancel', async () => {
 	const alice = await online();
 	const { call, m } = await dial_out(alice, 180, 'Ringing');
 
@@ -210,7 +219,7 @@ test('setup_out_cancel', async () => {
 });
 
 for (const status of [100, 180]) {
-	test(`setup_in_${status}`, async () => {
+	signalling(`setup_in_${status}`, async () => {
 		const alice = await online();
 		const { call, sent } = await dial_in(alice);
 		const { invite } = call;
@@ -276,7 +285,7 @@ async function ends(name, alice, call, m, tags)
 	return bye;
 }
 
-test('answered', async () => {
+signalling('answered', async () => {
 	const alice = await online();
 	const { call, m } = await answered_out(alice);
 
@@ -292,7 +301,7 @@ test('answered', async () => {
 		tagged('answered_call_is_ended_once'));
 });
 
-test('answered_no_ack_from_browser', async () => {
+signalling('answered_no_ack_from_browser', async () => {
 	const alice = await online();
 	const { call, m } = await answered_out(alice, { ack: false });
 
@@ -301,7 +310,7 @@ test('answered_no_ack_from_browser', async () => {
 		[tag_of(m.get('From')), 'bobtag']);
 });
 
-test('answered_no_ack_from_pbx', async () => {
+signalling('answered_no_ack_from_pbx', async () => {
 	const alice = await online();
 	const { call, sent } = await dial_in(alice);
 
@@ -321,7 +330,7 @@ test('answered_no_ack_from_pbx', async () => {
 		[tag_of(ok1.get('To')), 'pbxtag']);
 });
 
-test('reinvite', async () => {
+signalling('reinvite', async () => {
 	const alice = await online();
 	const { call, m } = await answered_out(alice);
 	const dialog = new Dialog(pbx, m, 'bobtag');
@@ -333,6 +342,103 @@ test('reinvite', async () => {
 	await restart();
 	await ends('in_reinvite', alice, call, m,
 		[tag_of(m.get('From')), 'bobtag']);
+});
+
+/* ---- calls that go on --------------------------------------------------------- */
+
+/* Its media has not noticed anything. */
+async function still_talks(name, talk)
+{
+	ok(await talk.more(10), tagged(`${name}_media_flows`));
+}
+
+with_media('adopted', async () => {
+	const alice = await online();
+	const remote = new Remote();
+	const talk = await Talk.open(alice, pbx, remote, ['Supported: timer',
+		'Require: timer', 'Session-Expires: 8;refresher=uac']);
+	const { dialog } = talk;
+
+	talk.start();
+	await talk.more(10);
+	talk.mark();
+	await restart();
+	const up = await busywait(5, async () => (await calls()).find((c) =>
+		c.state === 'up'));
+	ok(up, tagged('adopted_call_is_shown'), JSON.stringify(up));
+	await still_talks('adopted', talk);
+	const options = await dialog.transact('OPTIONS');
+	ok(options && options.status === 200, tagged('adopted_dialog_answers'));
+
+	/* RFC 4028: due at half of the eight seconds since the answer. */
+	const refresh = await pbx.expect((m) => m.get('Call-ID') ===
+		dialog.call_id && /^(UPDATE|INVITE)$/.test(m.method), 8000);
+	ok(refresh && refresh.cseq > 1000 && /8;refresher=uac/.test(
+		refresh.get('Session-Expires')),
+	tagged('adopted_session_is_refreshed'), refresh && refresh.text);
+	if (refresh)
+		pbx.respond(refresh, 200, 'OK', { headers: ['Require: timer',
+			'Session-Expires: 8;refresher=uac'],
+		body: refresh.body && plain_sdp(talk.sip.port) });
+
+	await back(alice);
+	const info = dialog.transact('INFO');
+	const m = await alice.flow.expect((x) => x.method === 'INFO');
+	ok(m && m.get('Call-ID') === talk.call.call_id,
+		tagged('adopted_call_reaches_browser_back'), m && m.text);
+	if (m)
+		alice.flow.send(response(m, 200, 'OK'));
+	ok((await info || {}).status === 200, tagged('adopted_request_passes'));
+	await still_talks('adopted_and_back', talk);
+	await talk.stop();
+	const { lost, twice } = talk.verdict();
+	ok(!lost && !twice, tagged('adopted_no_packet_lost'),
+		JSON.stringify(talk.verdict()));
+	ok(await talk.end_at_pbx(), tagged('adopted_call_ends_at_both'));
+	ok(await busywait(5, async () => !(await calls()).length),
+		tagged('adopted_call_is_gone'));
+	await talk.close();
+	await remote.close();
+	await alice.flow.close();
+});
+
+with_media('adopted_in_reinvite', async () => {
+	const alice = await online();
+	const remote = new Remote();
+	const talk = await Talk.open(alice, pbx, remote);
+	const { call, dialog } = talk;
+	let version = 1;
+	const offer = () => dialog.request('INVITE', { headers: [contact],
+		body: plain_sdp(talk.sip.port).replace('1 1',
+			`1 ${++version}`) });
+
+	talk.start();
+	await talk.more(10);
+	pbx.send(offer());
+	const first = await alice.flow.expect(of_call(call.final, 'INVITE'));
+	ok(first, tagged('reinvite_of_adopted_reaches_browser'));
+	await restart();
+	await still_talks('adopted_in_reinvite', talk);
+	await back(alice);
+	const sent = pbx.transact(offer());
+	const m = await alice.flow.expect((x) => x.method === 'INVITE' &&
+		x.get('Call-ID') === call.call_id && x.cseq > first.cseq + 1000);
+	ok(m && /^a=candidate/m.test(m.body),
+		tagged('reinvite_after_adoption_reaches_browser'), m && m.text);
+	if (m)
+		alice.flow.send(response(m, 200, 'OK', { headers: [
+			`Contact: ${alice.contact()}`],
+		body: talk.web.offer(answer_sdp(m.body)) }));
+	const final = await sent;
+	ok(final && final.status === 200 && /^m=audio/m.test(final.body),
+		tagged('reinvite_after_adoption_is_answered'),
+		final && final.text);
+	pbx.send(dialog.request('ACK'));
+	await still_talks('reinvite_after_adoption', talk);
+	ok(await talk.end_at_web(), tagged('adopted_call_ends_at_both_from_web'));
+	await talk.close();
+	await remote.close();
+	await alice.flow.close();
 });
 
 (async () => {

@@ -23,10 +23,12 @@ GATEWAY_BIN=$SELFTESTS/tools/keeper.sh
 export SIP_NS LAB LAB_SHELL GATEWAY_REAL
 
 for SIP_TRANSPORT in ${TRANSPORTS:-udp tcp}; do
-	export SIP_TRANSPORT
-	PBX_URI="sip:$SIP_PBX:5060;transport=$SIP_TRANSPORT"
-	gateway_start
-	tap_include in_ns web node revive.js
-	gateway_stopped "gateway_stop_is_clean_$SIP_TRANSPORT"
+	for DATAPATH in ${DATAPATHS:-user xdp}; do
+		export DATAPATH SIP_TRANSPORT
+		PBX_URI="sip:$SIP_PBX:5060;transport=$SIP_TRANSPORT"
+		gateway_start "call = { session_min = 2; };"
+		tap_include in_ns web node revive.js
+		gateway_stopped "gateway_stop_is_clean_${DATAPATH}_$SIP_TRANSPORT"
+	done
 done
 tap_done

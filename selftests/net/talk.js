@@ -16,6 +16,7 @@ const { ADDRESS, Dialog, plain_sdp } = require('./pbx.js');
 const { WebMedia } = require('./webmedia.js');
 const { offer_sdp, response, token } = require('./wsclient.js');
 
+const TRANSPORT = process.env.SIP_TRANSPORT || 'udp';
 const WEB = process.env.WEB_PEER || '203.0.113.77', EVERY_MS = 20;
 let last = 2000;
 
@@ -50,12 +51,16 @@ class Ear {
 }
 
 class Talk {
-	/* `user` calls a number behind the PBX; media is up when it resolves. */
-	static async open(user, pbx, remote)
+	/*
+	 * `user` calls a number behind the PBX; media is up when it resolves.
+	 * headers: more of them in the PBX's answer.
+	 */
+	static async open(user, pbx, remote, headers = [])
 	{
 		const talk = new Talk();
 
-		Object.assign(talk, { user, pbx, number: String(++last), sent: 0,
+		Object.assign(talk, { user, pbx, headers,
+			number: String(++last), sent: 0,
 			seq: 500, to_web: new Ear(), to_sip: new Ear(),
 			ssrc: crypto.randomBytes(4).readUInt32BE() });
 		talk.web = await WebMedia.open(WEB);
@@ -92,7 +97,8 @@ class Talk {
 		this.offer = m.body;
 		this.pbx.respond(m, 200, 'OK', { to_tag: tag,
 			body: plain_sdp(this.sip.port),
-			headers: [`Contact: <sip:${this.number}@${ADDRESS}:5060>`] });
+			headers: [`Contact: <sip:${this.number}@${ADDRESS}:5060;` +
+				`transport=${TRANSPORT}>`, ...this.headers] });
 		this.call = await call.done;
 		if (!this.call.final || this.call.final.status !== 200)
 			throw new Error(`call: ${this.call.final &&

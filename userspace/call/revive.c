@@ -194,13 +194,27 @@ static void strand(struct call *c, const char *why)
 	end(c, why);
 }
 
+/* NULL, or why it cannot go on. */
 static const char *adopt(struct call *c)
 {
-	if (!store_is_same_boot(c->calls->settings.store))
+	struct calls *cs = c->calls;
+	const char *lost = "media was not up yet";
+	uint32_t id = c->local.id;
+
+	if (!store_is_same_boot(cs->settings.store))
 		return "the host was booted";
 	if (c->is_direct)
 		return NULL;
-	return "its media is gone";
+	if (!c->a_offer || !c->a_answer || !c->b_offer || !c->b_answer)
+		return "it was not quite answered";
+	if (media_adopt(cs->settings.media, id, &c->local, &lost))
+		return lost;
+	c->media_id = id;
+	HASH_ADD(by_media, cs->by_media, media_id, sizeof(c->media_id), c);
+	/* It may not have heard of the last exchange. */
+	if (call_configure_media(c))
+		log_call_warn(c->id, "media goes on as it was");
+	return NULL;
 }
 
 /* ---- all of them ------------------------------------------------------ */
@@ -247,6 +261,7 @@ void calls_restore(struct calls *cs)
 	struct revival all = { .calls = cs };
 
 	store_each(cs->settings.store, STORE_CALL, revive, &all);
+	media_adopt_done(cs->settings.media);
 	if (all.adopted || all.ended || all.cancelled)
 		log_info("calls of the earlier run: %u go on, %u ended, %u "
 			 "cancelled in set-up", all.adopted, all.ended,

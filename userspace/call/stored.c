@@ -165,8 +165,12 @@ static int get_leg(const struct record *r, const char *prefix,
 	struct call_session *s = &leg->session;
 	char name[RECORD_NAME_LEN];
 	struct sip_dialog *d;
-	int err;
+	int err = sip_dialog_restore(r, prefix, &d);
 
+	if (!err)
+		err = call_leg_attach(leg, d);
+	if (err)
+		return err;
 #define NUMBER(field) (snprintf(name, sizeof(name), "%s" field, prefix), \
 		       record_number(r, name, 0))
 	leg->is_web = NUMBER("is-web");
@@ -183,11 +187,7 @@ static int get_leg(const struct record *r, const char *prefix,
 	record_copy_text(r, name, leg->alias, sizeof(leg->alias));
 	snprintf(name, sizeof(name), "%suri", prefix);
 	record_copy_text(r, name, leg->uri, sizeof(leg->uri));
-	err = sip_dialog_restore(r, prefix, &d);
-	if (err)
-		return err;
-	err = call_leg_attach(leg, d);
-	return err;
+	return 0;
 }
 
 static void get_times(struct call *c, const struct record *r)
@@ -220,6 +220,7 @@ int call_unpack(struct call *c, const char *id, const struct record *r)
 	record_copy_text(r, "a.source", c->a_source, sizeof(c->a_source));
 	if (invite)
 		c->a_invite = strdup(invite);
+	c->local.id = (uint32_t)record_number(r, "media", 0);
 	c->is_direct = record_number(r, "is-direct", 0);
 	c->is_secured = record_number(r, "is-secured", 0);
 	c->is_late = record_number(r, "is-late", 0);

@@ -12,7 +12,8 @@ build="gcc libc6-dev make pkg-config clang-19 linux-libc-dev libbpf-dev
 	libsqlite3-dev
 	iproute2 openssl ca-certificates"
 test="bpftool ethtool nftables tcpdump procps util-linux jq curl
-	kamailio kamailio-tls-modules dnsmasq-base baresip-core sip-tester chromium fonts-dejavu-core
+	kamailio kamailio-tls-modules dnsmasq-base baresip-core sip-tester chromium firefox-esr
+	fonts-dejavu-core
 	libclang-rt-19-dev dash xz-utils"
 peer="rtpengine-daemon"
 

@@ -167,6 +167,11 @@ static void on_request(void *arg, struct sip_server *st)
 		calls_request(d->calls, st);
 }
 
+static void on_renumbered(void *arg, const struct sip_msg *request)
+{
+	calls_renumbered(((struct daemon *)arg)->calls, request);
+}
+
 static void on_cancelled(void *arg, struct sip_server *st)
 {
 	calls_cancelled(((struct daemon *)arg)->calls, st);
@@ -423,6 +428,14 @@ static int start_sip(struct daemon *d)
 		.pbx_backup = (const char *const *)c->pbx_backup,
 		.resolv_conf = c->sip_resolv_conf,
 		.tls = tls_settings(d),
+		.account = {
+			.user = c->account_user,
+			.auth_user = c->account_auth_user,
+			.password = c->account_password,
+			.realm = c->account_realm,
+			.domain = c->account_domain,
+			.expires_s = c->account_expires_s,
+		},
 		.allow = c->allow,
 		.allow_count = c->allow_count,
 		.user_agent = "sluice/" SLUICE_VERSION,
@@ -437,6 +450,7 @@ static int start_sip(struct daemon *d)
 		.cancelled = on_cancelled,
 		.ack = on_ack,
 		.ack_missing = on_ack_missing,
+		.renumbered = on_renumbered,
 		.stray_2xx = on_stray_2xx,
 	};
 	struct registrar_settings reg = {
@@ -445,6 +459,8 @@ static int start_sip(struct daemon *d)
 		.pbx = c->pbx,
 		.expires_min_s = c->register_min_s,
 		.expires_max_s = c->register_max_s,
+		.account_user = c->account_user,
+		.account_to = c->account_calls_to,
 		.use_path = !strcmp(c->register_mode, "path"),
 	};
 	struct calls_settings calls = {

@@ -103,6 +103,9 @@ class Pbx {
 		this.seen = new Set();
 		this.path = null;		/* of the last REGISTER */
 		this.register_headers = [];	/* in its 200 */
+		this.grants = 0;		/* seconds, or what is asked */
+		/* (m) => headers of a refusal, its status first; or null */
+		this.on_register = () => null;
 		this.contacts = new Map();	/* by user */
 		this.child = spawn('nsenter', [
 			`--net=/run/netns/${process.env.SIP_NS}`, process.execPath,
@@ -150,9 +153,16 @@ class Pbx {
 
 	registered(m)
 	{
-		const contact = m.get('Contact');
+		const contact = this.grants ? m.get('Contact').replace(
+			/;expires=\d+/, `;expires=${this.grants}`) :
+			m.get('Contact');
 		const user = uri_of(m.get('To')).replace(/^sip:|@.*/g, '');
 
+		const refusal = this.on_register(m);
+
+		if (refusal)
+			return this.respond(m, refusal[0], 'Refused',
+				{ headers: refusal.slice(1) });
 		this.register = m;
 		this.contacts.set(user, uri_of(contact));
 		this.respond(m, 200, 'OK', { headers: [`Contact: ${contact}`,

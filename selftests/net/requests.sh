@@ -9,7 +9,19 @@
 
 cd "$(dirname "$0")" || exit 99
 . ../lib.sh
+. ../peers/peers.sh
 . ../peers/gateway.sh
+
+# Neither in the log nor in what sluicectl says.
+password_is_untold()
+{
+	local what
+	! grep -F "t0p.Secret" "$LAB/gateway.log" || return 1
+	for what in status "show trunks" reload "check $LAB/sluice.conf"; do
+		# shellcheck disable=SC2086
+		! sluicectl -j $what | grep -F "t0p.Secret" || return 1
+	done
+}
 
 need_command node
 lab_up
@@ -20,4 +32,16 @@ gateway_start
 tap_include in_ns web node requests.js
 tap_include in_ns web node privacy.js
 gateway_stopped
+
+# The gateway with an account of its own.
+echo "t0p.Secret" >"$LAB/secret"
+chmod 600 "$LAB/secret"
+LAB_SHELL=$(peer_shell)
+export LAB_SHELL
+gateway_start "pbx_register = { user = \"trunk\"; realm = \"lab\";
+	password_file = \"$LAB/secret\"; expires = 60;
+	calls_to = \"sip:alice@$SIP_PBX\"; };"
+PASSWORD=t0p.Secret tap_include in_ns web node account.js
+check account_password_is_nowhere_told password_is_untold
+gateway_stopped account_gateway_stop_is_clean
 tap_done

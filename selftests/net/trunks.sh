@@ -258,6 +258,42 @@ tls_by_name()
 	gateway_stopped tls_fake_name_gateway_stop_is_clean
 }
 
+# ---- a provider that wants to know who calls -------------------------------
+
+provider_gateway()
+{
+	echo "$1" >"$LAB/secret"
+	chmod 600 "$LAB/secret"
+	gateway_start "pbx_register = { user = \"trunk\";
+		password_file = \"$LAB/secret\"; };"
+}
+
+# provider ALGORITHM
+provider()
+{
+	local what=provider_${1,,}
+	what=${what//-/}
+	stop pbx KILL
+	pbx_start -A "PROVIDER=\"$1\""
+	provider_gateway t0p.Secret
+	trunk_shows "${what}_account_is_registered" \
+		"sip:trunk@$SIP_PBX.*\\bregistered"
+	stage "$what" up
+	check "${what}_knows_the_account" log_has pbx \
+		"REGISTER trunk contact=<sip:trunk@$SIP_GW:5060>"
+	gateway_stopped "${what}_gateway_stop_is_clean"
+}
+
+providers()
+{
+	stop pbx2 KILL
+	provider MD5
+	provider SHA-256
+	provider_gateway wrong
+	trunk_shows provider_refusal_is_told "unregistered.*401 Unauthorized"
+	gateway_stopped provider_refusal_gateway_stop_is_clean
+}
+
 need_command node openssl dnsmasq
 lab_up
 topology
@@ -268,7 +304,8 @@ LAB_SHELL=$(peer_shell)
 export LAB_SHELL
 certificates
 
-for part in ${PARTS:-tls_trunk srv_priority naptr_to_tcp no_name backup tls_by_name}; do
+for part in ${PARTS:-tls_trunk srv_priority naptr_to_tcp no_name backup tls_by_name \
+	providers}; do
 	$part
 done
 tap_done

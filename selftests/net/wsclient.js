@@ -19,7 +19,6 @@ const DOMAIN = process.env.DOMAIN || '198.51.100.10';
 const TEXT = 1, BINARY = 2, CLOSE = 8, PING = 9, PONG = 10;
 
 const token = (bytes = 6) => crypto.randomBytes(bytes).toString('hex');
-const md5 = (s) => crypto.createHash('md5').update(s).digest('hex');
 
 /* ---- WebSocket --------------------------------------------------------- */
 
@@ -300,21 +299,24 @@ const tag_of = (value) => (/;tag=([^;]+)/.exec(value || '') || [])[1];
 const uri_of = (value) => (/<([^>]+)>/.exec(value || '') ||
 	[null, value])[1];
 
-/* The value of (Proxy-)Authorization for a challenge (RFC 2617, MD5). */
+/* The value of (Proxy-)Authorization for a challenge: RFC 7616, MD5, SHA-256. */
 function digest(challenge, { user, password, method, uri, nc = 1 })
 {
 	const get = (name) => (new RegExp(`\\b${name}="?([^",]+)`)
 		.exec(challenge) || [])[1];
 	const realm = get('realm'), nonce = get('nonce');
 	const cnonce = token(), count = String(nc).padStart(8, '0');
-	const a1 = md5(`${user}:${realm}:${password}`);
-	const a2 = md5(`${method}:${uri}`);
+	const algorithm = get('algorithm') || 'MD5';
+	const hash = (s) => crypto.createHash(algorithm.replace('-', '')
+		.toLowerCase()).update(s).digest('hex');
+	const a1 = hash(`${user}:${realm}:${password}`);
+	const a2 = hash(`${method}:${uri}`);
 	const qop = /\bqop="?[^"]*\bauth\b/.test(challenge);
-	const answer = qop ? md5(`${a1}:${nonce}:${count}:${cnonce}:auth:${a2}`) :
-		md5(`${a1}:${nonce}:${a2}`);
+	const answer = qop ? hash(`${a1}:${nonce}:${count}:${cnonce}:auth:${a2}`) :
+		hash(`${a1}:${nonce}:${a2}`);
 
 	return `Digest username="${user}",realm="${realm}",nonce="${nonce}",` +
-		`uri="${uri}",response="${answer}",algorithm=MD5` +
+		`uri="${uri}",response="${answer}",algorithm=${algorithm}` +
 		(qop ? `,qop=auth,nc=${count},cnonce="${cnonce}"` : '') +
 		(get('opaque') ? `,opaque="${get('opaque')}"` : '');
 }

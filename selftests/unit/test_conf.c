@@ -212,6 +212,23 @@ static const struct bad {
 	{ "register_min_above_max_is_fault", "gateway = {" GOOD "\n"
 	  "register = { min = 600;\nmax = 60; }; };", 1,
 	  { ":3: register.max: 60 is less than register.min 600" } },
+	{ "account_without_user_is_fault", "gateway = {" GOOD "\n"
+	  "pbx_register = { password = \"x\"; }; };", 1,
+	  { ":2: pbx_register.user: is missing; write who registers" } },
+	{ "account_without_password_is_fault", "gateway = {" GOOD "\n"
+	  "pbx_register = { user = \"trunk\"; }; };", 1,
+	  { ":2: pbx_register: write one of password and password_file" } },
+	{ "account_password_file_missing_is_fault", "gateway = {" GOOD "\n"
+	  "pbx_register = { user = \"trunk\";\n"
+	  "password_file = \"/nowhere/secret\"; }; };", 1,
+	  { ":3: pbx_register.password_file: \"/nowhere/secret\": " } },
+	{ "account_user_with_domain_is_fault", "gateway = {" GOOD "\n"
+	  "pbx_register = { user = \"sip:trunk@example.com\";\n"
+	  "password = \"x\"; realm = \"a\\\"b\";\n"
+	  "calls_to = \"alice\"; }; };", 3,
+	  { ":2: pbx_register.user: \"sip:trunk@example.com\" is no user",
+	    ":3: pbx_register.realm: \"a\"b\" goes between quotes",
+	    ":4: pbx_register.calls_to: \"alice\" is no address of" } },
 	{ "unknown_register_mode_is_fault", "gateway = {" GOOD "\n"
 	  "register = { mode = \"gruu\"; }; };", 1,
 	  { ":2: register.mode: \"gruu\" is no such mode; write contact" } },

@@ -128,6 +128,14 @@ bool sip_trunk_target(const struct sip_stack *s, size_t index,
 	return !index;
 }
 
+static struct sip_account_status own_account;
+
+void sip_account_status(const struct sip_stack *s,
+			struct sip_account_status *ret)
+{
+	*ret = own_account;
+}
+
 void sip_stack_stats(const struct sip_stack *s, struct sip_stack_stats *ret)
 {
 	*ret = (struct sip_stack_stats){ .dropped_source = 9 };
@@ -368,7 +376,42 @@ static void test_status(void)
 	list = json_object_get(r.body, "trunks");
 	CHECK(!strcmp(json_string_value(at(list, 0, "state")), "down") &&
 	      json_is_null(at(list, 0, "rtt_ms")), "trunk_down_has_no_rtt");
+	CHECK(json_array_size(list) == 1, "account_none_is_not_shown");
 	json_decref(r.body);
+}
+
+static void test_account(void)
+{
+	struct ctl_reply r;
+	json_t *list;
+
+	own_account = (struct sip_account_status){
+		.is_wanted = true, .aor = "sip:trunk@example.com",
+		.reason = "403 Forbidden" };
+	r = ask("status", NULL);
+	list = json_object_get(r.body, "warnings");
+	/* Behind that of the PBX. */
+	CHECK_STR(json_string_value(json_array_get(list, 1)),
+		  "sip:trunk@example.com is not registered at the pbx: "
+		  "403 Forbidden", "account_unregistered_is_a_warning");
+	json_decref(r.body);
+	r = ask("show trunks", NULL);
+	list = json_object_get(r.body, "trunks");
+	CHECK(json_array_size(list) == 2 &&
+	      !strcmp(json_string_value(at(list, 1, "state")),
+		      "unregistered") &&
+	      json_is_null(at(list, 1, "expires_in_s")),
+	      "account_unregistered_is_shown");
+	json_decref(r.body);
+	own_account.is_registered = true;
+	own_account.expires_in_s = 120;
+	r = ask("show trunks", NULL);
+	list = json_object_get(r.body, "trunks");
+	CHECK(!strcmp(json_string_value(at(list, 1, "state")), "registered") &&
+	      json_integer_value(at(list, 1, "expires_in_s")) == 120,
+	      "account_registered_is_shown");
+	json_decref(r.body);
+	own_account.is_wanted = false;
 }
 
 static void test_others(void)
@@ -511,6 +554,7 @@ int main(void)
 	test_calls();
 	test_ids();
 	test_status();
+	test_account();
 	test_others();
 	test_streams_of_lines(&x);
 	test_reload(&x);

@@ -379,6 +379,22 @@ void calls_request(struct calls *cs, struct sip_server *st)
 		call_request_received(cs, st);
 }
 
+void calls_renumbered(struct calls *cs, const struct sip_msg *request)
+{
+	const char *tag = sip_msg_from_tag(request);
+	struct call_leg *leg = call_leg_by_tag(cs, sip_msg_call_id(request),
+					       tag);
+	struct sub_leg *sub = leg ? NULL : call_sub_leg_by_tag(cs,
+					sip_msg_call_id(request), tag);
+	struct sip_dialog *d = leg ? leg->dialog : sub ? sub->dialog : NULL;
+
+	if (!d)
+		return;
+	d->local_cseq = sip_msg_cseq(request);
+	if (sip_msg_method(request) == SIP_INVITE)
+		d->invite_cseq = d->local_cseq;
+}
+
 void calls_cancelled(struct calls *cs, struct sip_server *st)
 {
 	struct call *c = sip_server_data(st);

@@ -82,6 +82,9 @@ void call_derive_ids(const struct calls *cs, const struct sip_msg *m,
 /* A SUBSCRIBE or REFER that makes a dialog. */
 void call_sub_received(struct calls *cs, struct sip_server *st,
 		       const struct sip_target *to, const char *ruri);
+/* By our own tag; NULL: none. */
+struct sub_leg *call_sub_leg_by_tag(struct calls *cs, const char *call_id,
+				    const char *tag);
 struct sub_leg *call_sub_leg_of(struct calls *cs, const struct sip_msg *m);
 void call_sub_indialog(struct sub_leg *leg, struct sip_server *st);
 /* The answer to a request of subscription id has come. */

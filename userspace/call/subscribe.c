@@ -232,16 +232,24 @@ void call_sub_received(struct calls *cs, struct sip_server *st,
 
 /* ---- in the dialogs --------------------------------------------------- */
 
-struct sub_leg *call_sub_leg_of(struct calls *cs, const struct sip_msg *m)
+struct sub_leg *call_sub_leg_by_tag(struct calls *cs, const char *call_id,
+				    const char *tag)
 {
-	const char *tag = sip_msg_to_tag(m);
 	struct sub_leg *leg = NULL;
 	char *key;
 
-	if (!tag || asprintf(&key, "%s %s", sip_msg_call_id(m), tag) < 0)
+	if (!tag || asprintf(&key, "%s %s", call_id, tag) < 0)
 		return NULL;
 	HASH_FIND(hh, cs->sub_legs, key, strlen(key), leg);
 	free(key);
+	return leg;
+}
+
+struct sub_leg *call_sub_leg_of(struct calls *cs, const struct sip_msg *m)
+{
+	struct sub_leg *leg = call_sub_leg_by_tag(cs, sip_msg_call_id(m),
+						  sip_msg_to_tag(m));
+
 	if (!leg)
 		return NULL;
 	/* RFC 6665 4.4.1: a NOTIFY may come before the 2xx. */

@@ -250,6 +250,63 @@ static void check_pbx(struct conf_reader *r)
 			   "own sip.address and sip.port; name the PBX");
 }
 
+/* The first line of the file is the password. */
+static void read_password(struct conf_reader *r)
+{
+	enum conf_key_id id = CONF_KEY_PBX_REGISTER_PASSWORD_FILE;
+	const char *path = r->conf->account_password_file;
+	char line[258] = "";
+	struct stat st;
+	FILE *f = fopen(path, "re");
+
+	if (!f || fstat(fileno(f), &st) || !S_ISREG(st.st_mode) ||
+	    !fgets(line, sizeof(line), f)) {
+		conf_fault(r, r->place[id], "%s: \"%s\": %s; name a file "
+			   "whose first line is the password",
+			   conf_keys[id].name, path,
+			   f ? "empty or no file" : strerror(errno));
+	} else {
+		line[strcspn(line, "\r\n")] = '\0';
+		r->conf->account_password = strdup(line);
+		if (st.st_mode & 007)
+			conf_warn(r, r->place[id], "%s: everybody may read "
+				  "\"%s\"; chmod o= it", conf_keys[id].name,
+				  path);
+	}
+	explicit_bzero(line, sizeof(line));
+	if (f)
+		fclose(f);
+}
+
+static void check_account(struct conf_reader *r)
+{
+	const struct conf *c = r->conf;
+	bool has_password = given(r, CONF_KEY_PBX_REGISTER_PASSWORD);
+	struct stat st;
+
+	if (!given(r, CONF_KEY_PBX_REGISTER))
+		return;
+	if (!given(r, CONF_KEY_PBX_REGISTER_USER))
+		conf_fault(r, r->place[CONF_KEY_PBX_REGISTER],
+			   "pbx_register.user: is missing; write who "
+			   "registers, as in user = %s;",
+			   conf_keys[CONF_KEY_PBX_REGISTER_USER].example);
+	if (has_password == given(r, CONF_KEY_PBX_REGISTER_PASSWORD_FILE))
+		conf_fault(r, r->place[CONF_KEY_PBX_REGISTER],
+			   "pbx_register: write one of password and "
+			   "password_file");
+	else if (!has_password)
+		read_password(r);
+	else if (stat(c->file, &st) == 0 && (st.st_mode & 007))
+		conf_warn(r, r->place[CONF_KEY_PBX_REGISTER_PASSWORD],
+			  "pbx_register.password: everybody may read this "
+			  "file; chmod o= it, or use password_file");
+	if (!c->check_from)
+		conf_warn(r, r->place[CONF_KEY_PBX_REGISTER],
+			  "pbx_register: with check_from = false everybody "
+			  "who reaches web.address calls on this account");
+}
+
 void conf_check(struct conf_reader *r)
 {
 	const struct conf *c = r->conf;
@@ -260,6 +317,7 @@ void conf_check(struct conf_reader *r)
 	check_files(r);
 	check_paths(r);
 	check_pbx(r);
+	check_account(r);
 	if (c->register_min_s > c->register_max_s)
 		conf_fault(r, conf_place_near(r, CONF_KEY_REGISTER_MAX),
 			   "register.max: %u is less than register.min %u; "

@@ -27,6 +27,16 @@ void conf_free(struct conf *c)
 	free(c->allow);
 	free(c->pbx);
 	free_strings(c->pbx_backup);
+	free(c->account_user);
+	free(c->account_auth_user);
+	if (c->account_password)
+		explicit_bzero(c->account_password,
+			       strlen(c->account_password));
+	free(c->account_password);
+	free(c->account_password_file);
+	free(c->account_realm);
+	free(c->account_domain);
+	free(c->account_calls_to);
 	free(c->sip_resolv_conf);
 	free(c->sip_tls_certificate);
 	free(c->sip_tls_private_key);
@@ -64,6 +74,7 @@ static int set_defaults(struct conf *c, const char *file)
 	c->check_from = true;
 	c->sip_tls_port = 5061;
 	c->sip_tls_verify = true;
+	c->account_expires_s = 3600;
 	c->register_min_s = 60;
 	c->register_max_s = 600;
 	c->call_reconnect_s = 300;

@@ -32,6 +32,14 @@ struct conf {
 	/* the rest */
 	char *pbx;			/* URI */
 	char **pbx_backup;		/* URIs, NULL-terminated, or NULL */
+	char *account_user;		/* pbx_register; NULL: none */
+	char *account_auth_user;	/* NULL: account_user */
+	char *account_password;		/* also read from the file */
+	char *account_password_file;
+	char *account_realm;		/* NULL: any */
+	char *account_domain;		/* NULL: the host of pbx */
+	uint32_t account_expires_s;	/* 3600 */
+	char *account_calls_to;		/* AOR, or NULL: 404 */
 	char *sip_resolv_conf;		/* NULL: /etc/resolv.conf */
 	uint16_t sip_tls_port;		/* 5061 */
 	char *sip_tls_certificate;	/* NULL: web.certificate */

@@ -160,6 +160,44 @@ const char *conf_judge_srtp_profile(const char *text)
 	       "AEAD_AES_256_GCM";
 }
 
+/* RFC 3261 25.1, without escapes and what needs them. */
+const char *conf_judge_user(const char *text)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz"
+				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789-_.!~*'()&=+$,/";
+
+	return !*text || text[strspn(text, allowed)] || strlen(text) > 100 ?
+		"is no user part of a SIP URI; write it without sip: and @, "
+		"at most 100 characters" : NULL;
+}
+
+const char *conf_judge_quotable(const char *text)
+{
+	return !*text || strpbrk(text, "\"\\") || strlen(text) > 100 ?
+		"goes between quotes; write 1 to 100 characters without \" "
+		"and \\" : NULL;
+}
+
+const char *conf_judge_domain(const char *text)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz"
+				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789-.:[]";
+
+	return !*text || text[strspn(text, allowed)] || strlen(text) > 253 ?
+		"is no name or address" : NULL;
+}
+
+const char *conf_judge_aor(const char *text)
+{
+	const char *at = strchr(text, '@');
+
+	return strncmp(text, "sip:", 4) || !at || at == text + 4 || !at[1] ||
+	       text[strcspn(text, ";? <>\"")] || strlen(text) > 250 ?
+		"is no address of record; write sip:user@domain" : NULL;
+}
+
 const char *conf_judge_register_mode(const char *text)
 {
 	return strcmp(text, "contact") && strcmp(text, "path") ?

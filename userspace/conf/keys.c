@@ -116,6 +116,41 @@ const struct conf_key conf_keys[CONF_KEY_COUNT] = {
 		.name = "pbx", .kind = CONF_KIND_STRING, .offset = AT(pbx),
 		.judge = conf_judge_pbx,
 		.example = "\"sip:198.51.100.10:5060;transport=udp\"" },
+	[CONF_KEY_PBX_REGISTER] = {
+		.name = "pbx_register", .kind = CONF_KIND_GROUP,
+		.example = "{ user = \"4930123\"; password_file = "
+			   "\"/etc/sluice/trunk.secret\"; }" },
+	[CONF_KEY_PBX_REGISTER_USER] = {
+		.name = "pbx_register.user", .kind = CONF_KIND_STRING,
+		.offset = AT(account_user), .judge = conf_judge_user,
+		.example = "\"4930123\"" },
+	[CONF_KEY_PBX_REGISTER_AUTH_USER] = {
+		.name = "pbx_register.auth_user", .kind = CONF_KIND_STRING,
+		.offset = AT(account_auth_user), .judge = conf_judge_quotable,
+		.example = "\"4930123\"" },
+	[CONF_KEY_PBX_REGISTER_PASSWORD] = {
+		.name = "pbx_register.password", .kind = CONF_KIND_STRING,
+		.offset = AT(account_password), .example = "\"...\"" },
+	[CONF_KEY_PBX_REGISTER_PASSWORD_FILE] = {
+		.name = "pbx_register.password_file", .kind = CONF_KIND_FILE,
+		.offset = AT(account_password_file),
+		.example = "\"/etc/sluice/trunk.secret\"" },
+	[CONF_KEY_PBX_REGISTER_REALM] = {
+		.name = "pbx_register.realm", .kind = CONF_KIND_STRING,
+		.offset = AT(account_realm), .judge = conf_judge_quotable,
+		.example = "\"provider.example\"" },
+	[CONF_KEY_PBX_REGISTER_DOMAIN] = {
+		.name = "pbx_register.domain", .kind = CONF_KIND_STRING,
+		.offset = AT(account_domain), .judge = conf_judge_domain,
+		.example = "\"provider.example\"" },
+	[CONF_KEY_PBX_REGISTER_EXPIRES] = {
+		.name = "pbx_register.expires", .kind = CONF_KIND_NUMBER,
+		.offset = AT(account_expires_s), .min = 60, .max = 86400,
+		.example = "3600" },
+	[CONF_KEY_PBX_REGISTER_CALLS_TO] = {
+		.name = "pbx_register.calls_to", .kind = CONF_KIND_STRING,
+		.offset = AT(account_calls_to), .judge = conf_judge_aor,
+		.example = "\"sip:alice@example.com\"" },
 	[CONF_KEY_DATAPATH] = {
 		.name = "datapath", .kind = CONF_KIND_CHOICE,
 		.offset = AT(datapath), .example = "\"auto\"" },

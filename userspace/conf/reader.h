@@ -26,7 +26,13 @@ enum conf_key_id {
 	CONF_KEY_SIP_TLS_CA, CONF_KEY_SIP_TLS_VERIFY, CONF_KEY_SIP_TLS_MUTUAL,
 	CONF_KEY_SIP_SRTP, CONF_KEY_SIP_AVPF, CONF_KEY_SIP_DTMF,
 	CONF_KEY_SIP_KEYFRAMES, CONF_KEY_WEB_DTMF,
-	CONF_KEY_PBX, CONF_KEY_PBX_BACKUP, CONF_KEY_DATAPATH, CONF_KEY_PHONE, CONF_KEY_CONTROL,
+	CONF_KEY_PBX, CONF_KEY_PBX_BACKUP,
+	CONF_KEY_PBX_REGISTER, CONF_KEY_PBX_REGISTER_USER,
+	CONF_KEY_PBX_REGISTER_AUTH_USER, CONF_KEY_PBX_REGISTER_PASSWORD,
+	CONF_KEY_PBX_REGISTER_PASSWORD_FILE, CONF_KEY_PBX_REGISTER_REALM,
+	CONF_KEY_PBX_REGISTER_DOMAIN, CONF_KEY_PBX_REGISTER_EXPIRES,
+	CONF_KEY_PBX_REGISTER_CALLS_TO,
+	CONF_KEY_DATAPATH, CONF_KEY_PHONE, CONF_KEY_CONTROL,
 	CONF_KEY_STATE, CONF_KEY_PINS, CONF_KEY_METRICS, CONF_KEY_ICE_SERVERS,
 	CONF_KEY_SRTP_PROFILES, CONF_KEY_CHECK_FROM, CONF_KEY_REGISTER,
 	CONF_KEY_REGISTER_MIN, CONF_KEY_REGISTER_MAX,
@@ -105,6 +111,10 @@ const char *conf_judge_pbx(const char *text);
 const char *conf_judge_origin(const char *text);
 const char *conf_judge_ice_server(const char *text);
 const char *conf_judge_srtp_profile(const char *text);
+const char *conf_judge_user(const char *text);
+const char *conf_judge_quotable(const char *text);
+const char *conf_judge_domain(const char *text);
+const char *conf_judge_aor(const char *text);
 const char *conf_judge_register_mode(const char *text);
 const char *conf_judge_log(const char *text);
 const char *conf_judge_refer(const char *text);

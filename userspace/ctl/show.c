@@ -65,6 +65,17 @@ static json_t *trunk(const struct ctl_context *x,
 	return trunk_status(x->conf->pbx, "", status);
 }
 
+/* The gateway's own registration, as one more row. */
+static json_t *account(const struct sip_account_status *st)
+{
+	return json_pack("{s:o, s:s, s:s, s:n, s:o, s:o}", "uri",
+			 ctl_text(st->aor), "host", "", "state",
+			 st->is_registered ? "registered" : "unregistered",
+			 "rtt_ms", "reason", ctl_text(st->reason),
+			 "expires_in_s", st->is_registered ?
+			 json_integer(st->expires_in_s) : json_null());
+}
+
 static json_t *sip_numbers(const struct ctl_context *x)
 {
 	static const char *const sides[] = { "sip", "web" };
@@ -120,6 +131,7 @@ void show_status(void *arg, const json_t *args, struct ctl_reply *ret)
 {
 	const struct ctl_context *x = arg;
 	const struct datapath *dp = media_datapath(x->media);
+	struct sip_account_status own;
 	struct sip_trunk_status pbx;
 	struct addr media = x->conf->web;
 	json_t *warnings = json_array(), *one = trunk(x, &pbx);
@@ -129,6 +141,12 @@ void show_status(void *arg, const json_t *args, struct ctl_reply *ret)
 	if (pbx.known && !pbx.up) {
 		ret->code = "degraded";
 		snprintf(text, sizeof(text), "pbx is down: %s", pbx.reason);
+		json_array_append_new(warnings, ctl_text(text));
+	}
+	sip_account_status(x->stack, &own);
+	if (own.is_wanted && !own.is_registered) {
+		snprintf(text, sizeof(text), "%.100s is not registered at the "
+			 "pbx: %s", own.aor, own.reason);
 		json_array_append_new(warnings, ctl_text(text));
 	}
 	calls_each(x->calls, warn_one_way, warnings);
@@ -164,6 +182,7 @@ void show_trunks(void *arg, const json_t *args, struct ctl_reply *ret)
 	const struct ctl_context *x = arg;
 	struct sip_trunk_status status;
 	struct sip_trunk_target target;
+	struct sip_account_status own;
 	json_t *list = json_array();
 
 	for (size_t i = 0; sip_trunk_target(x->stack, i, &target); i++)
@@ -172,6 +191,9 @@ void show_trunks(void *arg, const json_t *args, struct ctl_reply *ret)
 							 &target.status));
 	if (!json_array_size(list))
 		json_array_append_new(list, trunk(x, &status));
+	sip_account_status(x->stack, &own);
+	if (own.is_wanted)
+		json_array_append_new(list, account(&own));
 	ret->body = json_pack("{s:o}", "trunks", list);
 }
 

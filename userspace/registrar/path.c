@@ -118,9 +118,33 @@ static bool is_alias(struct registrar *r, const char *uri, char *ret,
 	return true;
 }
 
+/* Calls to the account go to the newest browser of its user. */
+static bool is_account(struct registrar *r, const char *uri, char *ret,
+		       size_t size)
+{
+	const struct registrar_settings *s = &r->settings;
+	const struct binding *newest = NULL, *b;
+	struct sip_uri u;
+	char aor[256];
+
+	if (!s->account_user || !s->account_to || !uri ||
+	    sip_uri_parse(uri, &u) || strcmp(u.user, s->account_user) ||
+	    sip_uri_aor(s->account_to, aor, sizeof(aor)))
+		return false;
+	for (b = r->location.aliases; b; b = b->by_alias.next)
+		if (!strcmp(b->aor, aor) && b->conn && !b->is_expired &&
+		    (!newest || b->created_ms >= newest->created_ms))
+			newest = b;
+	if (!newest)
+		return false;
+	snprintf(ret, size, "%s", newest->alias);
+	return true;
+}
+
 int registrar_alias_of(struct registrar *r, const struct sip_msg *m, char *ret,
 		       size_t size)
 {
 	return is_alias(r, sip_msg_ruri(m), ret, size) ||
-	       is_alias(r, sip_msg_route(m), ret, size) ? 0 : -ENOENT;
+	       is_alias(r, sip_msg_route(m), ret, size) ||
+	       is_account(r, sip_msg_ruri(m), ret, size) ? 0 : -ENOENT;
 }

@@ -21,6 +21,8 @@ struct registrar_settings {
 	struct store *store;	/* NULL: bindings end with the process */
 	const char *pbx;
 	uint32_t expires_min_s, expires_max_s;	/* towards the browser */
+	const char *account_user;	/* of the gateway at the PBX, or NULL */
+	const char *account_to;	/* AOR that its calls are for, or NULL */
 	bool use_path;		/* Path, else the gateway's own Contact */
 };
 
@@ -60,7 +62,8 @@ bool registrar_is_registered(struct registrar *r, uint64_t conn,
 			     const char *aor);
 /*
  * The alias that a request of the SIP side is for: its Request-URI's user, or
- * that of the topmost Route, which is our Path. -ENOENT.
+ * that of the topmost Route, which is our Path; for the gateway's own account
+ * that of the browser of account_to which registered last. -ENOENT.
  */
 int registrar_alias_of(struct registrar *r, const struct sip_msg *m, char *ret,
 		       size_t size);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/log.h"
+#include "sip/account.h"
 #include "sip/msg.h"
 #include "sip/stack.h"
 #include "sip/tls.h"
@@ -100,9 +101,32 @@ static void doubt_later(struct sip_client *ct)
 		log_err("sip: no memory for a timer");
 }
 
+/* In a new transaction; takes the request. */
+static void go_again(struct sip_client *ct, struct sip_msg *request)
+{
+	nta_client_detach(ct);
+	table_remove(&ct->s->ws_clients, &ct->ws);
+	loop_timer_cancel(ct->timer);
+	ct->timer = NULL;
+	ct->to.conn = 0;
+	ct->branch[0] = '\0';
+	ct->status = 0;
+	sip_msg_unref(ct->request);
+	sip_msg_unref(ct->unsent);
+	ct->request = request;
+	ct->unsent = NULL;
+	if (copy_of(ct->request, &ct->unsent) < 0 || start(ct) < 0)
+		client_fail_later(ct, 503);
+	if (ct->is_trunk)
+		doubt_later(ct);
+	ct->s->stats.requests_out[STATS_SIP]++;
+	stack_trace(ct->s, true, &ct->to, ct->request);
+}
+
 /* RFC 3263 4.3: the same request, a new transaction, another address. */
 static int failover(struct sip_client *ct)
 {
+	struct sip_msg *request;
 	int err;
 
 	if (!ct->is_trunk || ct->status || ct->is_cancelled || ct->is_freed ||
@@ -112,20 +136,26 @@ static int failover(struct sip_client *ct)
 			 &ct->tried);
 	if (err < 0)
 		return err;
-	nta_client_detach(ct);
-	table_remove(&ct->s->ws_clients, &ct->ws);
-	loop_timer_cancel(ct->timer);
-	ct->timer = NULL;
-	ct->to.conn = 0;
-	ct->branch[0] = '\0';
-	sip_msg_unref(ct->request);
-	ct->request = ct->unsent;
+	request = ct->unsent;
 	ct->unsent = NULL;
-	if (copy_of(ct->request, &ct->unsent) < 0 || start(ct) < 0)
-		client_fail_later(ct, 503);
-	doubt_later(ct);
-	ct->s->stats.requests_out[STATS_SIP]++;
-	stack_trace(ct->s, true, &ct->to, ct->request);
+	go_again(ct, request);
+	return 0;
+}
+
+/* RFC 3261 22: the same request to the same address, with credentials. */
+static int answer_challenge(struct sip_client *ct,
+			    const struct sip_msg *response)
+{
+	struct sip_user *user = &ct->s->user;
+	struct sip_msg *next;
+
+	if (ct->is_cancelled || ct->is_freed || !ct->unsent ||
+	    account_answer(ct->s, ct->unsent, response, &ct->challenges,
+			   &next) < 0)
+		return -ENOTSUP;
+	if (user->renumbered)
+		user->renumbered(user->arg, next);
+	go_again(ct, next);
 	return 0;
 }
 
@@ -175,6 +205,9 @@ void client_response(struct sip_client *ct, const struct sip_msg *response,
 		if (failover(ct) == 0)
 			return;
 	}
+	if ((status == 401 || status == 407) && !is_local &&
+	    answer_challenge(ct, response) == 0)
+		return;
 	loop_timer_cancel(ct->doubt);
 	ct->doubt = NULL;
 	ct->status = status;
@@ -303,8 +336,11 @@ int sip_client_send_as(struct sip_stack *s, const struct sip_target *to,
 		return err;
 	snprintf(ct->branch, sizeof(ct->branch), "%s", branch);
 	ct->is_trunk = trunk_is_target(s, to);
-	if (!ct->is_trunk)
+	if (!ct->is_trunk) {
+		if (s->account && !to->is_ws)
+			copy_of(ct->request, &ct->unsent);
 		return send_request(ct, ret);
+	}
 	if (trunk_pick(s, sip_msg_call_id(request), &ct->to,
 		       &ct->tried) < 0) {
 		/* No address is known yet. */

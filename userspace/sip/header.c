@@ -244,6 +244,42 @@ bool sip_msg_drop_rport(struct sip_msg *m)
 	return msg_header_remove_param(v->v_common, "rport") > 0;
 }
 
+int sip_msg_authorize(const struct sip_msg *m, const char *header,
+		      struct sip_msg **ret)
+{
+	bool is_proxy = !strncasecmp(header, "Proxy-", 6);
+	const char *value = strchr(header, ':') + 1;
+	msg_header_t *old, *h;
+	struct sip_msg *copy;
+	msg_t *msg;
+	int err;
+
+	msg = msg_copy(m->msg);
+	if (!msg)
+		return -ENOMEM;
+	err = sip_msg_wrap(msg, &copy);
+	if (err < 0)
+		return err;
+	value += strspn(value, " ");
+	old = is_proxy ? (msg_header_t *)copy->sip->sip_proxy_authorization :
+			 (msg_header_t *)copy->sip->sip_authorization;
+	if (old)
+		msg_header_remove_all(msg, (msg_pub_t *)copy->sip, old);
+	h = is_proxy ? (msg_header_t *)sip_proxy_authorization_make(
+				msg_home(msg), value) :
+		       (msg_header_t *)sip_authorization_make(msg_home(msg),
+							      value);
+	copy->sip->sip_cseq->cs_seq++;
+	msg_fragment_clear_chain((msg_header_t *)copy->sip->sip_cseq);
+	if (!h || msg_header_insert(msg, (msg_pub_t *)copy->sip, h) < 0 ||
+	    msg_serialize(msg, (msg_pub_t *)copy->sip) < 0) {
+		sip_msg_unref(copy);
+		return -ENOMEM;
+	}
+	*ret = copy;
+	return 0;
+}
+
 int sip_msg_push_via(struct sip_msg *m, const char *value)
 {
 	sip_via_t *v = sip_via_make(msg_home(m->msg), value);

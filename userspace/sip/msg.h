@@ -33,6 +33,12 @@ int sip_msg_set_received(struct sip_msg *m, const struct addr *peer);
 bool sip_msg_drop_rport(struct sip_msg *m);
 /* Puts a Via above all others. */
 int sip_msg_push_via(struct sip_msg *m, const char *value);
+/*
+ * The same request with the next CSeq and "Authorization: ..." or
+ * "Proxy-Authorization: ..." in the place of what it had of that name.
+ */
+int sip_msg_authorize(const struct sip_msg *m, const char *header,
+		      struct sip_msg **ret);
 /* Transport and sent-by of the topmost Via, e.g. "wss abc.invalid:5060". */
 int sip_msg_sent_by(const struct sip_msg *m, char *buf, size_t size);
 

@@ -10,6 +10,7 @@
 
 #include "core/log.h"
 #include "core/random.h"
+#include "sip/account.h"
 #include "sip/stack.h"
 #include "sip/tls.h"
 #include "sip/trunk.h"
@@ -24,6 +25,14 @@ static void free_settings(struct sip_settings *c)
 	free((char *)c->tls.certificate);
 	free((char *)c->tls.private_key);
 	free((char *)c->tls.ca);
+	free((char *)c->account.user);
+	free((char *)c->account.auth_user);
+	if (c->account.password)
+		explicit_bzero((char *)c->account.password,
+			       strlen(c->account.password));
+	free((char *)c->account.password);
+	free((char *)c->account.realm);
+	free((char *)c->account.domain);
 	free((char *)c->user_agent);
 	free((struct addr_net *)c->allow);
 }
@@ -69,6 +78,11 @@ static int copy_settings(struct sip_settings *to,
 	err |= copy_text(&to->tls.certificate, from->tls.certificate);
 	err |= copy_text(&to->tls.private_key, from->tls.private_key);
 	err |= copy_text(&to->tls.ca, from->tls.ca);
+	err |= copy_text(&to->account.user, from->account.user);
+	err |= copy_text(&to->account.auth_user, from->account.auth_user);
+	err |= copy_text(&to->account.password, from->account.password);
+	err |= copy_text(&to->account.realm, from->account.realm);
+	err |= copy_text(&to->account.domain, from->account.domain);
 	err |= copy_text(&to->user_agent, from->user_agent);
 	if (from->allow_count) {
 		allow = calloc(from->allow_count, sizeof(*allow));
@@ -142,6 +156,8 @@ int sip_stack_create(struct loop *loop, const struct sip_settings *settings,
 		write_contact_host(s);
 	if (!err)
 		err = trunk_start(s);
+	if (!err)
+		err = account_start(s);
 	if (err < 0) {
 		sip_stack_free(s);
 		return err;
@@ -157,6 +173,7 @@ void sip_stack_free(struct sip_stack *s)
 
 	if (!s)
 		return;
+	account_stop(s);
 	trunk_stop(s);
 	while ((ct = LIST_FIRST(&s->clients)))
 		client_destroy(ct);

@@ -15,6 +15,7 @@
 struct nta;			/* nta_engine.c */
 struct trunk;			/* trunk.c */
 struct tls;			/* tls.c */
+struct account;			/* account.c */
 
 struct sip_server {
 	LIST_ENTRY(sip_server) list;
@@ -47,7 +48,8 @@ struct sip_client {
 	bool is_resumed;	/* sent by an earlier run */
 	bool is_trunk;		/* to the PBX: may take another address */
 	uint32_t tried;		/* its addresses, bits of trunk_pick() */
-	struct sip_msg *unsent;	/* is_trunk: the request without our Via */
+	struct sip_msg *unsent;	/* to send again: the request without our Via */
+	unsigned int challenges; /* answered for it by account.c */
 	struct loop_timer *doubt; /* is_trunk: nothing heard for 4*T1 */
 	sip_response_cb *cb;	/* NULL once the caller has let go */
 	void *arg;
@@ -74,6 +76,7 @@ struct sip_stack {
 	struct nta *nta;
 	struct trunk *trunk;
 	struct tls *tls;
+	struct account *account;
 	char contact_host[ADDR_STRLEN + 16];
 	struct addr pbx_addrs[LIMIT_TRUNK_TARGETS];
 	size_t pbx_count;

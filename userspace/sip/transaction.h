@@ -48,6 +48,11 @@ struct sip_user {
 	 */
 	void (*stray_2xx)(void *arg, const struct sip_msg *response,
 			  const struct sip_target *from);
+	/*
+	 * A challenge was answered by the stack (account): this request is on
+	 * its way again with a CSeq of its own.
+	 */
+	void (*renumbered)(void *arg, const struct sip_msg *request);
 	/* SIP-side request from an address that is neither the PBX's nor
 	 * allowed was dropped; already counted and logged.
 	 */
@@ -63,12 +68,23 @@ struct sip_tls_settings {
 	bool is_mutual;			/* ask its connections for one */
 };
 
+/* The gateway as a user of the PBX (account.c). */
+struct sip_account_settings {
+	const char *user;		/* NULL: it is none */
+	const char *auth_user;		/* NULL: user */
+	const char *password;
+	const char *realm;		/* only this one is answered; NULL: any */
+	const char *domain;		/* NULL: the host of pbx */
+	uint32_t expires_s;		/* asked for; 0: 3600 */
+};
+
 struct sip_settings {
 	struct addr listen;		/* SIP side, UDP and TCP */
 	const char *pbx;		/* URI of the PBX */
 	const char *const *pbx_backup;	/* others, if it is down; or NULL */
 	const char *resolv_conf;	/* NULL: the system's */
 	struct sip_tls_settings tls;
+	struct sip_account_settings account;
 	const struct addr_net *allow;	/* besides what pbx resolves to */
 	size_t allow_count;
 	struct addr web;		/* as browsers know us; unset: listen */
@@ -189,6 +205,16 @@ int sip_trunk_choose(struct sip_stack *s, const char *call_id,
 		     struct sip_target *to);
 bool sip_trunk_target(const struct sip_stack *s, size_t index,
 		      struct sip_trunk_target *ret);
+struct sip_account_status {
+	bool is_wanted;		/* there is an account */
+	bool is_registered;
+	uint32_t expires_in_s;
+	char aor[280];
+	char reason[96];	/* why not registered, or not refreshed */
+};
+
+void sip_account_status(const struct sip_stack *s,
+			struct sip_account_status *ret);
 /*
  * Host part of the gateway's SIP-side URI, with the trunk's transport:
  * "198.51.100.1:5060", "198.51.100.1:5061;transport=tls".

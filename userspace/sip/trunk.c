@@ -14,6 +14,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/random.h"
+#include "sip/account.h"
 #include "sip/nta_front.h"
 #include "sip/resolve.h"
 #include "sip/tls.h"
@@ -89,8 +90,10 @@ static void concluded(struct target *g, bool is_up, const char *reason)
 	struct sip_trunk_status *st = &g->status;
 
 	if (is_up) {
-		if (!st->known || !st->up)
+		if (!st->known || !st->up) {
 			log_info("sip: %s is up", g->uri);
+			account_pbx_is_up(g->t->s);
+		}
 		st->known = true;
 		st->up = true;
 		st->rtt_ms = (uint32_t)(clock_ms() - g->sent_ms);

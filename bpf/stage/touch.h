@@ -33,6 +33,9 @@ static __always_inline void sluice_touch_key(__u32 slot)
 	for (i = 0; i < 448; i += SLUICE_LINE)
 		sluice_touch(p + i);
 	p = (const __u8 *)key->ghash_table;
+	/* a branch that is predicted long before the profile is there */
+	if (key->profile < SLUICE_SRTP_AEAD_AES_128_GCM)
+		return;
 #pragma unroll
 	for (i = 0; i < sizeof(key->ghash_table); i += SLUICE_LINE)
 		sluice_touch(p + i);

@@ -109,6 +109,8 @@ static void figure(const char *name, double value, const char *unit)
 
 static void told(struct phone *p, enum phone_event e)
 {
+	if (e == PHONE_ENDED || e == PHONE_FAILED)
+		p->is_busy = false;
 	if (e == PHONE_FAILED)
 		errors++;
 	on_event(p, e);
@@ -147,6 +149,13 @@ static bool run_until(uint32_t want)
 		} else if (clock_ms() - since > STUCK_MS) {
 			fprintf(stderr, "load: stuck at %u of %u\n", done,
 				want);
+			for (uint32_t i = 0; i < count; i++)
+				if (phones[i].is_busy)
+					fprintf(stderr, "load: client %u waits "
+						"in call %u (%s)\n", i,
+						phones[i].call,
+						phones[i].to_tag[0] ?
+						"answered" : "not answered");
 			return false;
 		}
 	}
@@ -282,6 +291,17 @@ static void measure_refreshes(uint64_t ms)
 static uint32_t calls_wanted;	/* to begin, in all */
 static uint32_t calls_begun;
 
+/* Round the clients: the gateway limits what one may send. */
+static struct phone *next_idle(void)
+{
+	static uint32_t next;
+
+	do
+		next = (next + 1) % count;
+	while (phones[next].is_busy);
+	return &phones[next];
+}
+
 static void calling(struct phone *p, enum phone_event e)
 {
 	switch (e) {
@@ -294,9 +314,10 @@ static void calling(struct phone *p, enum phone_event e)
 	case PHONE_ENDED:
 	case PHONE_FAILED:
 		done++;
-		/* Round the clients: the gateway limits what one may send. */
-		if (calls_begun < calls_wanted)
-			phone_invite(&phones[calls_begun++ % count]);
+		if (calls_begun < calls_wanted) {
+			calls_begun++;
+			phone_invite(next_idle());
+		}
 		break;
 	default:
 		break;
@@ -311,8 +332,8 @@ static bool make_calls(uint32_t n, uint32_t at_a_time)
 	sample_count = 0;
 	calls_wanted = n;
 	calls_begun = at_a_time < n ? at_a_time : n;
-	for (uint32_t i = 0; i < calls_begun; i++)
-		phone_invite(&phones[i]);
+	for (uint32_t i = 0, first = calls_begun; i < first; i++)
+		phone_invite(next_idle());
 	return run_until(n);
 }
 

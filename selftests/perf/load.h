@@ -57,6 +57,7 @@ struct phone {
 	enum phone_state state;
 	uint32_t cseq;
 	uint32_t call;		/* number of the newest call */
+	bool is_busy;		/* in it */
 	uint64_t asked_ns;	/* the newest request left */
 	char to_tag[128];
 	char target[256];	/* remote target of the call */

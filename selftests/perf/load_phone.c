@@ -128,6 +128,7 @@ void phone_invite(struct phone *p)
 	char call_id[64], extra[256];
 
 	p->call++;
+	p->is_busy = true;
 	p->cseq++;
 	p->to_tag[0] = 0;
 	p->asked_ns = clock_ns();

@@ -27,6 +27,7 @@
 
 /* SIP, sip/ */
 #define LIMIT_SIP_MESSAGE_BYTES		65536
+#define LIMIT_SIP_SOCKET_BYTES		4194304	/* unread, of the UDP socket */
 #define LIMIT_SIP_HEADER_BYTES		32768	/* all headers */
 #define LIMIT_SIP_HEADERS		128
 #define LIMIT_SIP_BODY_BYTES		32768

@@ -200,13 +200,27 @@ static void find_sockets(struct nta_front *f)
 	closedir(dir);
 }
 
+/*
+ * The kernel's default holds a hundred messages, which is a tenth of a second
+ * of many calls. Beyond its limit with CAP_NET_ADMIN only.
+ */
+static void widen(int fd)
+{
+	int size = LIMIT_SIP_SOCKET_BYTES;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)))
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+}
+
 void nta_front_bound(struct nta_front *f)
 {
 	int err = 0;
 
 	find_sockets(f);
-	if (f->udp >= 0)
+	if (f->udp >= 0) {
+		widen(f->udp);
 		err = filter_udp(f);
+	}
 	if (!err && f->tcp >= 0)
 		err = nta_front_filter_tcp(f->s, f->tcp);
 	/* The first-line parser still holds. */

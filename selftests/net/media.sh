@@ -30,4 +30,8 @@ SIP_CONFIG='srtp = "sdes"' gateway_start 'srtp_profiles = (
   "AEAD_AES_128_GCM", "AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32" );'
 tap_include in_ns web node media_sdes.js
 gateway_stopped gateway_with_sdes_stop_is_clean
+
+SIP_CONFIG='dtmf = "auto"' WEB_CONFIG='dtmf = "info"' gateway_start
+tap_include in_ns web node media_digits.js
+gateway_stopped gateway_with_digits_stop_is_clean
 tap_done

@@ -117,6 +117,11 @@ class Phone {
 		this.forged = 0;
 	}
 
+	forget_requests()
+	{
+		this.requests = [];
+	}
+
 	async listen()
 	{
 		const { open_udp } = require('./sockets.js');

@@ -323,6 +323,23 @@ class WebMedia {
 		return this.tx.protect(header, payload);
 	}
 
+	/* RFC 4733: packets of one timestamp, which the audio goes on from. */
+	async send_event(payload_type, payloads)
+	{
+		const timestamp = (this.seq + 1) * 160;
+
+		for (const payload of payloads) {
+			const packet = Buffer.alloc(12);
+
+			packet[0] = 0x80;
+			packet[1] = payload_type;
+			packet.writeUInt16BE(++this.seq, 2);
+			packet.writeUInt32BE(timestamp, 4);
+			packet.writeUInt32BE(this.ssrc >>> 0, 8);
+			await this.send(this.tx.protect(packet, payload));
+		}
+	}
+
 	send_rtp(payload_type, payload)
 	{
 		return this.send(this.rtp(payload_type, payload));

@@ -549,6 +549,12 @@ void calls_media_message(struct calls *cs, const struct message *m)
 		memcpy(&c->figures, m->data, sizeof(c->figures));
 		c->has_figures = true;
 		call_watch(c);
+	} else if (m->type == MEDIA_DIGIT) {
+		call_digit_heard(c, (const void *)m->data);
+		return;
+	} else if (m->type == MEDIA_PICTURE) {
+		call_picture_wanted(c);
+		return;
 	} else {
 		media_event_received(c, m->type, (const void *)m->data);
 		return;

@@ -157,6 +157,10 @@ void call_sdp_local(const struct call *c, struct call_leg *leg,
 	for (unsigned int i = 0; web && i < web->media_count; i++)
 		snprintf(ret->web_mid[i], sizeof(ret->web_mid[i]), "%s",
 			 web->media[i].mid);
+	ret->events_end_here = c->calls->settings.sip_dtmf == CALLS_DTMF_INFO ||
+			       c->calls->settings.sip_dtmf == CALLS_DTMF_AUTO;
+	ret->sip_has_no_events =
+		c->calls->settings.sip_dtmf == CALLS_DTMF_INFO;
 	call_sdes_local(c, call_remote_sdp(c->a.is_web ? &c->b : &c->a), ret);
 	ret->session_id = leg->sdp_session_id;
 	ret->session_version = ++leg->sdp_version;
@@ -251,7 +255,7 @@ static void payload_side(const struct sdp_payload_map *p, bool web_is_a,
 	ret->web_tx = web_is_a ? p->a_tx : p->b_tx;
 	ret->sip_rx = web_is_a ? p->b_rx : p->a_rx;
 	ret->sip_tx = web_is_a ? p->b_tx : p->a_tx;
-	ret->clock_hz = p->clock_hz;
+	ret->clock_hz = web_is_a ? p->clock_hz : p->b_clock_hz;
 	snprintf(ret->name, sizeof(ret->name), "%s", p->name);
 }
 
@@ -326,6 +330,7 @@ int call_configure_media(struct call *c)
 		     s->payload_count < MEDIA_PAYLOADS; p++)
 			payload_side(&map[i].payload[p], web_is_a,
 				     &s->payload[s->payload_count++]);
+		call_digits_config(c, i, s);
 	}
 	err = media_configure(c->calls->settings.media, c->media_id, cfg);
 	explicit_bzero(cfg, sizeof(*cfg));

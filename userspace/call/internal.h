@@ -357,6 +357,15 @@ void call_set_exchange(struct call *c, bool offerer_is_a, struct sdp *a_offer,
 		       struct sdp *b_offer, struct sdp *b_answer,
 		       struct sdp *a_answer);
 
+/* digits.c: digits and pictures, INFO on one leg only */
+/* false: not an INFO that ends here; it passes. */
+bool call_info_received(struct call_leg *leg, struct sip_server *st);
+void call_digit_heard(struct call *c, const struct media_digit *d);
+void call_picture_wanted(struct call *c);
+/* Media's m-line, whose payloads are there. */
+void call_digits_config(const struct call *c, uint32_t index,
+			struct media_stream_config *s);
+
 /* sdes.c: SRTP keys of the SIP leg */
 int call_sdes_init(struct call *c);
 void call_sdes_free(struct call *c);

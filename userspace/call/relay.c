@@ -24,6 +24,8 @@ void call_relay_received(struct call_leg *leg, struct sip_server *st)
 	struct call_forward *f;
 	struct sip_msg *out = NULL;
 
+	if (call_info_received(leg, st))
+		return;
 	if (!to->dialog || !to->dialog->remote_tag ||
 	    !call_leg_refresh_flow(to)) {
 		call_reply(st, 480, NULL, NULL, "the other side is offline");

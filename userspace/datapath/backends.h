@@ -13,6 +13,7 @@ int datapath_user_open(const struct datapath_config *config, void **ret);
 int datapath_user_relay(void *backend, const struct addr *local,
 			const struct addr *remote, uint8_t *data, size_t len,
 			size_t capacity);
+int datapath_user_own(void *backend, uint32_t id, struct datapath_own *p);
 void datapath_user_count_drop(void *backend, enum sluice_drop reason);
 void datapath_user_count(void *backend, enum sluice_counter counter);
 

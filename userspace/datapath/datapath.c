@@ -415,6 +415,12 @@ int datapath_user_input(struct datapath *dp, const struct addr *local,
 				   data, len, capacity);
 }
 
+int datapath_user_send(struct datapath *dp, uint32_t stream,
+		       struct datapath_own *p)
+{
+	return datapath_user_own(dp->backend[DATAPATH_USER], stream, p);
+}
+
 void datapath_count_drop(struct datapath *dp, enum sluice_drop reason)
 {
 	datapath_user_count_drop(dp->backend[DATAPATH_USER], reason);

@@ -242,6 +242,24 @@ int datapath_peer_set(struct datapath *dp, enum datapath_backend b,
 int datapath_user_input(struct datapath *dp, const struct addr *local,
 			const struct addr *remote, uint8_t *data, size_t len,
 			size_t capacity);
+#define DATAPATH_OWN_MAX	16	/* bytes of such a payload */
+
+/* A packet of the gateway's own: RFC 4733. */
+struct datapath_own {
+	uint8_t pt;
+	uint8_t ratio;		/* stream's clock by the packet's; 0: the same */
+	bool is_first;		/* marker, and a new timestamp */
+	uint32_t timestamp;	/* in the stream's clock; of the first, set */
+	uint8_t payload[DATAPATH_OWN_MAX];
+	uint32_t len;
+};
+
+/*
+ * Into a stream of the user backend. -EINVAL: no such stream; -EAGAIN: it is
+ * held, or has nowhere to go.
+ */
+int datapath_user_send(struct datapath *dp, uint32_t stream,
+		       struct datapath_own *p);
 /* Counts a drop the media thread decided (STUN, DTLS, sources). */
 void datapath_count_drop(struct datapath *dp, enum sluice_drop reason);
 void datapath_count(struct datapath *dp, enum sluice_counter counter);

@@ -3,6 +3,7 @@
  * The user backend's packet path; the same steps as the XDP program, on the
  * same structures, so that a stream behaves alike wherever it runs.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "core/clock.h"
@@ -350,4 +351,63 @@ int datapath_user_relay(void *backend, const struct addr *local,
 	else
 		u->totals.counters[counter]++;
 	return reason;
+}
+
+/* A whole packet of the gateway's own, between those of the stream's sources. */
+static uint32_t own_packet(struct user_stream *s, const struct datapath_own *p,
+			   uint64_t index, uint8_t *packet)
+{
+	const struct sluice_payload clock = {
+		.convert = p->ratio ? SLUICE_CONVERT_EVENT_DOWN : 0,
+		.ratio = p->ratio };
+
+	packet[0] = 0x80;
+	packet[1] = (uint8_t)(p->is_first << 7 | (p->pt & 0x7f));
+	sluice_put16(packet + 2, (uint16_t)index);
+	sluice_put32(packet + 4, sluice_convert_leaving(&clock, p->timestamp));
+	sluice_put32(packet + 8, s->stream.out_ssrc);
+	memcpy(packet + SLUICE_RTP_HEADER_LEN, p->payload, p->len);
+	return SLUICE_RTP_HEADER_LEN + p->len;
+}
+
+/* Its index is the next one; the current source's packets come after it. */
+static uint64_t own_index(struct user_stream *s)
+{
+	struct sluice_out_state *o = &s->out;
+	struct user_source *current;
+	uint64_t index = o->next_index;
+
+	sluice_window_shift(o->window, 1);
+	o->window[0] |= 1;
+	o->next_index++;
+	o->packets++;
+	current = user_source_find(s, o->current_ssrc);
+	if (current && current->state.index_delta != SLUICE_DELTA_RESYNC)
+		current->state.index_delta++;
+	return index;
+}
+
+int datapath_user_own(void *backend, uint32_t id, struct datapath_own *p)
+{
+	struct user *u = backend;
+	struct user_stream *s = stream_of(u, id);
+	struct sluice_transport *to = s ? transport_of(u, s->stream.to) : NULL;
+	uint8_t packet[SLUICE_RTP_HEADER_LEN + DATAPATH_OWN_MAX +
+		       SLUICE_SHA1_LEN];
+	struct relay r = { .u = u, .data = packet, .to = to, .stream = s };
+	uint64_t index, now = clock_ns();
+
+	if (!to || p->len > DATAPATH_OWN_MAX)
+		return -EINVAL;
+	if (!(s->stream.flags & SLUICE_STREAM_ACTIVE) || !to->remote_port ||
+	    key_of(u, to, to->tx_key, &r.tx))
+		return -EAGAIN;
+	if (p->is_first)
+		p->timestamp = s->out.last_timestamp + (s->out.last_sent_ns ?
+			sluice_clock_units(now - s->out.last_sent_ns,
+					   s->stream.clock_hz) : 0);
+	index = own_index(s);
+	r.len = own_packet(s, p, index, packet);
+	r.rtp.payload_off = SLUICE_RTP_HEADER_LEN;
+	return relay_send(&r, index) ? -EIO : 0;
 }

@@ -360,6 +360,31 @@ int media_move(struct media *m, uint32_t id, enum datapath_backend to)
 	return post(m, WORKER_MOVE, &move, sizeof(move));
 }
 
+static bool is_open(struct media *m, uint32_t id)
+{
+	struct ticket ticket;
+	int err = tickets_get(m->tickets, id, &ticket);
+
+	explicit_bzero(&ticket, sizeof(ticket));
+	return !err;
+}
+
+int media_digit(struct media *m, uint32_t id, enum media_side to,
+		uint8_t event, uint32_t duration_ms)
+{
+	struct worker_digit d = { id, to, event, duration_ms };
+
+	return is_open(m, id) ? post(m, WORKER_DIGIT, &d, sizeof(d)) : -EINVAL;
+}
+
+int media_picture(struct media *m, uint32_t id)
+{
+	struct worker_close p = { .id = id };
+
+	return is_open(m, id) ? post(m, WORKER_PICTURE, &p, sizeof(p)) :
+				-EINVAL;
+}
+
 void media_close(struct media *m, uint32_t id)
 {
 	struct worker_close c = { .id = id };

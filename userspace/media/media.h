@@ -22,6 +22,9 @@
 #define MEDIA_CALL_ID_LEN	16
 
 struct media;
+
+enum media_side { MEDIA_SIDE_WEB = 0, MEDIA_SIDE_SIP = 1 };
+
 struct store;
 
 struct media_settings {
@@ -115,7 +118,7 @@ int media_restart_ice(struct media *m, uint32_t id, struct media_local *ret);
 enum media_dtls_role { MEDIA_DTLS_SERVER = 0,	/* we are a=setup:passive */
 		       MEDIA_DTLS_CLIENT = 1 };	/* we are a=setup:active */
 
-#define MEDIA_NO_PAYLOAD	0xff	/* web_rx, sip_rx: not from there */
+#define MEDIA_NO_PAYLOAD	0xff	/* not on that side, or not from there */
 
 struct media_payload {
 	uint8_t web_rx;		/* PT in packets from the browser */
@@ -124,7 +127,7 @@ struct media_payload {
 	uint8_t web_tx;		/* PT towards the browser */
 	uint8_t to_sip, to_web;	/* enum sluice_convert */
 	uint8_t ratio;		/* of an event's clocks */
-	uint32_t clock_hz;
+	uint32_t clock_hz;	/* of the browser's */
 	char name[20];		/* encoding name, for show and logs */
 };
 
@@ -168,6 +171,14 @@ int media_configure(struct media *m, uint32_t id,
  * tells where it is then. -EINVAL: unknown id; -EOPNOTSUPP: not open.
  */
 int media_move(struct media *m, uint32_t id, enum datapath_backend to);
+/*
+ * A digit (RFC 4733 3.2: 0 to 15) as telephone-event to that side, after those
+ * before it. Asynchronous; -EINVAL: unknown id.
+ */
+int media_digit(struct media *m, uint32_t id, enum media_side to,
+		uint8_t event, uint32_t duration_ms);
+/* Asks the browser for whole pictures (RFC 4585 6.3.1). As above. */
+int media_picture(struct media *m, uint32_t id);
 /* Always answered by MEDIA_CLOSED with the last figures. */
 void media_close(struct media *m, uint32_t id);
 
@@ -185,9 +196,17 @@ enum media_message {
 	MEDIA_STATS,		/* struct media_figures: each second, and when
 				 * it was configured or moved */
 	MEDIA_CLOSED,		/* struct media_figures, last of its session */
+	MEDIA_DIGIT,		/* struct media_digit: one that is not relayed */
+	MEDIA_PICTURE,		/* struct media_event: the browser wants one */
 };
 
-enum media_side { MEDIA_SIDE_WEB = 0, MEDIA_SIDE_SIP = 1 };
+/* An RFC 4733 event whose payload type is SLUICE_CONVERT_REPORT. */
+struct media_digit {
+	uint32_t id;
+	uint32_t side;		/* enum media_side that it came from */
+	uint32_t duration_ms;
+	uint8_t event;
+};
 
 struct media_event {
 	uint32_t id;

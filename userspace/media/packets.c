@@ -141,6 +141,20 @@ static void sip_rtcp(struct session *s, uint32_t i,
 	worker_send(s->w, &s->w->settings.web, &s->selected->remote, out, n);
 }
 
+void packets_ask_picture(struct session *s)
+{
+	for (uint32_t i = 0; i < s->config.stream_count; i++) {
+		const struct rtcp_compound pli = {
+			.feedback_count = 1,
+			.feedback = { { .ssrc = s->local.sip_ssrc[i] } },
+		};
+
+		if (s->config.stream[i].enabled &&
+		    !strcmp(s->config.stream[i].kind, "video"))
+			sip_rtcp(s, i, &pli);
+	}
+}
+
 /* ---- browser ----------------------------------------------------------- */
 
 static void web_media(struct tuple *t, uint8_t *data, size_t len,

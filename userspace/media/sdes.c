@@ -187,6 +187,20 @@ void sdes_close(struct session *s, uint32_t i)
 	s->stream[i].crypt = NULL;
 }
 
+void sdes_leave(struct session *s)
+{
+	for (uint32_t i = 0; i < s->stream_count; i++) {
+		struct sip_crypt *c = s->stream[i].crypt;
+
+		if (!c)
+			continue;
+		srtcp_free(c->srtcp);
+		explicit_bzero(c, sizeof(*c));
+		free(c);
+		s->stream[i].crypt = NULL;
+	}
+}
+
 bool sdes_is_authentic(const struct sip_crypt *c, const uint8_t *data,
 		       size_t len, const struct sluice_rtp *rtp)
 {

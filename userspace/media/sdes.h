@@ -20,6 +20,8 @@ int sdes_configure(struct session *s, uint32_t i);
 /* The slots of an earlier run's transport, whose keys are in the kernel. */
 int sdes_claim(struct session *s, uint32_t i, uint32_t rx_key, uint32_t tx_key);
 void sdes_close(struct session *s, uint32_t i);
+/* Of this process only. */
+void sdes_leave(struct session *s);
 /* A packet of a port that is still to be learned; changes no state. */
 bool sdes_is_authentic(const struct sip_crypt *c, const uint8_t *data,
 		       size_t len, const struct sluice_rtp *rtp);

@@ -237,6 +237,8 @@ static void session_free(struct session *s)
 		w->port_fd[st->local.port + 1] = -1;
 		ports_give(w->ports, &st->ports);
 	}
+	sdes_leave(s);
+	digits_close(s);
 	w->session[ticket_slot(s->id)] = NULL;
 	explicit_bzero(s, sizeof(*s));
 	free(s);
@@ -244,6 +246,7 @@ static void session_free(struct session *s)
 
 void session_leave(struct session *s)
 {
+	digits_end(s);
 	association_leave(s);
 	ice_leave(s);
 	session_free(s);

@@ -6,6 +6,7 @@
 #include "media/keys.h"
 #include "media/worker.h"
 
+struct digits;
 struct sip_crypt;
 struct srtcp;
 
@@ -46,6 +47,13 @@ struct credentials {
 	uint32_t generation;		/* 1..; 0: none */
 	struct ufrag_entry entry;
 	char password[33];
+};
+
+/* The newest RFC 4733 event that was reported. */
+struct heard_digit {
+	bool is_open;			/* not told yet: its end is awaited */
+	uint32_t value;
+	uint32_t timestamp;
 };
 
 struct session {
@@ -93,6 +101,9 @@ struct session {
 	struct sluice_key tx_keys;
 	struct srtcp *srtcp;
 	uint32_t srtcp_ceiling;		/* indices below may have been used */
+
+	struct digits *digits;		/* being sent; NULL: none */
+	struct heard_digit heard[DIRECTIONS];
 
 	/* life */
 	uint64_t web_alive_ms;		/* newest authenticated sign; 0: none */
@@ -152,7 +163,20 @@ void association_close(struct session *s);
 /* Without a word to the peer. */
 void association_leave(struct session *s);
 
+/* digits.c: RFC 4733 by the daemon. */
+void digits_queue(struct session *s, enum media_side to, uint8_t event,
+		  uint32_t duration_ms);
+void digits_timers(struct worker *w, uint64_t now_ms);
+int digits_wait_ms(struct worker *w, uint64_t now_ms);	/* -1: not at all */
+/* false: none of the session's streams. */
+bool digits_heard(struct session *s, const struct sluice_event *e);
+/* The session goes back to where it was. */
+void digits_end(struct session *s);
+void digits_close(struct session *s);
+
 /* packets.c: RTP and RTCP that came to a socket. */
+/* A PLI for each video that the browser sends. */
+void packets_ask_picture(struct session *s);
 void packets_web(struct worker *w, const struct addr *remote, uint8_t *data,
 		 size_t len, size_t capacity);
 void packets_sip(struct session *s, uint32_t stream, bool is_rtcp_port,

@@ -201,6 +201,22 @@ static void command(struct worker *w, struct message *m)
 			session_restart_ice(s, c->ufrag, c->password);
 		break;
 	}
+	case WORKER_DIGIT: {
+		const struct worker_digit *d = (const void *)m->data;
+
+		s = find(w, d->id);
+		if (s)
+			digits_queue(s, d->to, d->event, d->duration_ms);
+		break;
+	}
+	case WORKER_PICTURE: {
+		const struct worker_close *p = (const void *)m->data;
+
+		s = find(w, p->id);
+		if (s)
+			packets_ask_picture(s);
+		break;
+	}
 	case WORKER_STOP:
 		w->is_stopping = true;
 		w->is_keeping = ((struct worker_stop *)m->data)->keep;
@@ -246,6 +262,12 @@ static void datapath_event(void *arg, const struct sluice_event *e)
 {
 	struct worker *w = arg;
 
+	if (e->type == SLUICE_EVENT_DIGIT) {
+		for (uint32_t i = 0; i < LIMIT_MEDIA_SESSIONS; i++)
+			if (w->session[i] && digits_heard(w->session[i], e))
+				return;
+		return;
+	}
 	if (e->type != SLUICE_EVENT_FIRST_PACKET)
 		return;
 	for (uint32_t i = 0; i < LIMIT_MEDIA_SESSIONS; i++)
@@ -259,8 +281,10 @@ static int wait_ms(struct worker *w)
 {
 	uint64_t now = clock_ms();
 	int wait = w->next_tick_ms > now ? (int)(w->next_tick_ms - now) : 0;
-	int dtls = association_wait_ms(w, now);
+	int dtls = association_wait_ms(w, now), digits = digits_wait_ms(w, now);
 
+	if (digits >= 0 && digits < wait)
+		wait = digits;
 	return dtls >= 0 && dtls < wait ? dtls : wait;
 }
 
@@ -298,6 +322,7 @@ static void turn(struct worker *w)
 	}
 	now = clock_ms();
 	association_timers(w, now);
+	digits_timers(w, now);
 	if (now >= w->next_tick_ms) {
 		tick(w, now);
 		w->next_tick_ms = now + TICK_MS;
@@ -358,6 +383,7 @@ static int datapath_start(struct worker *w,
 
 	config.sockets.send = datapath_send;
 	config.sockets.arg = w;
+	config.sockets.event = datapath_event;
 	return datapath_open(&config, &w->dp);
 }
 

@@ -13,6 +13,7 @@
 #include "media/tickets.h"
 #include "media/tuples.h"
 
+struct digits;
 struct session;
 
 enum worker_command {
@@ -22,6 +23,8 @@ enum worker_command {
 	WORKER_CLOSE,		/* struct worker_close */
 	WORKER_MOVE,		/* struct worker_move */
 	WORKER_CREDENTIALS,	/* struct worker_credentials */
+	WORKER_DIGIT,		/* struct worker_digit */
+	WORKER_PICTURE,		/* struct worker_close: the id */
 	WORKER_STOP,		/* struct worker_stop */
 };
 
@@ -41,6 +44,13 @@ struct worker_configure {
 
 struct worker_close {
 	uint32_t id;
+};
+
+struct worker_digit {
+	uint32_t id;
+	enum media_side to;
+	uint8_t event;
+	uint32_t duration_ms;
 };
 
 struct worker_move {
@@ -95,6 +105,7 @@ struct worker {
 	uint64_t next_tick_ms;
 	struct session *session[LIMIT_MEDIA_SESSIONS];
 	struct session *handshakes;	/* list by dtls_next */
+	struct digits *digits;		/* being sent, list by next */
 	struct tuples *tuples;
 	int port_fd[65536];		/* SIP side sockets by port; -1 */
 	struct receiver *receiver;

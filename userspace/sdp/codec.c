@@ -96,6 +96,16 @@ bool sdp_codec_converts(const struct sdp_codec *a, const struct sdp_codec *b)
 	       (!strcasecmp(a->name, "PCMA") && !strcasecmp(b->name, "PCMU"));
 }
 
+bool sdp_has_events(const struct sdp *s)
+{
+	for (uint32_t i = 0; i < s->media_count; i++)
+		for (uint32_t k = 0; k < s->media[i].codec_count; k++)
+			if (sdp_media_is_live(&s->media[i]) &&
+			    sdp_codec_is_event(&s->media[i].codec[k]))
+				return true;
+	return false;
+}
+
 const struct sdp_codec *sdp_codec_by_pt(const struct sdp_media *m, uint8_t pt)
 {
 	for (uint32_t i = 0; i < m->codec_count; i++)

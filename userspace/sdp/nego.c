@@ -117,9 +117,12 @@ static bool clock_is_used(const struct sdp_media *m, uint32_t clock_hz)
 }
 
 static bool passes(const struct sdp_media *m, const struct sdp_codec *c,
-		   enum sdp_profile to)
+		   enum sdp_profile to, const struct sdp_local *local)
 {
 	if (!c->name[0] || sdp_codec_is_repair(c))
+		return false;
+	if (to == SDP_PROFILE_PLAIN && local->sip_has_no_events &&
+	    sdp_codec_is_event(c))
 		return false;
 	if (to == SDP_PROFILE_WEB || !sdp_codec_is_helper(c))
 		return true;
@@ -367,9 +370,24 @@ static int offer_one(struct sdp_media *m, struct sdp_codec c,
 	return sdp_add_codec(m, &c);
 }
 
+/* A browser's events, that go on as something else or nowhere. */
+static int offer_own_event(struct sdp_media *m, struct sdp_codec c,
+			   struct payload_types *types)
+{
+	int pt = free_payload_type(types);
+
+	if (strcasecmp(m->kind, "audio") || has_codec(m, &c) || pt < 0 ||
+	    m->codec_count >= LIMIT_SDP_CODECS)
+		return 0;
+	c.pt = (uint8_t)pt;
+	snprintf(c.fmtp, sizeof(c.fmtp), "0-16");
+	return offer_one(m, c, SDP_PROFILE_WEB, types);
+}
+
 /* An event of this clock, if one of another is offered that converts. */
 static int offer_event(struct sdp_media *m, const struct sdp_media *from,
 		       uint32_t clock_hz, enum sdp_profile to,
+		       const struct sdp_local *local,
 		       struct payload_types *types)
 {
 	struct sdp_codec c = { .name = "telephone-event", .channels = 1,
@@ -377,6 +395,8 @@ static int offer_event(struct sdp_media *m, const struct sdp_media *from,
 	const struct sdp_codec *of = sdp_find_converted(from, &c);
 	int pt = free_payload_type(types);
 
+	if (to == SDP_PROFILE_WEB && local->events_end_here && !of)
+		return offer_own_event(m, c, types);
 	if (!of || !clock_is_used(from, of->clock_hz > clock_hz ?
 				  of->clock_hz : clock_hz) ||
 	    has_codec(m, &c) || pt < 0 || m->codec_count >= LIMIT_SDP_CODECS)
@@ -391,7 +411,8 @@ static int offer_event(struct sdp_media *m, const struct sdp_media *from,
  * those of 8 kHz only; and each law of G.711 has its continents.
  */
 static int offer_converted(struct sdp_media *m, const struct sdp_media *from,
-			   enum sdp_profile to, struct payload_types *types)
+			   enum sdp_profile to, const struct sdp_local *local,
+			   struct payload_types *types)
 {
 	static const struct sdp_codec laws[] = {
 		{ .pt = 0, .name = "PCMU", .clock_hz = 8000, .channels = 1 },
@@ -406,29 +427,31 @@ static int offer_converted(struct sdp_media *m, const struct sdp_media *from,
 		    m->codec_count < LIMIT_SDP_CODECS)
 			err = offer_one(m, laws[i], to, types);
 	if (to == SDP_PROFILE_PLAIN)
-		return err ? err : offer_event(m, from, 8000, to, types);
+		return err || local->sip_has_no_events ? err :
+			offer_event(m, from, 8000, to, local, types);
 	for (uint32_t i = 0; i < count && !err; i++)
 		if (!sdp_codec_is_helper(&m->codec[i]))
 			err = offer_event(m, from, m->codec[i].clock_hz, to,
-					  types);
+					  local, types);
 	return err;
 }
 
 /* -ENOTSUP: none that the gateway can carry. */
 static int offer_codecs(struct sdp_media *m, const struct sdp_media *from,
-			enum sdp_profile to, struct payload_types *types)
+			enum sdp_profile to, const struct sdp_local *local,
+			struct payload_types *types)
 {
 	for (uint32_t i = 0; i < from->codec_count; i++) {
 		int err;
 
-		if (!passes(from, &from->codec[i], to))
+		if (!passes(from, &from->codec[i], to, local))
 			continue;
 		err = offer_one(m, from->codec[i], to, types);
 		if (err)
 			return err;
 	}
-	return has_real_codec(m) ? offer_converted(m, from, to, types) :
-				   -ENOTSUP;
+	return has_real_codec(m) ?
+		       offer_converted(m, from, to, local, types) : -ENOTSUP;
 }
 
 static int offer_media(struct sdp *s, const struct sdp *from, uint32_t index,
@@ -449,7 +472,7 @@ static int offer_media(struct sdp *s, const struct sdp *from, uint32_t index,
 	memcpy(m->kind, of->kind, sizeof(m->kind));
 	if (is_usable(from, index, other_profile(to), local) &&
 	    has_local(to, local, index))
-		err = offer_codecs(m, of, to, types);
+		err = offer_codecs(m, of, to, local, types);
 	if (err && err != -ENOTSUP)
 		return err;
 	if (err)
@@ -546,7 +569,8 @@ static const struct sdp_codec *offered_by(const struct sdp_media *from_offer,
  * B takes events of one clock; A may send them with the clock of its audio,
  * too: browsers time them by it.
  */
-static int answer_events(struct sdp_media *m, const struct sdp_media *from)
+static int answer_events(struct sdp_media *m, const struct sdp_media *from,
+			 bool ends_here)
 {
 	struct sdp_codec has = { .name = "" };
 	int err = 0;
@@ -557,10 +581,13 @@ static int answer_events(struct sdp_media *m, const struct sdp_media *from)
 	for (uint32_t i = 0; i < from->codec_count && !err; i++) {
 		struct sdp_codec c = from->codec[i];
 
-		if (!sdp_codec_converts(&has, &c) || has_codec(m, &c) ||
-		    !clock_is_used(m, c.clock_hz))
+		if (!sdp_codec_converts(&has, &c) &&
+		    !(ends_here && sdp_codec_is_event(&c)))
 			continue;
-		memcpy(c.fmtp, has.fmtp, sizeof(c.fmtp));
+		if (has_codec(m, &c) || !clock_is_used(m, c.clock_hz))
+			continue;
+		if (has.name[0])
+			memcpy(c.fmtp, has.fmtp, sizeof(c.fmtp));
 		c.feedback = 0;
 		err = sdp_add_codec(m, &c);
 	}
@@ -569,7 +596,8 @@ static int answer_events(struct sdp_media *m, const struct sdp_media *from)
 
 static int answer_codecs(struct sdp_media *m, const struct sdp_media *from,
 			 const struct sdp_media *to,
-			 const struct sdp_media *answer, bool web)
+			 const struct sdp_media *answer, bool web,
+			 const struct sdp_local *local)
 {
 	for (uint32_t i = 0; i < answer->codec_count; i++) {
 		const struct sdp_codec *b = &answer->codec[i];
@@ -577,7 +605,8 @@ static int answer_codecs(struct sdp_media *m, const struct sdp_media *from,
 		struct sdp_codec c;
 		int err;
 
-		if (!a || sdp_codec_by_pt(m, a->pt))
+		if (!a || sdp_codec_by_pt(m, a->pt) ||
+		    (!web && local->sip_has_no_events && sdp_codec_is_event(a)))
 			continue;
 		c = *a;
 		memcpy(c.fmtp, b->fmtp, sizeof(c.fmtp));
@@ -587,7 +616,11 @@ static int answer_codecs(struct sdp_media *m, const struct sdp_media *from,
 		if (err)
 			return err;
 	}
-	return has_real_codec(m) ? answer_events(m, from) : -ENOTSUP;
+	if (!has_real_codec(m))
+		return -ENOTSUP;
+	if (!web && local->sip_has_no_events)
+		return 0;
+	return answer_events(m, from, web && local->events_end_here);
 }
 
 static enum sdp_setup answer_setup(enum sdp_setup offered)
@@ -657,7 +690,7 @@ static int answer_media(struct sdp *s, const struct exchange *x, uint32_t index)
 		return 0;
 	}
 	to = &x->to_offer->media[index];
-	err = answer_codecs(m, from, to, answer, web);
+	err = answer_codecs(m, from, to, answer, web, x->local);
 	if (err == -ENOTSUP) {
 		refuse(m, from);
 		return 0;

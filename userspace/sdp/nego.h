@@ -37,6 +37,11 @@ struct sdp_local {
 	 */
 	char web_mid[LIMIT_SDP_MEDIA][32];
 	struct addr sip[LIMIT_SDP_MEDIA];	/* RTP; RTCP is port + 1 */
+	/*
+	 * telephone-event is offered to and taken from the browser, whether
+	 * the plain leg has it or not; and the plain leg has none.
+	 */
+	bool events_end_here, sip_has_no_events;
 	enum sdp_srtp sip_srtp;
 	bool sip_avpf;			/* offer RTP/AVPF, not RTP/AVP */
 	/* ours, by m-line, in order of preference, with tags from 1 */

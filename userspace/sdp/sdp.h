@@ -111,6 +111,8 @@ struct sdp *sdp_copy(const struct sdp *s);
 char *sdp_print(const struct sdp *s);
 
 const struct sdp_codec *sdp_codec_by_pt(const struct sdp_media *m, uint8_t pt);
+/* telephone-event in an m-line that is not refused. */
+bool sdp_has_events(const struct sdp *s);
 /* Bytes of key and salt; 0: unknown suite. */
 uint32_t sdp_suite_key_len(const char *suite);
 /*

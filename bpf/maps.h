@@ -52,7 +52,9 @@ struct sluice_peer_value {
 	__u32 senders;
 	__u64 checks;
 	__u64 last_check_ns;
-	__u64 reserved[5];
+	__u64 rtcp_packets;
+	__u64 last_rtcp_ns;
+	__u64 reserved[3];
 	struct sluice_rtcp_sender sender[SLUICE_RTCP_SENDERS];
 };
 
@@ -142,6 +144,13 @@ struct {
 } sl_out SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SLUICE_MAX_STREAMS);
+	__type(key, __u32);
+	__type(value, struct sluice_rtcp_out);
+} sl_rtcp SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, SLUICE_MAX_SSRCS);
 	__type(key, struct sluice_ssrc_key);
@@ -215,7 +224,7 @@ struct sluice_work {
 	struct sluice_payload payload;
 	struct sluice_ssrc_key source_key;
 	struct sluice_rtp rtp;
-	/* where a STUN message came from, and its flow's flags; no flow: 0 */
+	/* STUN and RTCP: where it came from, and its flow's flags */
 	struct sluice_addr remote;
 	__be16 remote_port;
 	__u16 has_flow;

@@ -11,6 +11,7 @@
 #include "stage/parse.h"
 #include "stage/lookup.h"
 #include "stage/relay.h"
+#include "stage/rtcp.h"
 #include "stage/stun.h"
 #include "stage/touch.h"
 #include "stage/watch.h"
@@ -37,7 +38,7 @@ SLUICE_STEP int sluice_admit(struct xdp_md *ctx)
 	w->transport = flow ? flow->transport : 0;
 	if (flow && verdict == SLUICE_GO_RTP)
 		sluice_touch_flow(flow, p.byte1);
-	if (verdict == SLUICE_GO_STUN) {
+	if (verdict >= SLUICE_GO_STUN) {
 		w->remote = p.key.remote;
 		w->remote_port = p.key.remote_port;
 		w->has_flow = !!flow;
@@ -56,6 +57,8 @@ int sluice_xdp(struct xdp_md *ctx)
 		verdict = sluice_relay(ctx);
 	else if (verdict == SLUICE_GO_STUN)
 		verdict = sluice_stun(ctx);
+	else if (verdict == SLUICE_GO_RTCP)
+		verdict = sluice_rtcp(ctx);
 	if (verdict > 0)
 		return verdict;
 	sluice_count_drop(verdict ? -verdict : SLUICE_DROP_INTERNAL);

@@ -11,8 +11,7 @@ FUZZ_FLAGS := -std=gnu11 -pthread -O1 -g -fno-omit-frame-pointer \
 	-fsanitize=address,undefined -fno-sanitize-recover=undefined
 # The linker takes of it what a target needs.
 FUZZ_DIRS := core sdp sip wss
-FUZZ_LIB_SRC := $(sort $(foreach d,$(FUZZ_DIRS),$(wildcard userspace/$(d)/*.c)) \
-	userspace/media/rtcp.c)
+FUZZ_LIB_SRC := $(sort $(foreach d,$(FUZZ_DIRS),$(wildcard userspace/$(d)/*.c)))
 FUZZ_LIB_OBJ := $(FUZZ_LIB_SRC:%.c=$(FUZZ_DIR)/obj/%.o)
 
 $(FUZZ_DIR)/obj/%.o: %.c

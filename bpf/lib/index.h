@@ -210,6 +210,70 @@ static __always_inline void sluice_index_swallow(struct sluice_ssrc *s,
 		s->index_delta--;
 }
 
+/* ---- SRTCP (RFC 3711 3.4): explicit indices, a window for each sender ---- */
+
+/* SLUICE_RTCP_SENDERS: not known. */
+static __always_inline __u32 sluice_peer_slot(const struct sluice_peer *p,
+					      __u32 ssrc)
+{
+	__u32 i, slot = SLUICE_RTCP_SENDERS;
+
+#pragma GCC unroll 16
+	for (i = 0; i < SLUICE_RTCP_SENDERS; i++)
+		if (p->sender[i].window[0] && p->sender[i].ssrc == ssrc)
+			slot = i;
+	return slot;
+}
+
+/* Replay list: 0, -SLUICE_DROP_REPLAY or -SLUICE_DROP_SSRC_LIMIT. */
+static __always_inline int sluice_peer_check(const struct sluice_peer *p,
+					     __u32 ssrc, __u32 index)
+{
+	__u32 slot = sluice_peer_slot(p, ssrc);
+	const struct sluice_rtcp_sender *s;
+
+	if (slot >= SLUICE_RTCP_SENDERS)
+		return p->senders < SLUICE_RTCP_SENDERS ?
+			       0 : -SLUICE_DROP_SSRC_LIMIT;
+	s = &p->sender[slot];
+	if (index > s->highest ||
+	    sluice_window_fresh(s->window, s->highest - index))
+		return 0;
+	return -SLUICE_DROP_REPLAY;
+}
+
+/* An authenticated packet; as above, and what is accepted is marked. */
+static __always_inline int sluice_peer_accept(struct sluice_peer *p,
+					      __u32 ssrc, __u32 index)
+{
+	__u32 slot = sluice_peer_slot(p, ssrc);
+	struct sluice_rtcp_sender *s;
+
+	if (slot >= SLUICE_RTCP_SENDERS) {
+		slot = p->senders;
+		if (slot >= SLUICE_RTCP_SENDERS)
+			return -SLUICE_DROP_SSRC_LIMIT;
+		p->senders++;
+		s = &p->sender[slot];
+		s->ssrc = ssrc;
+		s->highest = index;
+		s->window[0] = 1;
+		s->window[1] = 0;
+		return 0;
+	}
+	s = &p->sender[slot];
+	if (index > s->highest) {
+		sluice_window_shift(s->window, index - s->highest);
+		s->highest = index;
+		s->window[0] |= 1;
+		return 0;
+	}
+	if (!sluice_window_fresh(s->window, s->highest - index))
+		return -SLUICE_DROP_REPLAY;
+	sluice_window_mark(s->window, s->highest - index);
+	return 0;
+}
+
 /* Map a source anew: its packet becomes the newest of the stream. */
 static __always_inline void sluice_out_resync(struct sluice_out_state *o,
 					      struct sluice_ssrc *s,

@@ -69,6 +69,14 @@ struct sluice_stun {
  * that is verified in place is at most this long.
  */
 #define SLUICE_STUN_PAD		(SLUICE_SHA1_BLOCK + 8)
+/*
+ * For sluice_bound(): in BPF, messages lie in memory with as much behind them
+ * as this reaches.
+ */
+#define SLUICE_STUN_BOUND	2047
+
+_Static_assert(SLUICE_PACKET_MAX + SLUICE_STUN_PAD <= SLUICE_STUN_BOUND,
+	       "a message may be longer than its bound");
 
 static __always_inline int sluice_stun_attr_read(const __u8 *value,
 						 __u16 type, __u32 off,
@@ -124,9 +132,9 @@ static __always_inline int sluice_stun_attr_read(const __u8 *value,
 		if (type & 0x8000)
 			return 0;
 		n = m->unknown_count;
-		sluice_opaque(n);
 		if (n < SLUICE_STUN_UNKNOWN_MAX)
-			m->unknown[n] = type;
+			m->unknown[sluice_bound(n, SLUICE_STUN_UNKNOWN_MAX - 1)]
+				= type;
 		m->unknown_count++;
 		return 0;
 	}
@@ -155,10 +163,9 @@ static __attribute__((unused)) long sluice_stun_step(sluice_loop_index i,
 	/* RFC 8489 14.7: FINGERPRINT is the last attribute. */
 	if (m->fingerprint_off)
 		return 1;
-	sluice_opaque(off);
 	if (off > SLUICE_PACKET_MAX)
 		return 1;
-	p = w->data + off;
+	p = w->data + sluice_bound(off, SLUICE_STUN_BOUND);
 	type = sluice_get16(p);
 	attr_len = sluice_get16(p + 2);
 	if (attr_len > len - off - 4)
@@ -183,7 +190,7 @@ static __attribute__((unused)) long sluice_stun_step(sluice_loop_index i,
 /*
  * The whole datagram must be one message. What follows MESSAGE-INTEGRITY,
  * except FINGERPRINT, is ignored (RFC 8489 14.5). Nothing is verified yet.
- * In BPF data must point to memory of SLUICE_PACKET_MAX + 24 bytes.
+ * In BPF data must point to memory of twice SLUICE_STUN_BOUND bytes.
  *
  * Returns 0 or -SLUICE_DROP_STUN_BAD, with *ret undefined.
  */
@@ -232,10 +239,10 @@ static __attribute__((unused)) long sluice_crc_step(sluice_loop_index i,
 	__u32 off = i * 4, crc;
 	int n;
 
-	sluice_opaque(off);
 	if (off > SLUICE_PACKET_MAX)
 		return 1;
-	crc = c->crc ^ __builtin_bswap32(sluice_get32(c->data + off));
+	off = sluice_get32(c->data + sluice_bound(off, SLUICE_STUN_BOUND));
+	crc = c->crc ^ __builtin_bswap32(off);
 #pragma GCC unroll 8
 	for (n = 0; n < 8; n++)
 		crc = crc >> 4 ^ sluice_crc_table[crc & 15];
@@ -269,10 +276,10 @@ static __attribute__((unused)) long sluice_stun_hash_step(sluice_loop_index i,
 	struct sluice_stun_hmac *h = context;
 	__u32 off = i * SLUICE_SHA1_BLOCK;
 
-	sluice_opaque(off);
 	if (off > SLUICE_PACKET_MAX)
 		return 1;
-	sluice_sha1_block(h->state, h->data + off);
+	sluice_sha1_block(h->state, h->data +
+				    sluice_bound(off, SLUICE_STUN_BOUND));
 	return 0;
 }
 
@@ -281,7 +288,7 @@ static __attribute__((unused)) long sluice_stun_hash_step(sluice_loop_index i,
  * from the states after HMAC's pads. The length field is set as if the
  * message ended with that attribute (RFC 8489 14.5), and HMAC's padding goes
  * where the attribute is: the caller reads and writes its value itself. data:
- * memory of SLUICE_PACKET_MAX + SLUICE_STUN_PAD bytes.
+ * memory as above.
  */
 SLUICE_SUBPROG int sluice_stun_sign(__u8 *data, __u32 off,
 				    const struct sluice_ice_key *key,
@@ -297,18 +304,15 @@ SLUICE_SUBPROG int sluice_stun_sign(__u8 *data, __u32 off,
 
 	sluice_put16(data + 2, (__u16)(off + 4 + SLUICE_SHA1_LEN -
 				       SLUICE_STUN_HEADER_LEN));
-	sluice_opaque(off);
 	if (off > SLUICE_PACKET_MAX)
 		return -SLUICE_DROP_INTERNAL;
-	p = data + off;
+	p = data + sluice_bound(off, SLUICE_STUN_BOUND);
 	sluice_put64(p, 0x8000000000000000);
 #pragma GCC unroll 8
 	for (i = 8; i < SLUICE_STUN_PAD; i += 8)
 		sluice_put64(p + i, 0);
-	sluice_opaque(last);
-	if (last > SLUICE_PACKET_MAX + SLUICE_STUN_PAD - 8)
-		return -SLUICE_DROP_INTERNAL;
-	sluice_put64(data + last, (SLUICE_SHA1_BLOCK + off) * 8);
+	sluice_put64(data + sluice_bound(last, SLUICE_STUN_BOUND),
+		     (SLUICE_SHA1_BLOCK + off) * 8);
 
 #pragma GCC unroll 5
 	for (i = 0; i < 5; i++)

@@ -81,7 +81,9 @@ static __always_inline int sluice_lookup(struct sluice_packet *p,
 			return -SLUICE_DROP_DTLS_UNVERIFIED;
 		return sluice_to_daemon(SLUICE_COUNT_PASSED_DTLS);
 	case SLUICE_CLASS_RTCP:
-		return sluice_to_daemon(SLUICE_COUNT_PASSED_RTCP);
+		if (flow->flags & SLUICE_FLOW_USER)
+			return sluice_to_daemon(SLUICE_COUNT_PASSED_RTCP);
+		return SLUICE_GO_RTCP;
 	case SLUICE_CLASS_RTP:
 		if (flow->flags & SLUICE_FLOW_RTCP)
 			return -SLUICE_DROP_RTCP;

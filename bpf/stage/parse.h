@@ -19,6 +19,7 @@
  */
 #define SLUICE_GO_RTP		0
 #define SLUICE_GO_STUN		0x100
+#define SLUICE_GO_RTCP		0x101
 
 struct sluice_packet {
 	struct sluice_flow_key key;	/* remote: where it came from */

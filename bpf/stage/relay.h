@@ -261,7 +261,7 @@ SLUICE_STEP int sluice_relay_send(struct xdp_md *ctx)
 	hop = bpf_map_lookup_elem(&sl_next_hops, &slot);
 	if (!hop)
 		return -SLUICE_DROP_NEXT_HOP;
-	err = sluice_rewrite(ctx, w, to, hop);
+	err = sluice_rewrite(ctx, w, to, hop, false);
 	if (err)
 		return err;
 	sluice_count(from->flags & SLUICE_TRANSPORT_WEB ?

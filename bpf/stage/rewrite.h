@@ -67,16 +67,16 @@ static __always_inline __s64 sluice_csum_packet(struct sluice_work *w,
 /* UDP over either family; sum: of the payload. */
 static __always_inline void sluice_write_udp(struct udphdr *udp,
 					     const struct sluice_transport *t,
-					     bool v4, __u32 payload_len,
-					     __u64 sum)
+					     bool v4, bool is_rtcp_port,
+					     __u32 payload_len, __u64 sum)
 {
 	const __u16 *local = (const __u16 *)t->local.b;
 	const __u16 *remote = (const __u16 *)t->remote.b;
 	__u16 len = bpf_htons(sizeof(*udp) + payload_len);
 	int i;
 
-	udp->source = t->local_port;
-	udp->dest = t->remote_port;
+	udp->source = is_rtcp_port ? t->rtcp_local_port : t->local_port;
+	udp->dest = is_rtcp_port ? t->rtcp_remote_port : t->remote_port;
 	udp->len = len;
 	/* RFC 768, RFC 8200 8.1: pseudo header and header */
 	if (v4) {
@@ -146,13 +146,15 @@ static __always_inline int sluice_resize(struct xdp_md *ctx, __u32 want)
 
 /**
  * sluice_rewrite - put packet[0..work->len) on the wire format of @t
+ * @is_rtcp_port: between the RTCP ports of a pair
  *
  * Return: 0 or -SLUICE_DROP_INTERNAL.
  */
 static __always_inline int sluice_rewrite(struct xdp_md *ctx,
 					  struct sluice_work *w,
 					  const struct sluice_transport *t,
-					  const struct sluice_next_hop *hop)
+					  const struct sluice_next_hop *hop,
+					  bool is_rtcp_port)
 {
 	bool v4 = sluice_addr_is_v4(&t->local);
 	struct ethhdr *eth = (struct ethhdr *)w->head;
@@ -187,8 +189,8 @@ static __always_inline int sluice_rewrite(struct xdp_md *ctx,
 				sizeof(struct udphdr) + len);
 		head += sizeof(struct ipv6hdr);
 	}
-	sluice_write_udp((struct udphdr *)(w->head + head), t, v4, len,
-			 (__u64)sum);
+	sluice_write_udp((struct udphdr *)(w->head + head), t, v4,
+			 is_rtcp_port, len, (__u64)sum);
 	head += sizeof(struct udphdr);
 
 	if (sluice_resize(ctx, head + len))

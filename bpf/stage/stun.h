@@ -38,15 +38,14 @@ static __always_inline int sluice_stun_ufrag(struct sluice_work *w,
 					     struct sluice_ufrag_key *ret)
 {
 	__u32 at = w->stun.username_off;
+	const __u8 *p;
 
-	sluice_opaque(at);
 	if (!at || w->stun.username_len <= SLUICE_UFRAG_LEN)
 		return -SLUICE_DROP_STUN_BAD;
-	if (at > SLUICE_PACKET_MAX)
-		return -SLUICE_DROP_INTERNAL;
-	if (w->packet[at + SLUICE_UFRAG_LEN] != ':')
+	p = w->packet + sluice_bound(at, SLUICE_STUN_BOUND);
+	if (p[SLUICE_UFRAG_LEN] != ':')
 		return -SLUICE_DROP_STUN_UFRAG;
-	__builtin_memcpy(ret->ufrag, w->packet + at, sizeof(ret->ufrag));
+	__builtin_memcpy(ret->ufrag, p, sizeof(ret->ufrag));
 	return 0;
 }
 
@@ -59,10 +58,8 @@ SLUICE_STEP int sluice_stun_check_crc(struct xdp_md *ctx)
 	if (!w)
 		return -SLUICE_DROP_INTERNAL;
 	at = w->stun.fingerprint_off;
-	sluice_opaque(at);
-	if (at > SLUICE_PACKET_MAX)
-		return -SLUICE_DROP_INTERNAL;
-	if (!at || sluice_get32(w->packet + at + 4) !=
+	if (!at || sluice_get32(w->packet + 4 +
+				sluice_bound(at, SLUICE_STUN_BOUND)) !=
 		   sluice_stun_fingerprint(w->packet, at))
 		return -SLUICE_DROP_STUN_INTEGRITY;
 	return 0;
@@ -75,6 +72,7 @@ SLUICE_STEP int sluice_stun_check_hmac(struct xdp_md *ctx)
 	struct sluice_ufrag_key ufrag;
 	struct sluice_ice_key *key;
 	__u32 at, i, want[5], got[5], diff = 0;
+	const __u8 *value;
 	int err;
 
 	if (!w)
@@ -84,14 +82,12 @@ SLUICE_STEP int sluice_stun_check_hmac(struct xdp_md *ctx)
 		return err;
 	key = bpf_map_lookup_elem(&sl_ice_keys, &ufrag);
 	at = w->stun.integrity_off;
-	sluice_opaque(at);
 	if (!key || !at)
 		return -SLUICE_DROP_STUN_INTEGRITY;
-	if (at > SLUICE_PACKET_MAX)
-		return -SLUICE_DROP_INTERNAL;
+	value = w->packet + 4 + sluice_bound(at, SLUICE_STUN_BOUND);
 #pragma unroll
 	for (i = 0; i < 5; i++)
-		got[i] = sluice_get32(w->packet + at + 4 + 4 * i);
+		got[i] = sluice_get32(value + 4 * i);
 	err = sluice_stun_sign(w->packet, at, key, want);
 	if (err)
 		return err;
@@ -117,7 +113,8 @@ SLUICE_STEP int sluice_stun_read(struct xdp_md *ctx)
 	len = w->len;
 	if (len < SLUICE_STUN_HEADER_LEN || len > SLUICE_PACKET_MAX)
 		return -SLUICE_DROP_STUN_BAD;
-	if (bpf_xdp_load_bytes(ctx, w->udp_off, w->packet, len))
+	if (bpf_xdp_load_bytes(ctx, w->udp_off, w->packet,
+			       sluice_bound_len(len, SLUICE_SCRATCH - 1)))
 		return -SLUICE_DROP_INTERNAL;
 	err = sluice_stun_parse(w->packet, len, &w->stun);
 	if (err)
@@ -242,7 +239,7 @@ SLUICE_STEP int sluice_stun_send(struct xdp_md *ctx)
 	hop = bpf_map_lookup_elem(&sl_next_hops, &slot);
 	if (!hop)
 		return -SLUICE_DROP_NEXT_HOP;
-	err = sluice_rewrite(ctx, w, t, hop);
+	err = sluice_rewrite(ctx, w, t, hop, false);
 	if (err)
 		return err;
 	__sync_fetch_and_add(&peer->checks, 1);

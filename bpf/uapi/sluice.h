@@ -37,6 +37,7 @@
 #define SLUICE_UFRAG_LEN	8	/* ours: exactly 8 ice-chars */
 #define SLUICE_PACKET_MAX	1600	/* largest UDP payload relayed, bytes */
 #define SLUICE_CSRC_MAX		15	/* RFC 3550 5.1: CC is 4 bits */
+#define SLUICE_CNAME_LEN	16	/* ours: exactly 16 characters */
 #define SLUICE_RTCP_SENDERS	16	/* SRTCP senders of one transport */
 #define SLUICE_WINDOW_BITS	128	/* replay window, packets (>= 64, RFC 3711 3.3.2) */
 #define SLUICE_HEARTBEAT_MAX_NS	3000000000ULL
@@ -242,15 +243,24 @@ struct sluice_transport {
 	__u32 tx_key;
 	__u8 dscp;
 	__u8 ttl;
-	__u16 reserved;
+	/* without RTCP_MUX: our RTCP port, 0 if there is none */
+	__be16 rtcp_local_port;
 	__u32 streams[SLUICE_STREAMS_PER_TRANSPORT]; /* that arrive here */
 	struct sluice_payload payload[128];
-	__u8 reserved2[64];
+	/* at remote; 0: not known, or at another address (the daemon's) */
+	__be16 rtcp_remote_port;
+	__u8 reserved[62];
 };
 
 /* ---- streams and sources --------------------------------------------- */
 
 #define SLUICE_STREAM_ACTIVE	(1U << 0) /* else: dropped, counted as held */
+
+/* What the far end of departure takes (a=rtcp-fb, RFC 4585 4.2). */
+#define SLUICE_FEEDBACK_NACK	(1U << 0)
+#define SLUICE_FEEDBACK_PLI	(1U << 1)
+#define SLUICE_FEEDBACK_FIR	(1U << 2)
+#define SLUICE_FEEDBACK_REMB	(1U << 3)
 
 /* Written by the daemon only. */
 struct sluice_stream {
@@ -260,7 +270,10 @@ struct sluice_stream {
 	__u32 out_ssrc;		/* host order; the gateway's own, never 0 */
 	__u32 clock_hz;
 	__u32 generation;
-	__u8 reserved[40];
+	__u32 reverse;		/* stream of the same m-line, the other way */
+	__u32 feedback;		/* SLUICE_FEEDBACK_x */
+	__u8 cname[SLUICE_CNAME_LEN];	/* in RTCP with out_ssrc */
+	__u8 reserved[16];
 };
 
 /*
@@ -277,6 +290,18 @@ struct sluice_out_state {
 	__u64 last_sent_ns;
 	__u64 packets;		/* sent */
 	__u64 bytes;		/* RTP payload bytes sent */
+};
+
+/*
+ * RTCP that leaves with a stream's out_ssrc, and its SRTCP indices (RFC 3711
+ * 3.4): owned like the index space above.
+ */
+struct sluice_rtcp_out {
+	__u64 next_index;	/* highest used + 1 */
+	__u64 packets;		/* sent */
+	__u64 left_out;		/* parts the far end does not take */
+	__u64 last_ns;
+	__u64 reserved[4];
 };
 
 struct sluice_ssrc_key {
@@ -327,7 +352,9 @@ struct sluice_peer {
 	__u32 senders;		/* used entries of sender[], from the first */
 	__u64 checks;		/* answered in the kernel */
 	__u64 last_check_ns;
-	__u64 reserved[5];
+	__u64 rtcp_packets;	/* authentic (or plain) and well formed */
+	__u64 last_rtcp_ns;
+	__u64 reserved[3];
 	struct sluice_rtcp_sender sender[SLUICE_RTCP_SENDERS];
 };
 
@@ -363,6 +390,7 @@ enum sluice_drop {
 	SLUICE_DROP_SEND,		/* user backend: sendto failed */
 	SLUICE_DROP_KEY_LIMIT,		/* index space of a key exhausted */
 	SLUICE_DROP_IP_OPTIONS,		/* IPv4 options, IPv6 extensions */
+	SLUICE_DROP_RTCP_FEEDBACK,	/* not taken by the other side */
 	SLUICE_DROP_MAX
 };
 
@@ -372,7 +400,7 @@ enum sluice_drop {
 	"wrong-source", "payload-type", "not-ready", "held", "auth", \
 	"replay", "seq-jump", "out-duplicate", "ssrc-limit", "too-big", \
 	"next-hop", "daemon-gone", "rtcp", "redirect", "internal", "send", \
-	"key-limit", "ip-options" }
+	"key-limit", "ip-options", "rtcp-feedback" }
 
 /* ---- counters of the datapath as a whole (per CPU in the kernel) ----- */
 
@@ -385,6 +413,9 @@ enum sluice_counter {
 	SLUICE_COUNT_RELAYED_SIP,	/* SIP to browser */
 	SLUICE_COUNT_ANSWERED_STUN,	/* checks answered by the datapath */
 	SLUICE_COUNT_REPORTED,		/* events told to the daemon instead */
+	SLUICE_COUNT_RTCP_WEB,		/* RTCP relayed, browser to SIP */
+	SLUICE_COUNT_RTCP_SIP,
+	SLUICE_COUNT_RTCP_LEFT_OUT,	/* parts of what was relayed */
 	SLUICE_COUNT_MAX
 };
 
@@ -428,6 +459,7 @@ struct sluice_event {
 #define SLUICE_MAP_TRANSPORTS	"sl_transports"	/* array */
 #define SLUICE_MAP_STREAMS	"sl_streams"	/* array */
 #define SLUICE_MAP_OUT		"sl_out"	/* array, by stream id */
+#define SLUICE_MAP_RTCP		"sl_rtcp"	/* array, by stream id */
 #define SLUICE_MAP_SSRCS	"sl_ssrcs"	/* hash */
 #define SLUICE_MAP_SOURCES	"sl_sources"	/* array, by stream id */
 #define SLUICE_MAP_PEERS	"sl_peers"	/* array, by transport id */
@@ -450,6 +482,7 @@ _Static_assert(sizeof(struct sluice_stream) == 64, "sluice_stream");
 _Static_assert(sizeof(struct sluice_out_state) == 64, "sluice_out_state");
 _Static_assert(sizeof(struct sluice_ssrc) == 128, "sluice_ssrc");
 _Static_assert(sizeof(struct sluice_sources) == 128, "sluice_sources");
+_Static_assert(sizeof(struct sluice_rtcp_out) == 64, "sluice_rtcp_out");
 _Static_assert(sizeof(struct sluice_ice_key) == 64, "sluice_ice_key");
 _Static_assert(sizeof(struct sluice_peer) == 448, "sluice_peer");
 

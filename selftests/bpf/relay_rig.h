@@ -34,6 +34,7 @@
 #define RIG_TO_WEB_SSRC	0x0b0b0b0b
 #define RIG_WEB_PT	111
 #define RIG_SIP_PT	96
+#define RIG_CNAME	"0123456789abcdef"
 #define RIG_LO		1		/* test runs come from lo */
 
 struct rig {
@@ -153,7 +154,8 @@ static inline void rig_stream(struct rig *r, uint32_t id, uint32_t flags)
 	struct sluice_stream s = {
 		.flags = flags, .from = id, .to = 3 - id,
 		.out_ssrc = id == RIG_WEB ? RIG_TO_SIP_SSRC : RIG_TO_WEB_SSRC,
-		.clock_hz = 48000, .generation = 1,
+		.clock_hz = 48000, .generation = 1, .reverse = 3 - id,
+		.feedback = SLUICE_FEEDBACK_PLI, .cname = RIG_CNAME,
 	};
 
 	rig_put_at(r, SLUICE_MAP_STREAMS, id, &s);

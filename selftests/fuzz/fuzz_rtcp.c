@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "media/rtcp.h"
+#include "lib/rtcp.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -14,54 +14,58 @@ static void need(int is_true)
 		abort();
 }
 
-/* The names of whoever is in it, so that much passes over. */
-static void make_map(const struct rtcp_compound *c, struct rtcp_map *ret)
+/* Names that occur in it, so that much passes over. */
+static void make_line(const uint8_t *data, size_t size, uint32_t from,
+		      struct sluice_rtcp_line *ret)
 {
-	*ret = (struct rtcp_map){ .in_ssrc = 1, .out_ssrc = 2, .seen_ssrc = 3,
-				  .source_ssrc = 4, .cname = "cname" };
-	if (c->sender_count)
-		ret->in_ssrc = c->sender[c->sender_count - 1].ssrc;
-	if (c->feedback_count)
-		ret->seen_ssrc = c->feedback[0].ssrc;
-	else if (c->block_count)
-		ret->seen_ssrc = c->block[c->block_count - 1].ssrc;
+	*ret = (struct sluice_rtcp_line){
+		.in_ssrc = size >= 8 ? sluice_get32(data + 4) + from : 1,
+		.out_ssrc = 2 + from, .seen_ssrc = 3 + from,
+		.source_ssrc = 4, .seq_delta = 0x10005,
+		.timestamp_delta = 0xfffffff0, .feedback = 0xf,
+		.cname = "0123456789abcdef",
+	};
+	if (size >= 32 + 4 * from)
+		ret->seen_ssrc = sluice_get32(data + 28 + 4 * from);
 }
 
-static void build(const struct rtcp_compound *c, size_t capacity)
+static void write_line(struct sluice_rtcp *r, uint32_t i, const uint8_t *data,
+		       size_t size)
 {
-	uint8_t *buf = malloc(capacity ? capacity : 1);
-	struct rtcp_compound again;
-	struct rtcp_map map;
-	size_t len;
+	uint8_t *out = malloc(SLUICE_RTCP_OUT_MAX);
+	struct sluice_rtcp again = { 0 };
+	uint32_t lines;
 
-	if (!buf)
+	if (!out)
 		return;
-	make_map(c, &map);
-	len = rtcp_build(c, &map, buf, capacity);
-	need(len <= capacity && len % 4 == 0);
-	if (len)
-		need(rtcp_parse(buf, len, &again) == 0);
-	free(buf);
+	r->map = r->line[i];
+	if (sluice_rtcp_write(r, data, out) == 0) {
+		need(r->out_len % 4 == 0 && r->out_len >= 8 + 28);
+		need(r->out_len <= size + 36);
+		sluice_rtcp_scan(&again, out, r->out_len, &lines);
+		need(again.is_whole || r->out_len > SLUICE_PACKET_MAX);
+	}
+	free(out);
 }
 
-/* The first byte is the room to write to, in words. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct rtcp_compound c;
-	uint8_t *copy;
+	uint8_t *copy = malloc(size ? size : 1);
+	struct sluice_rtcp r = { .line_count = 3 };
+	uint32_t lines = 0, i;
 
-	if (!size)
+	if (!copy || size > 0xffff) {
+		free(copy);
 		return 0;
-	copy = malloc(size);
-	if (!copy)
-		return 0;
-	memcpy(copy, data + 1, size - 1);
-	if (rtcp_parse(copy, size - 1, &c) == 0) {
-		need(c.sender_count <= RTCP_SENDERS_MAX &&
-		     c.block_count <= RTCP_BLOCKS_MAX &&
-		     c.feedback_count <= RTCP_FEEDBACK_MAX);
-		build(&c, 1500);
-		build(&c, 4U * data[0]);
+	}
+	memcpy(copy, data, size);
+	for (i = 0; i < 3; i++)
+		make_line(copy, size, i, &r.line[i]);
+	if (sluice_rtcp_scan(&r, copy, (uint32_t)size, &lines) == 0) {
+		need(lines && lines < 8 && r.is_whole);
+		for (i = 0; i < 3; i++)
+			if (lines >> i & 1)
+				write_line(&r, i, copy, size);
 	}
 	free(copy);
 	return 0;

@@ -105,18 +105,18 @@ static void test_srtcp(uint16_t profile)
 	memcpy(copy, first, len);
 	copy[len - 1] ^= 1;
 	n = len;
-	CHECK_INT(srtcp_unprotect(server, copy, &n), SLUICE_DROP_AUTH,
+	CHECK_INT(srtcp_unprotect(server, copy, &n, false), SLUICE_DROP_AUTH,
 		  "srtcp_forged_is_refused");
 	memcpy(copy, first, len);
 	n = len;
-	CHECK_INT(srtcp_unprotect(server, copy, &n), 0, "srtcp_unprotects");
+	CHECK_INT(srtcp_unprotect(server, copy, &n, false), 0, "srtcp_unprotects");
 	CHECK(n == sizeof(rr) && !memcmp(copy, rr, n),
 	      "srtcp_content_is_back");
 	n = len;
-	CHECK_INT(srtcp_unprotect(server, first, &n), SLUICE_DROP_REPLAY,
+	CHECK_INT(srtcp_unprotect(server, first, &n, false), SLUICE_DROP_REPLAY,
 		  "srtcp_replayed_is_refused");
 	n = 4;
-	CHECK_INT(srtcp_unprotect(server, first, &n), SLUICE_DROP_SHORT,
+	CHECK_INT(srtcp_unprotect(server, first, &n, false), SLUICE_DROP_SHORT,
 		  "srtcp_short_is_refused");
 	srtcp_free(client);
 	srtcp_free(server);

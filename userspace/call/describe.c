@@ -223,6 +223,21 @@ static void web_side(const struct sdp *s, struct media_config *cfg)
 	cfg->fingerprint_len = m->fingerprint.len;
 }
 
+/* What that end of an m-line takes: any of its codecs will do. */
+static uint32_t feedback_of(const struct sdp *s, uint32_t i)
+{
+	uint32_t bits = 0, ret = 0;
+
+	for (uint32_t n = 0; i < s->media_count && n < s->media[i].codec_count;
+	     n++)
+		bits |= s->media[i].codec[n].feedback;
+	ret |= bits & SDP_FB_NACK ? SLUICE_FEEDBACK_NACK : 0;
+	ret |= bits & SDP_FB_PLI ? SLUICE_FEEDBACK_PLI : 0;
+	ret |= bits & SDP_FB_FIR ? SLUICE_FEEDBACK_FIR : 0;
+	ret |= bits & SDP_FB_REMB ? SLUICE_FEEDBACK_REMB : 0;
+	return ret;
+}
+
 /* What becomes of it on its way from one codec to the other. */
 static uint8_t conversion(const char *from, uint32_t from_hz, const char *to,
 			  uint32_t to_hz)
@@ -326,6 +341,8 @@ int call_configure_media(struct call *c)
 		s->sip_remote = sip->media[i].addr;
 		s->sip_remote_rtcp = sip->media[i].rtcp;
 		call_sdes_config(&sip_told->media[i], &sip->media[i], &s->sdes);
+		s->web_feedback = feedback_of(web, i);
+		s->sip_feedback = feedback_of(sip, i);
 		for (unsigned int p = 0; p < map[i].payload_count &&
 		     s->payload_count < MEDIA_PAYLOADS; p++)
 			payload_side(&map[i].payload[p], web_is_a,

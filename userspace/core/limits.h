@@ -68,7 +68,6 @@
 #define LIMIT_DTLS_MTU			1200	/* bytes of a DTLS datagram */
 #define LIMIT_DTLS_HANDSHAKE_MS		30000
 #define LIMIT_DIGITS			32	/* that wait to be sent */
-#define LIMIT_RTCP_SOURCES		64	/* SRTCP senders of a browser */
 
 /* Control */
 #define LIMIT_CTL_CLIENTS		32

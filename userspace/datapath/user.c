@@ -190,6 +190,7 @@ static void stream_restore(struct user_stream *s,
 	if (n > SLUICE_SSRCS_PER_STREAM)
 		n = SLUICE_SSRCS_PER_STREAM;
 	s->out = state->out;
+	s->rtcp = state->rtcp;
 	s->out.lock = 0;
 	s->out.sources = n;
 	for (i = 0; i < n; i++) {
@@ -237,6 +238,7 @@ static int user_stream_freeze(void *backend, uint32_t id,
 		return -ENOENT;
 	memset(ret, 0, sizeof(*ret));
 	ret->out = s->out;
+	ret->rtcp = s->rtcp;
 	ret->source_count = s->out.sources;
 	for (i = 0; i < s->out.sources; i++) {
 		ret->source_keys[i].transport = s->stream.from;

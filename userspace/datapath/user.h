@@ -28,6 +28,7 @@ struct user_source {
 
 struct user_stream {
 	struct sluice_stream stream;
+	struct sluice_rtcp_out rtcp;	/* the kernel's, kept for it */
 	struct sluice_out_state out;	/* .sources: entries of sources[] */
 	struct user_source sources[SLUICE_SSRCS_PER_STREAM];
 };

@@ -20,6 +20,7 @@
 static const struct sluice_stream no_stream;
 static const struct sluice_out_state no_out;
 static const struct sluice_sources no_sources;
+static const struct sluice_rtcp_out no_rtcp;
 static const struct sluice_peer no_peer;
 
 static uint64_t source_word(const struct sluice_ssrc_key *key)
@@ -96,6 +97,8 @@ static int install_state(struct xdp *x, uint32_t id,
 	out.lock = 0;
 	out.sources = n;
 	err = put(x, XDP_OUT, &id, &out);
+	if (!err)
+		err = put(x, XDP_RTCP, &id, state ? &state->rtcp : &no_rtcp);
 	return err ? err : put(x, XDP_SOURCES, &id, &list);
 }
 
@@ -104,6 +107,7 @@ static void stream_remove(struct xdp *x, uint32_t id)
 	put(x, XDP_STREAMS, &id, &no_stream);
 	forget_sources(x, id);
 	put(x, XDP_OUT, &id, &no_out);
+	put(x, XDP_RTCP, &id, &no_rtcp);
 	x->stream_is_used[id] = 0;
 }
 
@@ -171,6 +175,8 @@ int xdp_stream_freeze(void *backend, uint32_t id,
 		return err;
 	wait_for_programs();
 	err = get_locked(x, XDP_OUT, &id, &state.out);
+	if (!err)
+		err = bpf_map_lookup_elem(x->maps[XDP_RTCP], &id, &state.rtcp);
 	if (err)
 		return err;
 	state.out.lock = 0;

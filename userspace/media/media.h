@@ -142,6 +142,8 @@ struct media_stream_config {
 	bool web_to_sip;		/* direction allowed by both SDPs */
 	bool sip_to_web;
 	bool sip_rtcp_mux;
+	uint32_t web_feedback;		/* SLUICE_FEEDBACK_x that side takes */
+	uint32_t sip_feedback;
 	char kind[12];			/* "audio", "video" */
 	struct addr sip_remote;		/* of the SIP side's SDP; may be unset */
 	struct addr sip_remote_rtcp;	/* unset: port + 1, or the mux */

@@ -87,6 +87,54 @@ static int prepare(struct session *s, enum datapath_backend to)
 	return err;
 }
 
+/* What counts the SRTCP of a direction while the user path has it, or NULL. */
+static struct srtcp *srtcp_of(struct session *s, uint32_t i, int direction)
+{
+	struct sip_crypt *c = s->stream[i].crypt;
+
+	if (direction == TO_WEB)
+		return s->srtcp;
+	return c ? c->srtcp : NULL;
+}
+
+/*
+ * SRTCP indices (RFC 3711 3.4): the user path has one space for all that goes
+ * to one side, the kernel one for each stream; who takes over goes on above.
+ */
+static void raise_rtcp(struct session *s, struct srtcp *srtcp,
+		       struct datapath_stream_state *state)
+{
+	if (!srtcp)
+		return;
+	if (s->backend == DATAPATH_USER)
+		srtcp_raise(srtcp, state->rtcp.next_index);
+	else if (state->rtcp.next_index < srtcp_next_index(srtcp))
+		state->rtcp.next_index = srtcp_next_index(srtcp);
+}
+
+static void hand_over_peer(struct session *s, enum datapath_backend from,
+			   uint32_t transport, struct srtcp *srtcp)
+{
+	struct sluice_peer peer;
+
+	if (datapath_peer_get(s->w->dp, from, transport, &peer))
+		return;
+	if (srtcp && s->backend == DATAPATH_USER)
+		srtcp_set_senders(srtcp, &peer);
+	else if (srtcp)
+		srtcp_get_senders(srtcp, &peer);
+	datapath_peer_set(s->w->dp, s->backend, transport, &peer);
+}
+
+/* After the streams' way there, and before the flows' way to the kernel. */
+static void hand_over_peers(struct session *s, enum datapath_backend from)
+{
+	hand_over_peer(s, from, s->web_transport, s->srtcp);
+	for (uint32_t i = 0; i < s->stream_count; i++)
+		hand_over_peer(s, from, s->stream[i].transport,
+			       srtcp_of(s, i, TO_SIP));
+}
+
 /*
  * One stream at a time leaves `from` and enters s->backend; one that is not
  * taken goes back, and so the session is in two places until the caller has
@@ -109,6 +157,7 @@ static int hand_over(struct session *s, enum datapath_backend from,
 						     st->stream[d], &state);
 			if (err)
 				break;
+			raise_rtcp(s, srtcp_of(s, i, d), &state);
 			err = relay_install_stream(s, i, d, &state);
 			is_there[i][d] = !err;
 			if (!err)
@@ -157,6 +206,7 @@ int relay_move(struct session *s, enum datapath_backend to, const char *reason)
 		leave(s, to);
 		return err;
 	}
+	hand_over_peers(s, from);
 	if (to != DATAPATH_USER)
 		turn_flows(s);
 	leave(s, from);

@@ -1,29 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * RTP and RTCP on the daemon's sockets. RTP goes to the user backend, after
- * the SIP side's source was judged; RTCP is always translated here.
+ * the SIP side's source was judged; RTCP is translated here as the XDP program
+ * does it.
  */
 #include <string.h>
 
 #include "core/clock.h"
 #include "core/log.h"
 #include "lib/classify.h"
+#include "lib/rtcp.h"
 #include "lib/rtp.h"
-#include "media/rtcp.h"
 #include "media/sdes.h"
 #include "media/session.h"
 
 /* ---- RTCP -------------------------------------------------------------- */
 
 /* The m-line as a reporter on the side that `direction` leaves names it. */
-static struct rtcp_map map_of(struct session *s, uint32_t i, int direction)
+static void line_of(struct session *s, uint32_t i, int direction,
+		    struct sluice_rtcp_line *ret)
 {
+	const struct media_stream_config *c = &s->config.stream[i];
 	struct datapath_stream_stats own, seen;
 	bool to_sip = direction == TO_SIP;
 
 	relay_stats(s, i, direction, &own);
 	relay_stats(s, i, !direction, &seen);
-	return (struct rtcp_map){
+	*ret = (struct sluice_rtcp_line){
 		.in_ssrc = own.in_ssrc,
 		.out_ssrc = to_sip ? s->local.sip_ssrc[i] :
 				     s->local.web_ssrc[i],
@@ -32,8 +35,22 @@ static struct rtcp_map map_of(struct session *s, uint32_t i, int direction)
 		.source_ssrc = seen.in_ssrc,
 		.timestamp_delta = own.timestamp_delta,
 		.seq_delta = seen.seq_delta,
-		.cname = s->local.cname,
+		.feedback = to_sip ? c->sip_feedback : c->web_feedback,
 	};
+	memcpy(ret->cname, s->local.cname, sizeof(ret->cname));
+}
+
+/* The compound for one of the lines it concerns; 0, or -SLUICE_DROP_x. */
+static int rtcp_for(struct session *s, struct sluice_rtcp *r, uint32_t i,
+		    const uint8_t *data, uint8_t *out)
+{
+	int err;
+
+	r->map = r->line[i];
+	err = sluice_rtcp_write(r, data, out);
+	if (!err && r->left_out)
+		datapath_count(s->w->dp, SLUICE_COUNT_RTCP_LEFT_OUT);
+	return err;
 }
 
 static void rtcp_to_sip(struct session *s, uint32_t i, uint8_t *data,
@@ -42,6 +59,11 @@ static void rtcp_to_sip(struct session *s, uint32_t i, uint8_t *data,
 	struct session_stream *st = &s->stream[i];
 	struct addr local = st->local;
 
+	/* only one counts SRTCP's indices: the path's owner */
+	if (st->crypt && s->backend != DATAPATH_USER) {
+		worker_drop(s->w, SLUICE_DROP_NOT_READY);
+		return;
+	}
 	if (st->crypt)
 		session_reserve_srtcp(s, st->crypt->srtcp);
 	if (st->crypt &&
@@ -49,6 +71,7 @@ static void rtcp_to_sip(struct session *s, uint32_t i, uint8_t *data,
 		worker_drop(s->w, SLUICE_DROP_INTERNAL);
 		return;
 	}
+	datapath_count(s->w->dp, SLUICE_COUNT_RTCP_WEB);
 	if (s->config.stream[i].sip_rtcp_mux) {
 		if (addr_is_set(&st->remote) && st->remote.port)
 			worker_send(s->w, &local, &st->remote, data, len);
@@ -60,84 +83,94 @@ static void rtcp_to_sip(struct session *s, uint32_t i, uint8_t *data,
 		worker_send(s->w, &local, &st->rtcp_remote, data, len);
 }
 
+/*
+ * In the kernel's path only what concerns several m-lines comes here, and it
+ * is accepted already; in the user path everything.
+ */
 static void web_rtcp(struct session *s, uint8_t *data, size_t len)
 {
-	struct rtcp_compound c;
-	bool is_used = false;
-	int drop;
+	struct sluice_rtcp r = { .line_count = s->config.stream_count };
+	uint8_t out[SLUICE_RTCP_OUT_MAX + SRTCP_TRAILER_MAX];
+	bool is_user = s->backend == DATAPATH_USER;
+	uint32_t lines = 0;
+	int err;
 
 	datapath_count(s->w->dp, SLUICE_COUNT_PASSED_RTCP);
 	if (!s->has_keys) {
 		worker_drop(s->w, SLUICE_DROP_NOT_READY);
 		return;
 	}
-	drop = srtcp_unprotect(s->srtcp, data, &len);
-	if (drop) {
-		worker_drop(s->w, drop);
+	err = srtcp_unprotect(s->srtcp, data, &len, !is_user);
+	if (err) {
+		worker_drop(s->w, err);
 		return;
 	}
 	s->web_alive_ms = clock_ms();
-	if (rtcp_parse(data, len, &c)) {
-		worker_drop(s->w, SLUICE_DROP_RTCP);
-		return;
-	}
-	for (uint32_t i = 0; i < s->config.stream_count; i++) {
-		struct rtcp_map map = map_of(s, i, TO_SIP);
-		uint8_t out[SLUICE_PACKET_MAX];
-		size_t n;
-
-		if (!s->config.stream[i].enabled)
+	for (uint32_t i = 0; i < s->config.stream_count; i++)
+		if (s->config.stream[i].enabled)
+			line_of(s, i, TO_SIP, &r.line[i]);
+	err = sluice_rtcp_scan(&r, data, (uint32_t)len, &lines);
+	for (uint32_t i = 0; !err && lines >> i; i++) {
+		if (!(lines >> i & 1))
 			continue;
-		n = rtcp_build(&c, &map, out,
-			       sizeof(out) - SRTCP_TRAILER_MAX);
-		if (!n)
-			continue;
-		is_used = true;
-		rtcp_to_sip(s, i, out, n, sizeof(out));
+		err = rtcp_for(s, &r, i, data, out);
+		if (!err)
+			rtcp_to_sip(s, i, out, r.out_len, sizeof(out));
 	}
-	if (!is_used)
-		worker_drop(s->w, SLUICE_DROP_RTCP);
+	if (err)
+		worker_drop(s->w, -err);
 }
 
-/* Decrypts it in place; false: dropped. */
+/*
+ * Decrypts it in place and reads it, as the one line that is there; false:
+ * dropped. Whomever it concerns, it is well formed.
+ */
 static bool sip_rtcp_open(struct session *s, uint32_t i, uint8_t *data,
-			  size_t *len, struct rtcp_compound *ret)
+			  size_t *len, struct sluice_rtcp *ret)
 {
 	struct sip_crypt *crypt = s->stream[i].crypt;
+	uint32_t lines = 0;
 	int drop = 0;
 
 	datapath_count(s->w->dp, SLUICE_COUNT_PASSED_RTCP);
 	if (crypt)
-		drop = srtcp_unprotect(crypt->srtcp, data, len);
-	if (!drop && rtcp_parse(data, *len, ret))
-		drop = SLUICE_DROP_RTCP;
-	if (drop)
-		worker_drop(s->w, drop);
-	return !drop;
+		drop = srtcp_unprotect(crypt->srtcp, data, len, false);
+	memset(ret, 0, sizeof(*ret));
+	ret->line_count = 1;
+	line_of(s, i, TO_WEB, &ret->line[0]);
+	if (!drop)
+		drop = -sluice_rtcp_scan(ret, data, (uint32_t)*len, &lines);
+	if (ret->is_whole)
+		return true;
+	worker_drop(s->w, drop);
+	return false;
 }
 
-static void sip_rtcp(struct session *s, uint32_t i,
-		     const struct rtcp_compound *c)
+/* What sip_rtcp_open() read. */
+static void sip_rtcp(struct session *s, uint32_t i, struct sluice_rtcp *r,
+		     const uint8_t *data)
 {
-	uint8_t out[SLUICE_PACKET_MAX];
-	struct rtcp_map map = map_of(s, i, TO_WEB);
+	uint8_t out[SLUICE_RTCP_OUT_MAX + SRTCP_TRAILER_MAX];
 	size_t n;
+	int err;
 
 	s->stream[i].last_sip_ms = clock_ms();
-	n = rtcp_build(c, &map, out, sizeof(out) - SRTCP_TRAILER_MAX);
-	if (!n) {
-		worker_drop(s->w, SLUICE_DROP_RTCP);
+	err = rtcp_for(s, r, 0, data, out);
+	if (err) {
+		worker_drop(s->w, -err);
 		return;
 	}
-	if (!s->has_keys || !s->selected) {
+	if (!s->has_keys || !s->selected || s->backend != DATAPATH_USER) {
 		worker_drop(s->w, SLUICE_DROP_NOT_READY);
 		return;
 	}
+	n = r->out_len;
 	session_reserve_srtcp(s, s->srtcp);
 	if (srtcp_protect(s->srtcp, out, &n, sizeof(out))) {
 		worker_drop(s->w, SLUICE_DROP_INTERNAL);
 		return;
 	}
+	datapath_count(s->w->dp, SLUICE_COUNT_RTCP_SIP);
 	worker_send(s->w, &s->w->settings.web, &s->selected->remote, out, n);
 }
 
@@ -281,21 +314,22 @@ static void sip_rtcp_port(struct session *s, uint32_t i,
 			  const struct addr *remote, uint8_t *data, size_t len)
 {
 	struct session_stream *st = &s->stream[i];
-	struct rtcp_compound c;
+	struct sluice_rtcp r;
 
 	if (!addr_equal(remote, &st->rtcp_remote) && !st->is_rtcp_learning) {
 		worker_drop(s->w, SLUICE_DROP_WRONG_SOURCE);
 		return;
 	}
-	if (!sip_rtcp_open(s, i, data, &len, &c))
+	if (!sip_rtcp_open(s, i, data, &len, &r))
 		return;
 	if (st->is_rtcp_learning) {
 		st->is_rtcp_learning = false;
 		st->rtcp_remote = *remote;
 		relay_sip_flows(s, i);
+		relay_apply(s);
 		session_save(s);
 	}
-	sip_rtcp(s, i, &c);
+	sip_rtcp(s, i, &r, data);
 }
 
 void packets_sip(struct session *s, uint32_t i, bool is_rtcp_port,
@@ -306,7 +340,7 @@ void packets_sip(struct session *s, uint32_t i, bool is_rtcp_port,
 	struct session_stream *st = &s->stream[i];
 	const struct addr *source = is_rtcp_port ? &st->rtcp_remote :
 						   &st->sdp_remote;
-	struct rtcp_compound compound;
+	struct sluice_rtcp r;
 	enum sluice_class class;
 
 	if (len < 2) {
@@ -332,7 +366,7 @@ void packets_sip(struct session *s, uint32_t i, bool is_rtcp_port,
 		worker_drop(s->w, SLUICE_DROP_RTCP);
 	} else if (!addr_equal(remote, &st->remote)) {
 		worker_drop(s->w, SLUICE_DROP_WRONG_SOURCE);
-	} else if (sip_rtcp_open(s, i, data, &len, &compound)) {
-		sip_rtcp(s, i, &compound);
+	} else if (sip_rtcp_open(s, i, data, &len, &r)) {
+		sip_rtcp(s, i, &r, data);
 	}
 }

@@ -73,6 +73,17 @@ static void build_web(struct session *s, struct sluice_transport *t)
 	}
 }
 
+/* The RTCP port of a pair, if it is where RTP is. */
+static void rtcp_egress(const struct session_stream *st,
+			struct sluice_transport *t)
+{
+	if (t->flags & SLUICE_TRANSPORT_RTCP_MUX || st->rtcp.fd < 0)
+		return;
+	t->rtcp_local_port = htons(st->local.port + 1);
+	if (addr_same_ip(&st->rtcp_remote, &st->remote))
+		t->rtcp_remote_port = htons(st->rtcp_remote.port);
+}
+
 static void build_sip(struct session *s, uint32_t i,
 		      struct sluice_transport *t)
 {
@@ -83,6 +94,7 @@ static void build_sip(struct session *s, uint32_t i,
 	if (c->sip_rtcp_mux)
 		t->flags |= SLUICE_TRANSPORT_RTCP_MUX;
 	egress(s, t, &st->local, c->enabled ? &st->remote : NULL);
+	rtcp_egress(st, t);
 	if (st->crypt) {
 		t->rx_key = st->crypt->rx_key;
 		t->tx_key = st->crypt->tx_key;
@@ -115,6 +127,9 @@ static void build_stream(struct session *s, uint32_t i, int direction,
 					     s->local.web_ssrc[i];
 	st->clock_hz = c->payload_count ? c->payload[0].clock_hz : 8000;
 	st->generation = s->generation;
+	st->reverse = s->stream[i].stream[!direction];
+	st->feedback = direction == TO_SIP ? c->sip_feedback : c->web_feedback;
+	memcpy(st->cname, s->local.cname, sizeof(st->cname));
 }
 
 /* ---- keys -------------------------------------------------------------- */
@@ -419,6 +434,7 @@ int relay_open_stream(struct session *s, uint32_t i)
 	st->transport = datapath_transport_alloc(s->w->dp);
 	if (!st->transport)
 		return -ENOSPC;
+	datapath_peer_set(s->w->dp, s->backend, st->transport, NULL);
 	err = port_set(s, &st->local, st->local.port, SLUICE_PORT_SIP,
 		       st->transport);
 	if (!err && st->rtcp.fd >= 0)
@@ -427,10 +443,10 @@ int relay_open_stream(struct session *s, uint32_t i)
 	return err;
 }
 
-void relay_web_peer(struct session *s, struct sluice_peer *ret)
+void relay_peer(struct session *s, uint32_t transport, struct sluice_peer *ret)
 {
 	memset(ret, 0, sizeof(*ret));
-	datapath_peer_get(s->w->dp, s->backend, s->web_transport, ret);
+	datapath_peer_get(s->w->dp, s->backend, transport, ret);
 }
 
 void relay_stats(struct session *s, uint32_t i, int direction,
@@ -459,8 +475,10 @@ static void close_stream(struct session *s, struct session_stream *st)
 	for (int d = 0; d < DIRECTIONS; d++)
 		if (st->stream[d])
 			datapath_stream_release(s->w->dp, st->stream[d]);
-	if (st->transport)
-		datapath_transport_release(s->w->dp, st->transport);
+	if (!st->transport)
+		return;
+	datapath_peer_set(s->w->dp, s->backend, st->transport, NULL);
+	datapath_transport_release(s->w->dp, st->transport);
 }
 
 /* Unlinked first (flows, transports), then streams, then keys. */

@@ -16,9 +16,9 @@
  * of the SIP side do so in the kernel only.
  */
 _Static_assert(sizeof(struct media_payload) == 32, "struct media_payload");
-_Static_assert(sizeof(struct media_stream_config) == 1176,
+_Static_assert(sizeof(struct media_stream_config) == 1184,
 	       "struct media_stream_config");
-_Static_assert(sizeof(struct media_config) == 10020, "struct media_config");
+_Static_assert(sizeof(struct media_config) == 10084, "struct media_config");
 _Static_assert(sizeof(struct media_local) == 420, "struct media_local");
 
 #define PAYLOAD_LEN	32	/* a struct media_payload in the record */
@@ -145,6 +145,10 @@ static void pack_stream(const struct session *s, uint32_t i, struct record *r)
 	record_put_number(r, numbered("to-sip", i).text, st->stream[TO_SIP]);
 	record_put_number(r, numbered("to-web", i).text, st->stream[TO_WEB]);
 	record_put_number(r, numbered("learned", i).text, st->learn_base);
+	record_put_number(r, numbered("web-feedback", i).text,
+			  c->web_feedback);
+	record_put_number(r, numbered("sip-feedback", i).text,
+			  c->sip_feedback);
 }
 
 static int unpack_stream(const struct record *r, uint32_t i, struct session *s,
@@ -173,6 +177,8 @@ static int unpack_stream(const struct record *r, uint32_t i, struct session *s,
 	ids->transport[i] = get32(r, numbered("transport", i).text);
 	ids->stream[i][TO_SIP] = get32(r, numbered("to-sip", i).text);
 	ids->stream[i][TO_WEB] = get32(r, numbered("to-web", i).text);
+	c->web_feedback = get32(r, numbered("web-feedback", i).text);
+	c->sip_feedback = get32(r, numbered("sip-feedback", i).text);
 	st->learn_base = record_number(r, numbered("learned", i).text, 0);
 	if (!st->local.port || !ids->transport[i])
 		return -EBADMSG;

@@ -102,6 +102,10 @@ static int switch_keys(struct session *s, uint32_t i,
 		restart_out(&state[TO_SIP]);
 	if (is_frozen[TO_WEB])
 		state[TO_WEB].source_count = state[TO_WEB].out.sources = 0;
+	if (is_new[TO_WEB]) {
+		datapath_peer_set(s->w->dp, s->backend, st->transport, NULL);
+		st->rtcp_learn_base = 0;
+	}
 	if (!err)
 		err = relay_install_transports(s);
 	for (int d = 0; d < DIRECTIONS; d++) {

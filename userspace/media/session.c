@@ -277,6 +277,7 @@ static void configure_stream(struct session *s, uint32_t i)
 	const struct media_stream_config *c = &s->config.stream[i];
 	struct session_stream *st = &s->stream[i];
 	struct datapath_stream_stats stats;
+	struct sluice_peer peer;
 	bool is_active = c->enabled && c->sip_to_web;
 
 	/* A held address (0.0.0.0) or port 0 is nowhere to send to. */
@@ -294,6 +295,8 @@ static void configure_stream(struct session *s, uint32_t i)
 		st->rtcp_remote.port += c->sip_remote.port != 0;
 	}
 	st->is_rtcp_learning = st->is_learning;
+	relay_peer(s, st->transport, &peer);
+	st->rtcp_learn_base = peer.rtcp_packets;
 
 	if (!is_active)
 		st->active_since_ms = 0;
@@ -354,6 +357,21 @@ void session_move(struct session *s, enum datapath_backend to)
 
 /* ---- once a second ----------------------------------------------------- */
 
+/* RTCP that the kernel carried; its source port is learned with the first. */
+static void sip_rtcp_heard(struct session *s, struct session_stream *st)
+{
+	struct sluice_peer peer;
+
+	relay_peer(s, st->transport, &peer);
+	if (peer.last_rtcp_ns / 1000000 > st->last_sip_ms)
+		st->last_sip_ms = peer.last_rtcp_ns / 1000000;
+	if (!st->is_rtcp_learning || peer.rtcp_packets <= st->rtcp_learn_base)
+		return;
+	st->is_rtcp_learning = false;
+	relay_sip_flows(s, (uint32_t)(st - s->stream));
+	session_save(s);
+}
+
 static void sip_tick(struct session *s, uint64_t now_ms)
 {
 	uint64_t newest = 0;
@@ -364,6 +382,7 @@ static void sip_tick(struct session *s, uint64_t now_ms)
 		struct datapath_stream_stats stats;
 		uint64_t seen;
 
+		sip_rtcp_heard(s, st);
 		relay_stats(s, i, TO_WEB, &stats);
 		if (stats.received > st->learn_base && st->is_learning) {
 			st->is_learning = false;
@@ -394,10 +413,12 @@ static void web_tick(struct session *s, uint64_t now_ms)
 {
 	struct sluice_peer peer;
 
-	/* Consent (RFC 7675) that the kernel answered. */
-	relay_web_peer(s, &peer);
+	/* Consent (RFC 7675) and RTCP, where the kernel answers and carries. */
+	relay_peer(s, s->web_transport, &peer);
 	if (peer.last_check_ns / 1000000 > s->web_alive_ms)
 		s->web_alive_ms = peer.last_check_ns / 1000000;
+	if (peer.last_rtcp_ns / 1000000 > s->web_alive_ms)
+		s->web_alive_ms = peer.last_rtcp_ns / 1000000;
 	s->web_checks = peer.checks;
 	for (uint32_t i = 0; i < s->config.stream_count; i++) {
 		struct datapath_stream_stats stats;

@@ -38,6 +38,7 @@ struct session_stream {
 	bool is_learning;		/* source port still open */
 	bool is_rtcp_learning;
 	uint64_t learn_base;		/* packets received when it began */
+	uint64_t rtcp_learn_base;
 	uint64_t active_since_ms;	/* TO_WEB; 0: held */
 	uint64_t last_sip_ms;		/* RTCP, and RTP seen by the daemon */
 };
@@ -207,8 +208,9 @@ void relay_drop_key(struct session *s, uint32_t slot);
 /* Zeroes where there is no stream. */
 void relay_stats(struct session *s, uint32_t i, int direction,
 		 struct datapath_stream_stats *ret);
-/* The browser, as the datapath heard of it. */
-void relay_web_peer(struct session *s, struct sluice_peer *ret);
+/* The far end of a transport of ours, as the datapath heard of it. */
+void relay_peer(struct session *s, uint32_t transport,
+		struct sluice_peer *ret);
 void relay_close(struct session *s);
 /* In s->backend. state: NULL for a new stream or an update of one. */
 int relay_install_keys(struct session *s);

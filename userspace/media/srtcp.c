@@ -5,23 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/limits.h"
 #include "lib/index.h"
 #include "lib/srtcp.h"
-
-/* One sender of the peer (RFC 3711 3.3.2). */
-struct sender {
-	uint32_t ssrc;
-	uint32_t highest;
-	__u64 window[SLUICE_WINDOW_BITS / 64];
-};
 
 struct srtcp {
 	struct sluice_key rx;
 	struct sluice_key tx;
 	uint32_t next_index;
-	uint32_t sender_count;
-	struct sender senders[LIMIT_RTCP_SOURCES];
+	struct sluice_peer peer;	/* its senders (RFC 3711 3.3.2) */
 	uint8_t scratch[SLUICE_SCRATCH] __attribute__((aligned(8)));
 };
 
@@ -56,6 +47,26 @@ uint32_t srtcp_next_index(const struct srtcp *s)
 	return s->next_index;
 }
 
+void srtcp_raise(struct srtcp *s, uint64_t next_index)
+{
+	if (next_index > SLUICE_SRTCP_INDEX_MAX)
+		next_index = SLUICE_SRTCP_INDEX_MAX + 1U;
+	if (next_index > s->next_index)
+		s->next_index = (uint32_t)next_index;
+}
+
+void srtcp_get_senders(const struct srtcp *s, struct sluice_peer *ret)
+{
+	ret->senders = s->peer.senders;
+	memcpy(ret->sender, s->peer.sender, sizeof(ret->sender));
+}
+
+void srtcp_set_senders(struct srtcp *s, const struct sluice_peer *peer)
+{
+	s->peer.senders = peer->senders;
+	memcpy(s->peer.sender, peer->sender, sizeof(peer->sender));
+}
+
 int srtcp_protect(struct srtcp *s, uint8_t *packet, size_t *len,
 		  size_t capacity)
 {
@@ -78,57 +89,26 @@ int srtcp_protect(struct srtcp *s, uint8_t *packet, size_t *len,
 	return 0;
 }
 
-static struct sender *find(struct srtcp *s, uint32_t ssrc)
-{
-	for (uint32_t i = 0; i < s->sender_count; i++)
-		if (s->senders[i].ssrc == ssrc)
-			return &s->senders[i];
-	return NULL;
-}
-
-static bool is_fresh(const struct sender *from, uint32_t index)
-{
-	return !from || index > from->highest ||
-	       sluice_window_fresh(from->window, from->highest - index);
-}
-
-static void commit(struct srtcp *s, struct sender *from, uint32_t ssrc,
-		   uint32_t index)
-{
-	if (!from) {
-		from = &s->senders[s->sender_count++];
-		from->ssrc = ssrc;
-		from->highest = index;
-	}
-	if (index > from->highest) {
-		sluice_window_shift(from->window, index - from->highest);
-		from->highest = index;
-	}
-	sluice_window_mark(from->window, from->highest - index);
-}
-
-int srtcp_unprotect(struct srtcp *s, uint8_t *packet, size_t *len)
+int srtcp_unprotect(struct srtcp *s, uint8_t *packet, size_t *len,
+		    bool is_accepted)
 {
 	uint32_t ssrc, index = 0;
-	struct sender *from;
-	int n;
+	int n, err = 0;
 
 	if (*len < SLUICE_SRTCP_CLEAR_LEN)
 		return SLUICE_DROP_SHORT;
 	if (*len > SLUICE_PACKET_MAX)
 		return SLUICE_DROP_TOO_BIG;
 	ssrc = sluice_get32(packet + 4);
-	from = find(s, ssrc);
-	if (!from && s->sender_count == LIMIT_RTCP_SOURCES)
-		return SLUICE_DROP_SSRC_LIMIT;
 	memcpy(s->scratch, packet, *len);
 	n = sluice_srtcp_unprotect(&s->rx, ssrc, s->scratch, (uint32_t)*len,
 				   &index);
 	if (n < 0)
 		return -n;
-	if (!is_fresh(from, index))
-		return SLUICE_DROP_REPLAY;
-	commit(s, from, ssrc, index);
+	if (!is_accepted)
+		err = sluice_peer_accept(&s->peer, ssrc, index);
+	if (err)
+		return -err;
 	memcpy(packet, s->scratch, (size_t)n);
 	*len = (size_t)n;
 	return 0;

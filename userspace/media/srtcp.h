@@ -7,6 +7,7 @@
 #ifndef MEDIA_SRTCP_H
 #define MEDIA_SRTCP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,13 +25,20 @@ void srtcp_free(struct srtcp *s);		/* accepts NULL */
 
 /* Index of the packet that srtcp_protect() makes next. */
 uint32_t srtcp_next_index(const struct srtcp *s);
+/* Whatever was used elsewhere lies below. */
+void srtcp_raise(struct srtcp *s, uint64_t next_index);
+/* The replay windows, to and from the datapath's form. */
+void srtcp_get_senders(const struct srtcp *s, struct sluice_peer *ret);
+void srtcp_set_senders(struct srtcp *s, const struct sluice_peer *peer);
 /* In place; -ENOBUFS unless SRTCP_TRAILER_MAX bytes are left, -EIO. */
 int srtcp_protect(struct srtcp *s, uint8_t *packet, size_t *len,
 		  size_t capacity);
 /*
  * In place; enum sluice_drop as a positive number when refused: AUTH, REPLAY,
- * SHORT, SSRC_LIMIT.
+ * SHORT, TOO_BIG, SSRC_LIMIT. is_accepted: the kernel has looked at the index
+ * already.
  */
-int srtcp_unprotect(struct srtcp *s, uint8_t *packet, size_t *len);
+int srtcp_unprotect(struct srtcp *s, uint8_t *packet, size_t *len,
+		    bool is_accepted);
 
 #endif

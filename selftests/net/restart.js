@@ -6,9 +6,10 @@ const path = require('path');
 const { busywait, note, ok, run_all, test } = require('../browser/tap.js');
 const { LAB, calls, log, peer, sluicectl } = require('./lab.js');
 const { Remote } = require('./party.js');
-const { Pbx } = require('./pbx.js');
+const { Pbx, plain_sdp } = require('./pbx.js');
 const { Talk } = require('./talk.js');
-const { User, connect } = require('./wsclient.js');
+const { WebMedia } = require('./webmedia.js');
+const { User, connect, offer_sdp } = require('./wsclient.js');
 
 const CALLS = Number(process.env.CALLS || 8);
 const ROUNDS = Number(process.env.ROUNDS || 4);
@@ -19,10 +20,11 @@ let pbx, remote, alice, talks = [];
 const pid_file = path.join(LAB, 'pid');
 const pid = () => Number(fs.readFileSync(pid_file));
 
-/* Dead when it resolves. */
-function kill()
+/* Gone when it resolves. */
+function kill(signal = 'SIGKILL')
 {
-	process.kill(pid(), 'SIGKILL');
+	fs.writeFileSync(path.join(LAB, 'again'), '');
+	process.kill(pid(), signal);
 	return busywait(5, () => !fs.existsSync(pid_file));
 }
 
@@ -45,9 +47,20 @@ async function start()
 		log('gateway').split('media: adopted').length > before);
 	const took = Date.now() - began;
 
+	await is_up();
+	return took;
+}
+
+async function is_up()
+{
 	if (!await busywait(20, serves))
 		throw new Error('the daemon does not start again');
-	return took;
+}
+
+function start_any()
+{
+	fs.writeFileSync(path.join(LAB, 'go'), '');
+	return is_up();
 }
 
 const datapath = async () => (await sluicectl('show', 'datapath'));
@@ -104,12 +117,15 @@ test('kill', async () => {
 	const adopted = [], took = [];
 
 	await open(CALLS);
+	const index = [await talks[0].report(), await talks[0].report()];
+
 	for (let i = 0; i < ROUNDS; i++) {
 		await kill();
 		await all((t) => t.more(25));
 		took.push(await start());
 		adopted.push((await datapath()).adoption.sessions);
 		await all((t) => t.more(25));
+		index.push(await talks[0].report());
 	}
 	const total = await stop();
 
@@ -117,6 +133,8 @@ test('kill', async () => {
 	ok(adopted.every((n) => n === CALLS), 'kill_every_session_adopted',
 		adopted.join());
 	ok(nothing_missing(total), 'kill_no_packet_lost_none_twice', total.why);
+	ok(index.every((n, i) => n !== null && (!i || n > index[i - 1])),
+		'kill_no_srtcp_index_used_twice', index.join());
 });
 
 /* Longer than the heartbeat counts; checks go to the kernel meanwhile. */
@@ -214,6 +232,174 @@ test('neighbour', async () => {
 	ok((await all((t) => t.more(25))).every((b) => b),
 		'neighbour_with_new_mac_is_found_at_adoption');
 	await all((t) => t.stop());
+});
+
+/* ---- calls after it --------------------------------------------------------- */
+
+/* The browser comes back: a new WebSocket, the same instance. */
+async function back()
+{
+	alice.flow = await connect();
+	await alice.register();
+}
+
+const path_of = async (talk) => ((await calls()).find((c) =>
+	c.legs.some((l) => l.call_id === talk.call.call_id)) || {});
+
+async function moved(talk, path)
+{
+	await sluicectl('move', 'call', (await path_of(talk)).id,
+		`path=${path}`);
+	return busywait(5, async () => (await path_of(talk)).path === path);
+}
+
+/* The browser's re-INVITE with a direction; that of the PBX's answer. */
+async function turn(talk, said, answered)
+{
+	const sdp = (text, way) => text.replace('a=sendrecv', `a=${way}`);
+	const done = alice.transact(talk.call.request('INVITE', {
+		headers: [`Contact: ${alice.contact()}`],
+		body: sdp(talk.web.offer(offer_sdp()), said) }));
+	const m = await pbx.expect((r) => r.method === 'INVITE' &&
+		r.get('Call-ID') === talk.dialog.call_id);
+
+	if (!m)
+		return null;
+	pbx.respond(m, 200, 'OK', { to_tag: talk.dialog.local_tag,
+		body: sdp(plain_sdp(talk.sip.port), answered),
+		headers: [`Contact: <sip:${talk.number}@198.51.100.10:5060>`] });
+	const final = await done;
+
+	talk.call.ack();
+	await pbx.expect((r) => r.method === 'ACK' &&
+		r.get('Call-ID') === talk.dialog.call_id);
+	return final && final.status === 200 ?
+		{ offer: m.body, answer: final.body } : null;
+}
+
+test('adopted_call', async () => {
+	await kill();
+	await start();
+	await back();
+	await go_on();
+	const [talk] = talks;
+	const list = await calls();
+
+	ok(list.length === CALLS && list.every((c) => c.state === 'up' &&
+		c.path === 'kernel' && c.codec === 'PCMU'),
+	'adopted_calls_are_listed', JSON.stringify(list[0]));
+	await sluicectl('reload');
+	await all((t) => t.more(10));
+	const total = await stop();
+
+	ok(nothing_missing(total), 'reload_costs_no_packet', total.why);
+	await go_on();
+	/* A fatal alert in the clear: a fresh association would give up. */
+	await talk.web.send(Buffer.from('15fefd0000000000000000000202' + '28',
+		'hex'));
+	ok(await moved(talk, 'user') && await talk.more(25) &&
+		await moved(talk, 'kernel') && await talk.more(25),
+	'adopted_call_moves_to_the_daemon_and_back');
+	ok(!talk.verdict().forged && !talk.verdict().twice,
+		'adopted_call_moves_with_its_keys_and_windows',
+		JSON.stringify(talk.verdict()));
+	const held = await turn(talk, 'sendonly', 'recvonly');
+	const before = talk.to_web.numbers.length;
+
+	ok(held && /a=sendonly/.test(held.offer), 'adopted_call_is_held',
+		held && held.offer);
+	await talk.more_at(talk.to_sip, 25);
+	ok(talk.to_web.numbers.length - before < 10,
+		'adopted_held_call_is_silent_one_way');
+	const again = await turn(talk, 'sendrecv', 'sendrecv');
+
+	ok(again && /a=sendrecv/.test(again.offer) && await talk.more(25),
+		'adopted_call_is_taken_up_again', again && again.offer);
+	await all((t) => t.stop());
+});
+
+/* An adopted call hears a new association only if the SDP has a new one. */
+test('rekey', async () => {
+	const [talk] = talks;
+	const fresh = await WebMedia.open('203.0.113.77');
+
+	talk.adopt(fresh);
+	const m = await turn(talk, 'sendrecv', 'sendrecv');
+
+	ok(m, 'adopted_call_takes_another_fingerprint');
+	fresh.answered(m.answer);
+	ok(await fresh.check(), 'adopted_call_answers_a_check_from_elsewhere');
+	await fresh.handshake();
+	talk.start();
+	ok(await talk.more(25), 'adopted_call_takes_new_keys');
+	await talk.stop();
+	ok(!fresh.forged, 'adopted_call_begins_anew_with_its_counters');
+});
+
+test('keep_media', async () => {
+	fs.writeFileSync(path.join(LAB, 'options'), '--keep-media');
+	await kill();
+	await start();
+	await go_on();
+	fs.writeFileSync(path.join(LAB, 'options'), '');
+	await kill('SIGTERM');
+	await all((t) => t.more(25));
+	await start();
+	const { adoption } = await datapath();
+
+	await back();
+	const total = await stop();
+
+	ok(adoption.sessions === CALLS, 'kept_media_is_adopted',
+		JSON.stringify(adoption));
+	ok(nothing_missing(total), 'kept_media_loses_no_packet', total.why);
+});
+
+test('bye', async () => {
+	const half = Math.ceil(CALLS / 2);
+	const web = await Promise.all(talks.slice(0, half)
+		.map((t) => t.end_at_web()));
+	const sip = await Promise.all(talks.slice(half)
+		.map((t) => t.end_at_pbx()));
+
+	ok(web.every((e) => e), 'adopted_call_bye_of_browser', web.join());
+	ok(sip.every((e) => e), 'adopted_call_bye_of_pbx', sip.join());
+	ok(await busywait(5, async () => !(await calls()).length),
+		'adopted_calls_are_gone');
+	await all((t) => t.close());
+	await kill();
+	const { streams } = await kernel('show', 'streams');
+
+	ok(!streams.length, 'ended_calls_leave_nothing_in_the_kernel',
+		JSON.stringify(streams));
+	await start();
+	await back();
+	talks = [];
+});
+
+/* Nobody is left who could end the call but the operator. */
+test('detach', async () => {
+	talks.push(await Talk.open(alice, pbx, remote));
+	await go_on();
+	const busy = await peer('sluicectl_pinned', 'detach', 'datapath');
+
+	await kill();
+	const done = await peer('sluicectl_pinned', 'detach', 'datapath');
+	const nothing = await peer('sluicectl_pinned', 'show', 'streams');
+
+	ok(busy.code === 1 && /is at work/.test(busy.out),
+		'detach_under_a_daemon_is_refused', busy.out);
+	ok(done.code === 0 && nothing.code === 3,
+		'detach_takes_the_pins_away', done.out + nothing.out);
+	const bye = pbx.expect((m) => m.method === 'BYE', 8000);
+
+	await start_any();
+	const m = await bye;
+
+	ok(m, 'call_without_media_ends_with_bye');
+	if (m)
+		pbx.respond(m, 200, 'OK');
+	await all((t) => t.close());
 });
 
 (async () => {

@@ -8,7 +8,7 @@
 #	restart.js, calls.js -- 203.0.113.1 sluiced 198.51.100.1 -- .10 pbx.js
 #	  203.0.113.77
 
-DATAPATH=xdp
+export DATAPATH=xdp
 cd "$(dirname "$0")" || exit 99
 . ../lib.sh
 . ../peers/peers.sh

@@ -73,14 +73,21 @@ class Talk {
 		if (!await talk.web.check())
 			throw new Error('no answer to the check');
 		await talk.web.handshake();
-		const hear = talk.web.hear;
-
-		talk.web.hear = (d, payload) => {
-			if (payload)
-				talk.to_web.hear(payload.readUInt32BE(0));
-			hear.call(talk.web, d, payload);
-		};
+		talk.adopt(talk.web);
 		return talk;
+	}
+
+	/* Speaks and hears by this one. */
+	adopt(web)
+	{
+		const hear = web.hear;
+
+		this.web = web;
+		web.hear = (d, payload) => {
+			if (payload)
+				this.to_web.hear(payload.readUInt32BE(0));
+			hear.call(web, d, payload);
+		};
 	}
 
 	async dial()
@@ -144,6 +151,34 @@ class Talk {
 		const before = this.heard();
 
 		return busywait(seconds, () => this.heard() >= before + count);
+	}
+
+	more_at(ear, count, seconds = 10)
+	{
+		const before = ear.numbers.length;
+
+		return busywait(seconds, () =>
+			ear.numbers.length >= before + count);
+	}
+
+	/*
+	 * A sender report of the PBX; the index of the SRTCP packet that the
+	 * browser gets for it (AES-CM: before a tag of ten bytes), or null.
+	 */
+	async report(seconds = 5)
+	{
+		const sr = Buffer.alloc(28), seen = this.web.udp.received.length;
+
+		sr[0] = 0x80;
+		sr[1] = 200;
+		sr.writeUInt16BE(6, 2);
+		sr.writeUInt32BE(this.ssrc, 4);
+		sr.writeUInt32BE(this.sent * 160, 16);
+		this.sip.send(sr, this.to.port + 1, this.to.host);
+		const got = await busywait(seconds, () => this.web.udp.received
+			.slice(seen).find((d) => d[0] >> 6 === 2 && d[1] === 200));
+
+		return got && got.readUInt32BE(got.length - 14) & 0x7fffffff;
 	}
 
 	/* What is under way arrives, or does not. */

@@ -2,11 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Runs the gateway for a test that kills it: its pid is in $LAB/pid while it
-# lives; killed by SIGKILL it is started anew when $LAB/go is there.
+# lives; killed by SIGKILL, or ended while there is $LAB/again, it is started
+# anew when $LAB/go is there, with what $LAB/options says.
 
 trap 'kill -TERM $child' TERM
 while :; do
-	"$GATEWAY_REAL" "$@" &
+	options=()
+	[ ! -s "$LAB/options" ] || options=("$(cat "$LAB/options")")
+	"$GATEWAY_REAL" "$@" "${options[@]}" &
 	child=$!
 	echo $child >"$LAB/pid"
 	rc=143
@@ -15,8 +18,8 @@ while :; do
 		wait $child
 		rc=$?
 	done
-	[ $rc = 137 ] || exit $rc
-	rm -f "$LAB/pid"
+	[ $rc = 137 ] || [ -e "$LAB/again" ] || exit $rc
+	rm -f "$LAB/pid" "$LAB/again"
 	until [ -e "$LAB/go" ]; do
 		sleep 0.02
 	done

@@ -146,12 +146,27 @@ static bool sip_rtcp_open(struct session *s, uint32_t i, uint8_t *data,
 	return false;
 }
 
+static void rtcp_to_web(struct session *s, uint8_t *data, size_t len,
+			size_t capacity)
+{
+	if (!s->has_keys || !s->selected) {
+		worker_drop(s->w, SLUICE_DROP_NOT_READY);
+		return;
+	}
+	session_reserve_srtcp(s, s->srtcp);
+	if (srtcp_protect(s->srtcp, data, &len, capacity)) {
+		worker_drop(s->w, SLUICE_DROP_INTERNAL);
+		return;
+	}
+	datapath_count(s->w->dp, SLUICE_COUNT_RTCP_SIP);
+	worker_send(s->w, &s->w->settings.web, &s->selected->remote, data, len);
+}
+
 /* What sip_rtcp_open() read. */
 static void sip_rtcp(struct session *s, uint32_t i, struct sluice_rtcp *r,
 		     const uint8_t *data)
 {
 	uint8_t out[SLUICE_RTCP_OUT_MAX + SRTCP_TRAILER_MAX];
-	size_t n;
 	int err;
 
 	s->stream[i].last_sip_ms = clock_ms();
@@ -160,32 +175,47 @@ static void sip_rtcp(struct session *s, uint32_t i, struct sluice_rtcp *r,
 		worker_drop(s->w, -err);
 		return;
 	}
-	if (!s->has_keys || !s->selected || s->backend != DATAPATH_USER) {
+	/* only one counts an SSRC's SRTCP indices: the path's owner */
+	if (s->backend != DATAPATH_USER)
 		worker_drop(s->w, SLUICE_DROP_NOT_READY);
-		return;
-	}
-	n = r->out_len;
-	session_reserve_srtcp(s, s->srtcp);
-	if (srtcp_protect(s->srtcp, out, &n, sizeof(out))) {
-		worker_drop(s->w, SLUICE_DROP_INTERNAL);
-		return;
-	}
-	datapath_count(s->w->dp, SLUICE_COUNT_RTCP_SIP);
-	worker_send(s->w, &s->w->settings.web, &s->selected->remote, out, n);
+	else
+		rtcp_to_web(s, out, r->out_len, sizeof(out));
+}
+
+/* What the daemon itself says has an SSRC, and so indices, of its own. */
+static uint32_t own_ssrc(const struct session *s)
+{
+	uint32_t ssrc = s->local.web_ssrc[0];
+
+	for (uint32_t i = 0; i < s->stream_count; i++)
+		if (ssrc <= s->local.web_ssrc[i])
+			ssrc = s->local.web_ssrc[i] + 1;
+	return ssrc ? ssrc : 1;
+}
+
+/* A PLI (RFC 4585 6.3.1) that nobody on the SIP side sent. */
+static void ask_picture(struct session *s, uint32_t i)
+{
+	uint8_t out[SLUICE_RTCP_OUT_MAX + SRTCP_TRAILER_MAX];
+	uint8_t pli[12] = { 0x80 | SLUICE_PSFB_PLI, SLUICE_RTCP_PSFB, 0, 2 };
+	struct sluice_rtcp r = { .line_count = 1 };
+	uint32_t lines = 0;
+
+	line_of(s, i, TO_WEB, &r.line[0]);
+	r.line[0].out_ssrc = own_ssrc(s);
+	r.line[0].feedback = SLUICE_FEEDBACK_PLI;
+	sluice_put32(pli + 8, r.line[0].seen_ssrc);
+	if (!sluice_rtcp_scan(&r, pli, sizeof(pli), &lines) &&
+	    !rtcp_for(s, &r, 0, pli, out))
+		rtcp_to_web(s, out, r.out_len, sizeof(out));
 }
 
 void packets_ask_picture(struct session *s)
 {
-	for (uint32_t i = 0; i < s->config.stream_count; i++) {
-		const struct rtcp_compound pli = {
-			.feedback_count = 1,
-			.feedback = { { .ssrc = s->local.sip_ssrc[i] } },
-		};
-
+	for (uint32_t i = 0; i < s->config.stream_count; i++)
 		if (s->config.stream[i].enabled &&
 		    !strcmp(s->config.stream[i].kind, "video"))
-			sip_rtcp(s, i, &pli);
-	}
+			ask_picture(s, i);
 }
 
 /* ---- browser ----------------------------------------------------------- */

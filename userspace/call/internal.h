@@ -290,6 +290,8 @@ void call_session_resume(struct call_leg *leg);
 /* As it is now; a failure is the store's to tell. */
 void call_store(struct call *c);
 void call_unstore(struct call *c);
+/* What of a caller's INVITE is stored; to be freed. */
+char *call_invite_text(const struct sip_msg *m);
 /* Into a new call: 0 or -errno. */
 int call_unpack(struct call *c, const char *id, const struct record *r);
 /* revive.c */
@@ -324,6 +326,8 @@ void call_reoffer_acked(struct call_leg *leg, const struct sip_msg *ack);
 bool call_reoffer_unacked(struct call *c, struct sip_server *st);
 /* A re-INVITE of the gateway's own, if the browser needs one. */
 void call_resync(struct call *c);
+/* One to the SIP side that changes nothing but SRTP keys; 0 or -errno. */
+int call_rekey(struct call *c);
 
 /* relay.c */
 void call_relay_received(struct call_leg *leg, struct sip_server *st);
@@ -372,6 +376,8 @@ void call_sdes_free(struct call *c);
 /* said: what the SIP leg said last, or NULL. */
 void call_sdes_local(const struct call *c, const struct sdp *said,
 		     struct sdp_local *ret);
+/* Those in force are known to the kernel only: restored after a restart. */
+bool call_sdes_unknown(const struct call *c);
 /* A new offer of the SIP leg, before it is answered. */
 void call_sdes_follow(struct call *c, const struct sdp *offer);
 void call_sdes_config(const struct sdp_media *told,

@@ -541,6 +541,23 @@ bool call_reoffer_cancelled(struct call *c, struct sip_server *st)
 	return true;
 }
 
+int call_rekey(struct call *c)
+{
+	struct call_leg *web = c->a.is_web ? &c->a : &c->b;
+	struct sdp *offer;
+	int err;
+
+	if (call_is_busy(c))
+		return -EBUSY;
+	offer = sdp_copy(call_remote_sdp(web));
+	err = offer ? begin(web, NULL, offer) : -ENOMEM;
+	if (err)
+		return err;
+	c->reoffer->is_own = true;
+	forward(c);
+	return 0;
+}
+
 void call_resync(struct call *c)
 {
 	struct call_leg *web = c->a.is_web ? &c->a : &c->b;

@@ -212,7 +212,7 @@ static const char *adopt(struct call *c)
 	c->media_id = id;
 	HASH_ADD(by_media, cs->by_media, media_id, sizeof(c->media_id), c);
 	/* It may not have heard of the last exchange. */
-	if (call_configure_media(c))
+	if (!call_sdes_unknown(c) && call_configure_media(c))
 		log_call_warn(c->id, "media goes on as it was");
 	return NULL;
 }

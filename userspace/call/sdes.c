@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "call/internal.h"
 #include "core/log.h"
@@ -64,6 +65,17 @@ void call_sdes_local(const struct call *c, const struct sdp *said,
 			memcpy(own->key, c->sdes->key[i][k], own->key_len);
 		}
 	}
+}
+
+bool call_sdes_unknown(const struct call *c)
+{
+	const struct sdp *told = call_local_sdp(c->a.is_web ? &c->b : &c->a);
+
+	for (uint32_t i = 0; told && i < told->media_count; i++)
+		if (told->media[i].port && !told->media[i].crypto_count &&
+		    !strncasecmp(told->media[i].proto, "RTP/SAVP", 8))
+			return true;
+	return false;
 }
 
 static bool has_key(const struct sdp_media *m, const struct sdp_crypto *key)

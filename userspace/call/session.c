@@ -262,6 +262,9 @@ static int refresh(struct call_leg *leg)
 	struct sip_msg *m;
 	int err;
 
+	if (!s->peer_has_update && !leg->is_web &&
+	    call_sdes_unknown(leg->call))
+		return call_rekey(leg->call);
 	if (!s->peer_has_update) {
 		body = same_offer(leg);
 		if (!body)
@@ -381,6 +384,7 @@ bool call_session_same_offer(struct call_leg *leg, struct sip_server *st,
 
 	/* What was answered once, is answered the same; else it is an offer. */
 	if (leg->is_a != c->offerer_is_a || !c->a_offer || !c->a_answer ||
+	    (!leg->is_web && call_sdes_unknown(c)) ||
 	    offer->session_id != c->a_offer->session_id ||
 	    offer->session_version != c->a_offer->session_version)
 		return false;

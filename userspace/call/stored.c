@@ -15,12 +15,24 @@
 #include "core/log.h"
 #include "store/store.h"
 
+/* Without keys (RFC 4568): those in force are in the kernel. */
 static void put_sdp(struct record *r, const char *name, const struct sdp *s)
 {
-	char *text = s ? sdp_print(s) : NULL;
+	struct sdp *copy = s ? sdp_copy(s) : NULL;
+	char *text;
 
+	if (!copy)
+		return;
+	for (uint32_t i = 0; i < copy->media_count; i++) {
+		struct sdp_media *m = &copy->media[i];
+
+		explicit_bzero(m->crypto, sizeof(m->crypto));
+		m->crypto_count = 0;
+	}
+	text = sdp_print(copy);
 	record_put_text(r, name, text);
 	free(text);
+	sdp_free(copy);
 }
 
 static void put_leg(struct record *r, const char *prefix,
@@ -63,7 +75,7 @@ static bool is_for_answers(const char *line)
 	return false;
 }
 
-static char *invite_text(const struct sip_msg *m)
+char *call_invite_text(const struct sip_msg *m)
 {
 	char *text = sip_msg_print(m, NULL), *out = NULL, *line, *end;
 	bool is_kept = false;
@@ -92,7 +104,7 @@ static void put_invite(struct record *r, struct call *c)
 	if (c->a.is_web || c->state == CALL_UP)
 		return;
 	if (c->invite && !c->a_invite) {
-		c->a_invite = invite_text(sip_server_request(c->invite));
+		c->a_invite = call_invite_text(sip_server_request(c->invite));
 		snprintf(c->a_source, sizeof(c->a_source), "%s",
 			 sip_server_source(c->invite)->uri);
 	}

@@ -509,6 +509,7 @@ static int start_ctl(struct daemon *d)
 		.media = d->media,
 		.wss = d->wss,
 		.stack = d->stack,
+		.store = d->store,
 		.conf = d->conf,
 		.certificate = d->certificate,
 		.started_wall_ms = clock_wall_ms(),

@@ -111,6 +111,13 @@ uint32_t wss_clients(const struct wss *w)
 	return 12;
 }
 
+static struct store_status kept = { .backend = "sqlite" };
+
+void store_status(struct store *s, struct store_status *ret)
+{
+	*ret = kept;
+}
+
 void sip_trunk_status(const struct sip_stack *s, struct sip_trunk_status *ret)
 {
 	*ret = (struct sip_trunk_status){ .known = true, .up = trunk_up,
@@ -352,6 +359,17 @@ static void test_status(void)
 	json_t *list;
 
 	trunk_up = true;
+	kept.is_degraded = true;
+	snprintf(kept.error, sizeof(kept.error), "database or disk is full");
+	r = ask("status", NULL);
+	list = json_object_get(r.body, "warnings");
+	CHECK(r.code && !strcmp(r.code, "degraded"),
+	      "status_with_full_disk_is_degraded");
+	CHECK_STR(json_string_value(json_array_get(list, 0)),
+		  "store: database or disk is full; what is not stored ends "
+		  "with the daemon", "status_with_full_disk_warns");
+	json_decref(r.body);
+	kept.is_degraded = false;
 	r = ask("status", NULL);
 	CHECK(!r.code && r.body, "status_with_pbx_up_is_ok");
 	list = json_object_get(r.body, "warnings");

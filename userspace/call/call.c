@@ -232,8 +232,8 @@ static void leg_rest(struct call_leg *leg)
 
 static void close_call(struct call *c)
 {
-	call_unstore(c);
 	c->ended_ms = clock_ms();
+	call_store_ended(c);
 	if (c->counted_up)
 		c->calls->stats.up--;
 	c->counted_up = false;

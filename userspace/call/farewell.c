@@ -13,6 +13,7 @@
 #include "core/clock.h"
 #include "core/limits.h"
 #include "core/log.h"
+#include "store/store.h"
 
 #define TRIES	2	/* the second on a newer flow */
 
@@ -25,6 +26,7 @@ struct farewell {
 	uint64_t conn;		/* of the last try */
 	uint64_t until_ms;
 	struct sip_client *client;
+	bool is_owner;		/* of the call's record */
 };
 
 static void farewell_free(struct farewell *f)
@@ -40,6 +42,29 @@ static void farewell_free(struct farewell *f)
 	free(f);
 }
 
+/* Said, or nobody came back to hear it. */
+static void done(struct farewell *f)
+{
+	if (f->is_owner)
+		store_delete(f->calls->settings.store, STORE_CALL, f->id);
+	farewell_free(f);
+}
+
+bool call_farewells_own(const struct call *c)
+{
+	bool is_any = false;
+	struct farewell *f;
+
+	LL_FOREACH(c->calls->farewells, f) {
+		if (strcmp(f->id, c->id))
+			continue;
+		f->is_owner = true;
+		is_any = true;
+	}
+	return is_any;
+}
+
+/* At the end of the daemon: the next one says them. */
 void call_farewells_free(struct calls *cs)
 {
 	while (cs->farewells)
@@ -59,7 +84,7 @@ static void responded(void *arg, struct sip_client *ct,
 	if (sip_client_is_local(ct) && f->tried < TRIES)
 		next_try(f);
 	else
-		farewell_free(f);
+		done(f);
 	sip_client_free(ct);
 }
 
@@ -71,7 +96,7 @@ static void send_now(struct farewell *f, uint64_t conn)
 	if (f->tried == TRIES ||
 	    sip_client_send(f->calls->stack, &to, f->bye[f->tried++],
 			    responded, f, &f->client))
-		farewell_free(f);
+		done(f);
 }
 
 static void came_back(void *arg, bool found)
@@ -85,7 +110,7 @@ static void came_back(void *arg, bool found)
 		send_now(f, flow.conn);
 		return;
 	}
-	farewell_free(f);
+	done(f);
 }
 
 static void next_try(struct farewell *f)
@@ -102,7 +127,7 @@ static void next_try(struct farewell *f)
 	if (!*f->alias || now >= f->until_ms ||
 	    registrar_wait(r, f->alias, (uint32_t)(f->until_ms - now),
 			   came_back, f))
-		farewell_free(f);
+		done(f);
 }
 
 int call_farewell(struct call_leg *leg, const struct sip_request *q,

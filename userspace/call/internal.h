@@ -259,6 +259,8 @@ void call_forget_response(void *arg, struct sip_client *ct,
 /* farewell.c: BYE to a browser, now or when it is back; -ENOBUFS. */
 int call_farewell(struct call_leg *leg, const struct sip_request *q,
 		  const struct sip_msg *src);
+/* false: none is left for this call; else they remove it from the store. */
+bool call_farewells_own(const struct call *c);
 void call_farewells_free(struct calls *cs);
 
 /* session.c: session timers */
@@ -290,6 +292,8 @@ void call_session_resume(struct call_leg *leg);
 /* As it is now; a failure is the store's to tell. */
 void call_store(struct call *c);
 void call_unstore(struct call *c);
+/* Out of the store, or, while a browser is owed its BYE, what that takes. */
+void call_store_ended(struct call *c);
 /* What of a caller's INVITE is stored; to be freed. */
 char *call_invite_text(const struct sip_msg *m);
 /* Into a new call: 0 or -errno. */

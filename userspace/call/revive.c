@@ -217,6 +217,20 @@ static const char *adopt(struct call *c)
 	return NULL;
 }
 
+/* One that had ended, but for a browser that was away. */
+static void say_farewell(struct call *c)
+{
+	struct call_leg *web = c->a.is_web ? &c->a : &c->b;
+
+	if (clock_ms() - c->ended_ms < LIMIT_FAREWELL_MS) {
+		web->bye_done = false;
+		call_bye(web, NULL);
+	}
+	if (!call_farewells_own(c))
+		call_unstore(c);
+	call_free(c);
+}
+
 /* ---- all of them ------------------------------------------------------ */
 
 static void revive(void *arg, const char *id, const struct record *r)
@@ -231,6 +245,10 @@ static void revive(void *arg, const char *id, const struct record *r)
 		store_delete(cs->settings.store, STORE_CALL, id);
 		if (c)
 			call_free(c);
+		return;
+	}
+	if (!strcmp(state, call_state_name(CALL_ENDED))) {
+		say_farewell(c);
 		return;
 	}
 	if (strcmp(state, call_state_name(CALL_UP)) &&

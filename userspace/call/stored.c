@@ -112,14 +112,11 @@ static void put_invite(struct record *r, struct call *c)
 	record_put_text(r, "a.source", c->a_source);
 }
 
-void call_store(struct call *c)
+static void put_call(struct call *c)
 {
 	struct store *store = c->calls->settings.store;
-	struct record *r;
+	struct record *r = record_new();
 
-	if (!store || c->state == CALL_ENDED)
-		return;
-	r = record_new();
 	if (!r) {
 		log_call_err(c->id, "not stored: out of memory");
 		return;
@@ -147,9 +144,27 @@ void call_store(struct call *c)
 		put_sdp(r, "b.offer", c->b_offer);
 		put_sdp(r, "b.answer", c->b_answer);
 	}
+	if (c->state == CALL_ENDED) {
+		record_put_text(r, "cause", c->cause);
+		record_put_number(r, "ended", clock_to_wall(c->ended_ms));
+	}
 	store_put(store, STORE_CALL, c->id, r);
 	c->is_stored = true;
 	record_free(r);
+}
+
+void call_store(struct call *c)
+{
+	if (c->calls->settings.store && c->state != CALL_ENDED)
+		put_call(c);
+}
+
+void call_store_ended(struct call *c)
+{
+	if (c->is_stored && call_farewells_own(c))
+		put_call(c);
+	else
+		call_unstore(c);
 }
 
 void call_unstore(struct call *c)
@@ -232,6 +247,8 @@ int call_unpack(struct call *c, const char *id, const struct record *r)
 	record_copy_text(r, "a.source", c->a_source, sizeof(c->a_source));
 	if (invite)
 		c->a_invite = strdup(invite);
+	record_copy_text(r, "cause", c->cause, sizeof(c->cause));
+	c->ended_ms = clock_from_wall(record_number(r, "ended", 0));
 	c->local.id = (uint32_t)record_number(r, "media", 0);
 	c->is_direct = record_number(r, "is-direct", 0);
 	c->is_secured = record_number(r, "is-secured", 0);

@@ -127,6 +127,27 @@ static bool warn_one_way(void *arg, const struct call_info *info)
 	return json_array_size(warnings) < 10;
 }
 
+/* Its warning, if what happens now would not outlive the daemon. */
+static json_t *store(const struct ctl_context *x, json_t *warnings,
+		     struct ctl_reply *ret)
+{
+	struct store_status st;
+	char text[192];
+
+	store_status(x->store, &st);
+	if (st.is_degraded) {
+		ret->code = "degraded";
+		snprintf(text, sizeof(text), "store: %s; what is not stored "
+			 "ends with the daemon", st.error);
+		json_array_append_new(warnings, ctl_text(text));
+	}
+	return json_pack("{s:s, s:o, s:b, s:I, s:I}", "backend", st.backend,
+			 "path", ctl_text(st.path),
+			 "is_degraded", st.is_degraded, "writes_total",
+			 (json_int_t)(st.puts + st.deletes), "failures_total",
+			 (json_int_t)st.failures);
+}
+
 void show_status(void *arg, const json_t *args, struct ctl_reply *ret)
 {
 	const struct ctl_context *x = arg;
@@ -134,7 +155,7 @@ void show_status(void *arg, const json_t *args, struct ctl_reply *ret)
 	struct sip_account_status own;
 	struct sip_trunk_status pbx;
 	struct addr media = x->conf->web;
-	json_t *warnings = json_array(), *one = trunk(x, &pbx);
+	json_t *warnings = json_array(), *one = trunk(x, &pbx), *kept;
 	char text[256];
 
 	media.port = x->conf->media_port;
@@ -149,10 +170,11 @@ void show_status(void *arg, const json_t *args, struct ctl_reply *ret)
 			 "pbx: %s", own.aor, own.reason);
 		json_array_append_new(warnings, ctl_text(text));
 	}
+	kept = store(x, warnings, ret);
 	calls_each(x->calls, warn_one_way, warnings);
 	ret->body = json_pack(
 		"{s:s, s:o, s:I, s:o, s:{s:s, s:o, s:o}, s:{s:o, s:o, s:I}, "
-		"s:{s:o, s:o}, s:o, s:o, s:o, s:I, s:o}",
+		"s:{s:o, s:o}, s:o, s:o, s:o, s:I, s:o, s:o}",
 		"version", x->version,
 		"started", ctl_time(x->started_wall_ms),
 		"uptime_s", (json_int_t)((clock_wall_ms() -
@@ -173,6 +195,7 @@ void show_status(void *arg, const json_t *args, struct ctl_reply *ret)
 		"calls", call_numbers(x),
 		"quality", show_quality(x),
 		"registrations", (json_int_t)registrar_count(x->registrar),
+		"store", kept,
 		"warnings", warnings);
 }
 

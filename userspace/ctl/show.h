@@ -16,6 +16,7 @@
 #include "media/media.h"
 #include "registrar/registrar.h"
 #include "sip/transaction.h"
+#include "store/store.h"
 #include "wss/wss.h"
 
 struct metrics;
@@ -31,6 +32,7 @@ struct ctl_context {
 	struct media *media;
 	struct wss *wss;
 	struct sip_stack *stack;
+	struct store *store;
 	const struct conf *conf;	/* as it runs */
 	const char *certificate;	/* the state folder's own, for DTLS */
 	uint64_t started_wall_ms;

@@ -167,9 +167,10 @@ static void on_request(void *arg, struct sip_server *st)
 		calls_request(d->calls, st);
 }
 
-static void on_renumbered(void *arg, const struct sip_msg *request)
+static void on_renumbered(void *arg, const struct sip_msg *request,
+			  const char *branch)
 {
-	calls_renumbered(((struct daemon *)arg)->calls, request);
+	calls_renumbered(((struct daemon *)arg)->calls, request, branch);
 }
 
 static void on_cancelled(void *arg, struct sip_server *st)

@@ -379,7 +379,8 @@ void calls_request(struct calls *cs, struct sip_server *st)
 		call_request_received(cs, st);
 }
 
-void calls_renumbered(struct calls *cs, const struct sip_msg *request)
+void calls_renumbered(struct calls *cs, const struct sip_msg *request,
+		      const char *branch)
 {
 	const char *tag = sip_msg_from_tag(request);
 	struct call_leg *leg = call_leg_by_tag(cs, sip_msg_call_id(request),
@@ -391,8 +392,15 @@ void calls_renumbered(struct calls *cs, const struct sip_msg *request)
 	if (!d)
 		return;
 	d->local_cseq = sip_msg_cseq(request);
-	if (sip_msg_method(request) == SIP_INVITE)
-		d->invite_cseq = d->local_cseq;
+	if (sip_msg_method(request) != SIP_INVITE)
+		return;
+	d->invite_cseq = d->local_cseq;
+	/* What the next run needs to cancel it. */
+	if (leg && leg->call->invite && leg == &leg->call->b) {
+		snprintf(leg->call->b_branch, sizeof(leg->call->b_branch), "%s",
+			 branch);
+		call_store(leg->call);
+	}
 }
 
 void calls_cancelled(struct calls *cs, struct sip_server *st)

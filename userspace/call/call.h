@@ -84,8 +84,9 @@ void calls_ack(struct calls *c, const struct sip_msg *ack,
 void calls_ack_missing(struct calls *c, struct sip_server *st);
 void calls_stray_2xx(struct calls *c, const struct sip_msg *response,
 		     const struct sip_target *from);
-/* A request of ours left again under another CSeq (struct sip_user). */
-void calls_renumbered(struct calls *c, const struct sip_msg *request);
+/* A request of ours leaves again under another CSeq (struct sip_user). */
+void calls_renumbered(struct calls *c, const struct sip_msg *request,
+		      const char *branch);
 /* From the media thread's queue (enum media_message). */
 void calls_media_message(struct calls *c, const struct message *m);
 /* Browser connection gone, or a new one took over its registrations. */

@@ -101,15 +101,16 @@ static void doubt_later(struct sip_client *ct)
 		log_err("sip: no memory for a timer");
 }
 
-/* In a new transaction; takes the request. */
-static void go_again(struct sip_client *ct, struct sip_msg *request)
+/* In a new transaction with this branch, or any ""; takes the request. */
+static void go_again(struct sip_client *ct, struct sip_msg *request,
+		     const char *branch)
 {
 	nta_client_detach(ct);
 	table_remove(&ct->s->ws_clients, &ct->ws);
 	loop_timer_cancel(ct->timer);
 	ct->timer = NULL;
 	ct->to.conn = 0;
-	ct->branch[0] = '\0';
+	snprintf(ct->branch, sizeof(ct->branch), "%s", branch);
 	ct->status = 0;
 	sip_msg_unref(ct->request);
 	sip_msg_unref(ct->unsent);
@@ -138,7 +139,7 @@ static int failover(struct sip_client *ct)
 		return err;
 	request = ct->unsent;
 	ct->unsent = NULL;
-	go_again(ct, request);
+	go_again(ct, request, "");
 	return 0;
 }
 
@@ -147,15 +148,17 @@ static int answer_challenge(struct sip_client *ct,
 			    const struct sip_msg *response)
 {
 	struct sip_user *user = &ct->s->user;
+	char branch[SIP_BRANCH_SIZE];
 	struct sip_msg *next;
 
 	if (ct->is_cancelled || ct->is_freed || !ct->unsent ||
 	    account_answer(ct->s, ct->unsent, response, &ct->challenges,
 			   &next) < 0)
 		return -ENOTSUP;
+	sip_make_branch(branch);
 	if (user->renumbered)
-		user->renumbered(user->arg, next);
-	go_again(ct, next);
+		user->renumbered(user->arg, next, branch);
+	go_again(ct, next, branch);
 	return 0;
 }
 

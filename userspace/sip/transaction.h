@@ -50,9 +50,10 @@ struct sip_user {
 			  const struct sip_target *from);
 	/*
 	 * A challenge was answered by the stack (account): this request is on
-	 * its way again with a CSeq of its own.
+	 * about to leave again, with a CSeq of its own and this branch.
 	 */
-	void (*renumbered)(void *arg, const struct sip_msg *request);
+	void (*renumbered)(void *arg, const struct sip_msg *request,
+			   const char *branch);
 	/* SIP-side request from an address that is neither the PBX's nor
 	 * allowed was dropped; already counted and logged.
 	 */

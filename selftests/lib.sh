@@ -304,6 +304,15 @@ topology()
 	in_ns sip ip route add default via $SIP_GW
 }
 
+# As an address stands in URIs and before a port.
+bracketed()
+{
+	case $1 in
+	*:*) echo "[$1]" ;;
+	*) echo "$1" ;;
+	esac
+}
+
 # is_listening NS tcp|udp PORT
 is_listening()
 {

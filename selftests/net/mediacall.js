@@ -24,7 +24,7 @@ const calls = async () => (await sluicectl('show', 'calls')).calls;
 /* A call of the browser to the phone, media up. offer: of the browser. */
 async function dial(offer = offer_sdp(), lines)
 {
-	const web = await WebMedia.open('203.0.113.77');
+	const web = await WebMedia.open(process.env.WEB_PEER || '203.0.113.77');
 
 	await lab.phone.ask('reset');
 	if (lines)

@@ -13,6 +13,7 @@
 const child_process = require('child_process');
 const crypto = require('crypto');
 const { busywait } = require('../browser/tap.js');
+const { bracketed } = require('./sockets.js');
 
 /* ---- the test's side -------------------------------------------------------- */
 
@@ -81,6 +82,7 @@ class SipMedia {
 
 const ADDRESS = process.env.SIP_PHONE || '198.51.100.20', PORT = 5070;
 const PBX = process.env.SIP_PBX || '198.51.100.10';
+const HOST = bracketed(ADDRESS), FAMILY = ADDRESS.includes(':') ? 'IP6' : 'IP4';
 
 class Phone {
 	constructor()
@@ -143,14 +145,14 @@ class Phone {
 
 	sdp()
 	{
-		return ['v=0', `o=phone 1 ${Date.now()} IN IP4 ${ADDRESS}`, 's=-',
-			`c=IN IP4 ${ADDRESS}`, 't=0 0', ...this.lines, '']
+		return ['v=0', `o=phone 1 ${Date.now()} IN ${FAMILY} ${ADDRESS}`, 's=-',
+			`c=IN ${FAMILY} ${ADDRESS}`, 't=0 0', ...this.lines, '']
 			.join('\r\n').replaceAll('$PORT', this.media.port);
 	}
 
 	contact()
 	{
-		return `Contact: <sip:phone@${ADDRESS}:${PORT}>`;
+		return `Contact: <sip:phone@${HOST}:${PORT}>`;
 	}
 
 	sip_received(text)
@@ -202,7 +204,7 @@ class Phone {
 		const d = this.dialog, n = cseq || ++d.cseq;
 
 		this.send(build(`${method} ${d.target} SIP/2.0`, [
-			`Via: SIP/2.0/UDP ${ADDRESS}:${PORT};rport;branch=z9hG4bK` +
+			`Via: SIP/2.0/UDP ${HOST}:${PORT};rport;branch=z9hG4bK` +
 			crypto.randomUUID(), 'Max-Forwards: 70',
 			...d.routes.map((r) => `Route: ${r}`),
 			`From: ${d.local}`, `To: ${d.remote}`,
@@ -244,9 +246,9 @@ class Phone {
 	invite({ user })
 	{
 		this.dialog = { call_id: crypto.randomUUID(), cseq: 0,
-			local: `<sip:2999@${ADDRESS}>;tag=${crypto.randomUUID()}`,
-			remote: `<sip:${user}@${PBX}>`, routes: [],
-			target: `sip:${user}@${PBX}` };
+			local: `<sip:2999@${HOST}>;tag=${crypto.randomUUID()}`,
+			remote: `<sip:${user}@${bracketed(PBX)}>`, routes: [],
+			target: `sip:${user}@${bracketed(PBX)}` };
 		return this.request({ method: 'INVITE', body: this.sdp(),
 			type: 'application/sdp' });
 	}
@@ -287,7 +289,7 @@ class Phone {
 		const text = this.offer || this.answer;
 
 		return { port: Number(/^m=\S+ (\d+)/m.exec(text)[1]),
-			host: /^c=IN IP4 (\S+)/m.exec(text)[1] };
+			host: /^c=IN IP[46] (\S+)/m.exec(text)[1] };
 	}
 
 	send_rtp({ pt, payload, step = 160, marker = 0, hold = false })

@@ -13,11 +13,15 @@
 const { spawn } = require('child_process');
 const dgram = require('dgram');
 
+/* As it stands in URIs and before a port. */
+const bracketed = (address) => address.includes(':') ? `[${address}]` : address;
+
 /* port 0: any */
 function open_udp(address, port = 0)
 {
 	return new Promise((resolve, reject) => {
-		const socket = dgram.createSocket('udp4');
+		const socket = dgram.createSocket(
+			address.includes(':') ? 'udp6' : 'udp4');
 		const received = [];
 
 		socket.on('error', reject);
@@ -103,4 +107,4 @@ async function serve()
 
 if (require.main === module)
 	serve();
-module.exports = { Far, open_udp };
+module.exports = { bracketed, Far, open_udp };

@@ -18,7 +18,7 @@ const fs = require('fs');
 const os = require('os');
 const path = require('path');
 const { busywait } = require('../browser/tap.js');
-const { open_udp } = require('./sockets.js');
+const { bracketed, open_udp } = require('./sockets.js');
 
 /* ---- STUN (RFC 8489) ---------------------------------------------------- */
 
@@ -259,8 +259,8 @@ class WebMedia {
 	{
 		await this.udp.close();
 		const child = spawn('openssl', ['s_client', '-dtls1_2',
-			'-connect', `${this.to}:${this.to_port}`,
-			'-bind', `${this.address}:${this.port}`,
+			'-connect', `${bracketed(this.to)}:${this.to_port}`,
+			'-bind', `${bracketed(this.address)}:${this.port}`,
 			'-cert', this.identity.cert, '-key', this.identity.key,
 			'-use_srtp', 'SRTP_AES128_CM_SHA1_80', '-mtu', '1200',
 			'-keymatexport', 'EXTRACTOR-dtls_srtp',

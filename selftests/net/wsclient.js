@@ -13,6 +13,7 @@
 'use strict';
 const crypto = require('crypto');
 const tls = require('tls');
+const { bracketed } = require('./sockets.js');
 
 const GATEWAY = process.env.GATEWAY || '203.0.113.1';
 const DOMAIN = process.env.DOMAIN || '198.51.100.10';
@@ -227,10 +228,10 @@ function open_http(lines, { host = GATEWAY, port = 443, ms = 5000 } = {})
 
 /* Opens a WebSocket; throws with the HTTP status if it is refused. */
 async function connect({ host = GATEWAY, port = 443, path = '/ws',
-	origin = `https://${host}`, protocol = 'sip', headers = [] } = {})
+	origin = `https://${bracketed(host)}`, protocol = 'sip', headers = [] } = {})
 {
 	const { socket, status, rest } = await open_http([
-		`GET ${path} HTTP/1.1`, `Host: ${host}`,
+		`GET ${path} HTTP/1.1`, `Host: ${bracketed(host)}`,
 		'Upgrade: websocket', 'Connection: Upgrade',
 		`Sec-WebSocket-Key: ${crypto.randomBytes(16)
 			.toString('base64')}`,

@@ -12,8 +12,8 @@ pbx_start()
 	dir=$LAB/kamailio-$name
 	mkdir -p "$dir"
 	start "$name" sip kamailio -DD -E -f "$SELFTESTS/peers/kamailio.cfg" \
-		-A "PBX_IP=$SIP_PBX" \
-		-A "TRUNK_URI=\"sip:$SIP_PHONE:5070\"" \
+		-A "PBX_IP=$(bracketed "$SIP_PBX")" \
+		-A "TRUNK_URI=\"sip:$(bracketed "$SIP_PHONE"):5070\"" \
 		-m 64 -M 8 -Y "$dir" -P "$dir/pid" "$@"
 	busywait 20 pbx_listens || die "Kamailio did not start"
 }
@@ -21,7 +21,7 @@ pbx_start()
 # The one of this SIP_PBX: there may be others.
 pbx_listens()
 {
-	in_ns sip ss -Hlnt "src $SIP_PBX sport = :5060" | grep -q .
+	in_ns sip ss -Hlnt "src $(bracketed "$SIP_PBX") sport = :5060" | grep -q .
 }
 
 baresip_modules()
@@ -145,6 +145,8 @@ peer_shell()
 		#!/bin/bash
 		export LAB=$LAB LAB_ID=$LAB_ID O=$O
 		. "$SELFTESTS/lib.sh"
+		WEB_GW=$WEB_GW WEB_PEER=$WEB_PEER
+		SIP_GW=$SIP_GW SIP_PBX=$SIP_PBX SIP_PHONE=$SIP_PHONE
 		. "$SELFTESTS/peers/peers.sh"
 		. "$SELFTESTS/peers/gateway.sh"
 		"\$@"

@@ -15,7 +15,7 @@ test="bpftool ethtool nftables tcpdump procps util-linux jq curl
 	kamailio kamailio-tls-modules dnsmasq-base baresip-core sip-tester chromium firefox-esr
 	fonts-dejavu-core
 	libclang-rt-19-dev dash xz-utils"
-peer="rtpengine-daemon"
+peer="rtpengine-daemon kamailio-websocket-modules"
 
 has_package()
 {

@@ -237,7 +237,7 @@ static void measure_arrival(void)
 	done = 0;
 	for (int i = 0; i < CONNECTING; i++)
 		connect_next(client_context);
-	if (!run_until(count))
+	if (!run_until(count) || errors)
 		exit(1);
 	figure("wss_clients_per_s",
 	       1e9 * count / (double)(clock_ns() - start), "clients/s");

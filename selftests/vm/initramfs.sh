@@ -71,7 +71,7 @@ for f in "$build"/bpf/test_*; do
 done
 cp "$build"/*.bpf.o "$root/build/"
 # NSS, which libsrtp2 may be built upon, opens these by itself
-for f in /usr/lib/*/nss/*.so /usr/lib/*/libsoftokn3.so /usr/lib/*/libfreebl*.so; do
+for f in /usr/lib/*-linux-*/nss/*.so /usr/lib/*-linux-*/libsoftokn3.so /usr/lib/*-linux-*/libfreebl*.so; do
 	[ ! -e "$f" ] || copy "$f"
 done
 # libxdp's dispatcher, at the path that libxdp was built with

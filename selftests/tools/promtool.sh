@@ -6,7 +6,7 @@
 # starts. Says why and exits 4 if there is none to be had.
 set -eu
 
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/sluice/prometheus
+cache=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/sluice/prometheus
 
 if command -v promtool; then
 	exit 0

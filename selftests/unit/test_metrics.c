@@ -23,14 +23,14 @@ static void test_samples(void)
 
 	metrics_family(f, "a_total", "counter", "What a counts.");
 	metrics_count(f, "a_total", UINT64_MAX, NULL);
-	metrics_count(f, "a_total", 1, "x", "1", "y", "2", NULL);
+	metrics_count(f, "a_total", 1, METRICS_LABELS("x", "1", "y", "2"));
 	fclose(f);
 	CHECK_STR(text, "# HELP a_total What a counts.\n"
 		  "# TYPE a_total counter\n"
 		  "a_total 18446744073709551615\n"
 		  "a_total{x=\"1\",y=\"2\"} 1\n", "sample_with_labels_printed");
 	f = begin();
-	metrics_count(f, "a", 1, "x", "b\\c\"d\ne", NULL);
+	metrics_count(f, "a", 1, METRICS_LABELS("x", "b\\c\"d\ne"));
 	fclose(f);
 	CHECK_STR(text, "a{x=\"b\\\\c\\\"d\\ne\"} 1\n", "label_is_escaped");
 	f = begin();

@@ -5,10 +5,11 @@
 # Debian's cloud kernels of KERNELS, emulated by QEMU, with nothing but the
 # tests in an initramfs. Kernels and QEMU come from Debian's archive into
 # VM_CACHE; what cannot be had there is a skip.
+# shellcheck disable=SC2154  # of lib.sh
 . "$(dirname "$0")/../lib.sh"
 
 KERNELS=${KERNELS:-6.1 6.12}
-VM_CACHE=${VM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/sluice/vm}
+VM_CACHE=${VM_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/sluice/vm}
 VM=$SELFTESTS/vm
 WORK=$O/vm
 
@@ -22,7 +23,7 @@ section()
 guest_test()
 {
 	local series=$1 log=$2 name=$3 seen=$tap_count failed=$tap_failed
-	local prefix=linux_$1_$3 line rc= plan=none
+	local prefix=linux_$1_$3 line rc="" plan=none
 
 	while IFS= read -r line; do
 		case $line in

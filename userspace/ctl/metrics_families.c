@@ -58,65 +58,39 @@ static void print_build(FILE *f, const struct ctl_context *x)
 {
 	char contract[16];
 
-	snprintf(contract, sizeof(contract), "%u", SLUICE_CONTRACT_VERSION);
+	snprintf(contract, sizeof(contract), "%d", SLUICE_CONTRACT_VERSION);
 	metrics_family(f, "sluice_build_info", "gauge",
 		       "Version of the daemon and of its contract with the "
 		       "kernel; always 1.");
-	metrics_count(f, "sluice_build_info", 1, "version", x->version,
-		      "contract", contract, NULL);
+	metrics_count(f, "sluice_build_info", 1,
+		      METRICS_LABELS("version", x->version,
+				     "contract", contract));
 	metrics_family(f, "sluice_start_time_seconds", "gauge",
 		       "When the daemon started, seconds since 1970.");
 	metrics_sample(f, "sluice_start_time_seconds",
 		       (double)x->started_wall_ms / 1000, NULL);
 }
 
-static void print_calls(FILE *f, const struct ctl_context *x,
-			const struct metrics_tally *t)
+/* What was counted and measured of calls. */
+static void print_figures(FILE *f, const struct metrics_tally *t)
 {
 	static const char *const directions[] = { "web-to-sip", "sip-to-web" };
 	static const char *const results[] = METRICS_RESULTS;
-	struct live l = { 0 };
-	struct calls_stats stats;
 
-	calls_each(x->calls, add_call, &l);
-	calls_stats(x->calls, &stats);
-	metrics_family(f, "sluice_calls", "gauge", "Calls now.");
-	for (int i = 0; i < 4; i++)
-		metrics_count(f, "sluice_calls", l.states[i], "state",
-			      states[i], NULL);
-	metrics_family(f, "sluice_call_attempts_total", "counter",
-		       "INVITEs of new calls that the gateway took on.");
-	metrics_count(f, "sluice_call_attempts_total", stats.attempts, NULL);
 	metrics_family(f, "sluice_calls_total", "counter",
 		       "Calls that have ended; failed: by the gateway.");
 	for (int i = 0; i < 2; i++)
 		for (int j = 0; j < METRICS_RESULT_COUNT; j++)
 			metrics_count(f, "sluice_calls_total", t->calls[i][j],
-				      "direction", directions[i], "result",
-				      results[j], NULL);
-	metrics_family(f, "sluice_streams", "gauge",
-		       "Media streams by the path that carries them, and why "
-		       "not the preferred one.");
-	for (int i = 0; i < l.path_count; i++)
-		metrics_count(f, "sluice_streams", l.paths[i].streams, "path",
-			      show_backend_name(l.paths[i].backend), "reason",
-			      l.paths[i].reason, NULL);
-	if (l.other)
-		metrics_count(f, "sluice_streams", l.other, "path", "any",
-			      "reason", "other", NULL);
-	metrics_family(f, "sluice_rtp_lost_packets_total", "counter",
-		       "RTP packets missing on the way from that side to the "
-		       "gateway.");
-	metrics_count(f, "sluice_rtp_lost_packets_total",
-		      stats.lost[MEDIA_SIDE_WEB], "side", "web", NULL);
-	metrics_count(f, "sluice_rtp_lost_packets_total",
-		      stats.lost[MEDIA_SIDE_SIP], "side", "sip", NULL);
+				      METRICS_LABELS(
+					      "direction", directions[i],
+					      "result", results[j]));
 	metrics_family(f, "sluice_one_way_calls_total", "counter",
 		       "Times that a side of a call fell silent while the "
 		       "other was heard.");
 	for (int i = QUALITY_SILENT_WEB; i <= QUALITY_SILENT_SIP; i++)
 		metrics_count(f, "sluice_one_way_calls_total", t->one_way[i],
-			      "cause", quality_silent_name(i), NULL);
+			      METRICS_LABELS("cause", quality_silent_name(i)));
 	metrics_histogram(f, "sluice_setup_seconds",
 			  "INVITE to answer.", &t->setup_s);
 	metrics_histogram(f, "sluice_answer_to_audio_seconds",
@@ -128,6 +102,43 @@ static void print_calls(FILE *f, const struct ctl_context *x,
 	metrics_histogram(f, "sluice_rtp_mos",
 			  "MOS by the E-model of each audio direction at its "
 			  "call's end.", &t->mos);
+}
+
+static void print_calls(FILE *f, const struct ctl_context *x)
+{
+	struct live l = { 0 };
+	struct calls_stats stats;
+
+	calls_each(x->calls, add_call, &l);
+	calls_stats(x->calls, &stats);
+	metrics_family(f, "sluice_calls", "gauge", "Calls now.");
+	for (int i = 0; i < 4; i++)
+		metrics_count(f, "sluice_calls", l.states[i],
+			      METRICS_LABELS("state", states[i]));
+	metrics_family(f, "sluice_call_attempts_total", "counter",
+		       "INVITEs of new calls that the gateway took on.");
+	metrics_count(f, "sluice_call_attempts_total", stats.attempts, NULL);
+	metrics_family(f, "sluice_streams", "gauge",
+		       "Media streams by the path that carries them, and why "
+		       "not the preferred one.");
+	for (int i = 0; i < l.path_count; i++)
+		metrics_count(f, "sluice_streams", l.paths[i].streams,
+			      METRICS_LABELS(
+				      "path",
+				      show_backend_name(l.paths[i].backend),
+				      "reason", l.paths[i].reason));
+	if (l.other)
+		metrics_count(f, "sluice_streams", l.other,
+			      METRICS_LABELS("path", "any", "reason", "other"));
+	metrics_family(f, "sluice_rtp_lost_packets_total", "counter",
+		       "RTP packets missing on the way from that side to the "
+		       "gateway.");
+	metrics_count(f, "sluice_rtp_lost_packets_total",
+		      stats.lost[MEDIA_SIDE_WEB],
+		      METRICS_LABELS("side", "web"));
+	metrics_count(f, "sluice_rtp_lost_packets_total",
+		      stats.lost[MEDIA_SIDE_SIP],
+		      METRICS_LABELS("side", "sip"));
 }
 
 /* Two names may lead to one address; a series comes once. */
@@ -160,19 +171,20 @@ static void print_sip(FILE *f, const struct ctl_context *x,
 					metrics_count(f,
 						"sluice_sip_responses_total",
 						t->responses[s][m][c],
-						"side", sides[s], "method",
-						methods[m], "class",
-						classes[c], NULL);
+						METRICS_LABELS(
+							"side", sides[s],
+							"method", methods[m],
+							"class", classes[c]));
 	metrics_family(f, "sluice_trunk_up", "gauge",
 		       "1: the PBX at this address answers OPTIONS.");
 	for (size_t i = 0; sip_trunk_target(x->stack, i, &target); i++)
 		if (!is_seen(x, i, target.uri))
 			metrics_count(f, "sluice_trunk_up", target.status.up,
-				      "trunk", target.uri, NULL);
+				      METRICS_LABELS("trunk", target.uri));
 	metrics_family(f, "sluice_registrations", "gauge",
 		       "Browsers that are registered.");
-	metrics_count(f, "sluice_registrations",
-		      registrar_count(x->registrar), "realm", "web", NULL);
+	metrics_count(f, "sluice_registrations", registrar_count(x->registrar),
+		      METRICS_LABELS("realm", "web"));
 }
 
 static void print_media(FILE *f, const struct ctl_context *x,
@@ -188,12 +200,12 @@ static void print_media(FILE *f, const struct ctl_context *x,
 	for (int b = 0; b < DATAPATH_BACKENDS; b++) {
 		metrics_count(f, "sluice_rtp_packets_total",
 			      all[b].counters[SLUICE_COUNT_RELAYED_WEB],
-			      "side", "web", "path", show_backend_name(b),
-			      NULL);
+			      METRICS_LABELS("side", "web", "path",
+					     show_backend_name(b)));
 		metrics_count(f, "sluice_rtp_packets_total",
 			      all[b].counters[SLUICE_COUNT_RELAYED_SIP],
-			      "side", "sip", "path", show_backend_name(b),
-			      NULL);
+			      METRICS_LABELS("side", "sip", "path",
+					     show_backend_name(b)));
 	}
 	metrics_family(f, "sluice_drops_total", "counter",
 		       "Media packets dropped, by reason.");
@@ -201,15 +213,15 @@ static void print_media(FILE *f, const struct ctl_context *x,
 		n = 0;
 		for (int b = 0; b < DATAPATH_BACKENDS; b++)
 			n += all[b].drops[i];
-		metrics_count(f, "sluice_drops_total", n, "reason", names[i],
-			      NULL);
+		metrics_count(f, "sluice_drops_total", n,
+			      METRICS_LABELS("reason", names[i]));
 	}
 	metrics_family(f, "sluice_dtls_handshakes_total", "counter",
 		       "DTLS handshakes with browsers.");
 	metrics_count(f, "sluice_dtls_handshakes_total", t->dtls_done,
-		      "result", "done", NULL);
+		      METRICS_LABELS("result", "done"));
 	metrics_count(f, "sluice_dtls_handshakes_total", t->dtls_failed,
-		      "result", "failed", NULL);
+		      METRICS_LABELS("result", "failed"));
 }
 
 static void print_certificate(FILE *f, const char *name, const char *file)
@@ -218,7 +230,7 @@ static void print_certificate(FILE *f, const char *name, const char *file)
 
 	if (file && !media_certificate_expiry(file, &at))
 		metrics_sample(f, "sluice_certificate_expiry_timestamp_seconds",
-			       (double)at, "name", name, NULL);
+			       (double)at, METRICS_LABELS("name", name));
 }
 
 static void print_web(FILE *f, const struct ctl_context *x)
@@ -236,7 +248,7 @@ static void print_web(FILE *f, const struct ctl_context *x)
 		       "refused or dropped, by reason.");
 	for (int i = WSS_REFUSED_SUBPROTOCOL; i < WSS_COUNTER_MAX; i++)
 		metrics_count(f, "sluice_web_drops_total", counters[i],
-			      "reason", names[i], NULL);
+			      METRICS_LABELS("reason", names[i]));
 	metrics_family(f, "sluice_certificate_expiry_timestamp_seconds",
 		       "gauge", "End of a certificate's validity, seconds "
 		       "since 1970.");
@@ -250,7 +262,8 @@ void metrics_print(FILE *f, const struct ctl_context *x,
 		   const struct metrics_tally *t)
 {
 	print_build(f, x);
-	print_calls(f, x, t);
+	print_calls(f, x);
+	print_figures(f, t);
 	print_sip(f, x, t);
 	print_media(f, x, t);
 	print_web(f, x);

@@ -2,7 +2,6 @@
 #include "ctl/metrics_text.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 
 static int bucket_count(const struct metrics_histogram *h)
 {
@@ -42,41 +41,32 @@ static void put_value(FILE *f, const char *value)
 	}
 }
 
-static void put_labels(FILE *f, const char *name, va_list ap)
+static void put_name(FILE *f, const char *name, const char *const *labels)
 {
-	const char *label = va_arg(ap, const char *), *value;
 	char before = '{';
 
 	fputs(name, f);
-	while (label) {
-		value = va_arg(ap, const char *);
-		fprintf(f, "%c%s=\"", before, label);
-		put_value(f, value);
+	for (; labels && *labels; labels += 2) {
+		fprintf(f, "%c%s=\"", before, labels[0]);
+		put_value(f, labels[1]);
 		fputc('"', f);
 		before = ',';
-		label = va_arg(ap, const char *);
 	}
 	if (before == ',')
 		fputc('}', f);
 }
 
-void metrics_sample(FILE *f, const char *name, double value, ...)
+void metrics_sample(FILE *f, const char *name, double value,
+		    const char *const *labels)
 {
-	va_list ap;
-
-	va_start(ap, value);
-	put_labels(f, name, ap);
-	va_end(ap);
+	put_name(f, name, labels);
 	fprintf(f, " %.15g\n", value);
 }
 
-void metrics_count(FILE *f, const char *name, uint64_t value, ...)
+void metrics_count(FILE *f, const char *name, uint64_t value,
+		   const char *const *labels)
 {
-	va_list ap;
-
-	va_start(ap, value);
-	put_labels(f, name, ap);
-	va_end(ap);
+	put_name(f, name, labels);
 	fprintf(f, " %" PRIu64 "\n", value);
 }
 

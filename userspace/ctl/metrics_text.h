@@ -20,11 +20,13 @@ void metrics_observe(struct metrics_histogram *h, double value);
 /* type: "gauge", "counter", "histogram". */
 void metrics_family(FILE *f, const char *name, const char *type,
 		    const char *help);
-/* Labels follow as pairs of name and value, then NULL. Values are escaped. */
-void metrics_sample(FILE *f, const char *name, double value, ...)
-	__attribute__((sentinel));
-void metrics_count(FILE *f, const char *name, uint64_t value, ...)
-	__attribute__((sentinel));
+/* Pairs of name and value. */
+#define METRICS_LABELS(...) ((const char *const[]){ __VA_ARGS__, NULL })
+/* labels: as above, or NULL. Values are escaped. */
+void metrics_sample(FILE *f, const char *name, double value,
+		    const char *const *labels);
+void metrics_count(FILE *f, const char *name, uint64_t value,
+		   const char *const *labels);
 /* Family and samples. */
 void metrics_histogram(FILE *f, const char *name, const char *help,
 		       const struct metrics_histogram *h);

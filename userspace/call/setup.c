@@ -423,7 +423,8 @@ static void begin(struct call *c, uint32_t streams)
 		refuse(c, status, "gateway", "cannot route");
 		return;
 	}
-	log_call_info(c->id, "INVITE %s -> %s", c->a.uri, c->b.uri);
+	log_write_event(LOG_LEVEL_INFO, c->id, LOG_EVENT_CALL_STARTED,
+			"INVITE %s -> %s", c->a.uri, c->b.uri);
 	call_notify(c, CALLS_STARTED);
 	call_reply(c->invite, 100, NULL, NULL, NULL);
 	call_timer(c, cs->settings.no_answer_ms, no_answer);

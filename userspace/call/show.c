@@ -156,7 +156,8 @@ void call_log_end(const struct call *c)
 		lost[0] += s->web_to_sip.lost;
 		lost[1] += s->sip_to_web.lost;
 	}
-	log_call_info(c->id, "call ended direction=%s from=\"%s\" to=\"%s\" "
+	log_write_event(LOG_LEVEL_INFO, c->id, LOG_EVENT_CALL_ENDED,
+		"call ended direction=%s from=\"%s\" to=\"%s\" "
 		"setup_ms=%" PRIu64 " talk_ms=%" PRIu64 " answer_to_audio_ms=%"
 		PRIu64 " ended_by=%s cause=\"%s\" codec=%s profile=%s path=%s "
 		"web_to_sip=%" PRIu64 " sip_to_web=%" PRIu64

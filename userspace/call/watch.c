@@ -49,7 +49,8 @@ void call_watch(struct call *c)
 		return;
 	}
 	c->was_one_way = true;
-	log_call_warn(c->id, "one-way audio: no packet from the %s for %u s",
+	log_write_event(LOG_LEVEL_WARN, c->id, LOG_EVENT_CALL_ONE_WAY,
+		      "one-way audio: no packet from the %s for %u s",
 		      now == QUALITY_SILENT_WEB ? "browser" : "SIP side",
 		      QUALITY_SILENT_MS / 1000);
 	call_notify(c, CALLS_ONE_WAY);

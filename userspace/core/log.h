@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Logging to stderr, one line a record: "<level> [call] text". Under systemd
- * the level is a syslog prefix that journald reads. Thread-safe.
+ * Logging to stderr, one line a record: "<level> [call] text". If that is the
+ * journal's, records go there with fields (core/journal.h). Thread-safe.
  */
 #ifndef CORE_LOG_H
 #define CORE_LOG_H
@@ -17,6 +17,14 @@ enum log_level log_get_level(void);
 /* call: id shown in brackets, or NULL. Keys and passwords never go here. */
 void log_write(enum log_level level, const char *call, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* What has a name to be found by, in the journal: SLUICE_EVENT, MESSAGE_ID. */
+enum log_event { LOG_EVENT_NONE, LOG_EVENT_CALL_STARTED, LOG_EVENT_CALL_ENDED,
+		 LOG_EVENT_CALL_ONE_WAY };
+
+void log_write_event(enum log_level level, const char *call,
+		     enum log_event event, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
 
 #define log_err(...) log_write(LOG_LEVEL_ERR, NULL, __VA_ARGS__)
 #define log_warn(...) log_write(LOG_LEVEL_WARN, NULL, __VA_ARGS__)

@@ -2,13 +2,13 @@
 /* See life.sh. Run in namespace web; call.session_min is 2 s. */
 'use strict';
 const { busywait, ok, run_all, test } = require('../browser/tap.js');
-const { MS, ack_of, answer_to, call_in, call_out, contact, ended, hang_up,
-	in_call, names, offline, online, provisional, status } =
+const { MS, ack, ack_of, answer_to, call_in, call_out, contact, direction,
+	ended, hang_up, in_call, names, offline, online, provisional, status } =
 	require('./incall.js');
 const { ask_from, calls, registrations } = require('./lab.js');
 const { Party } = require('./party.js');
 const { WebMedia } = require('./webmedia.js');
-const { DOMAIN, answer_sdp, response, tag_of, token, uri_of } =
+const { DOMAIN, answer_sdp, offer_sdp, response, tag_of, token, uri_of } =
 	require('./wsclient.js');
 
 const PBX = '198.51.100.10';
@@ -167,6 +167,62 @@ test('merged', async (s) => {
 		answer && answer.text);
 });
 
+/* ---- offers at odd places --------------------------------------------------- */
+
+test('offerless_from_browser', async (s) => {
+	const call = s.alice.dial('2001', { body: '', ms: MS, ack: false });
+	const leg = await s.sip.incoming(MS);
+
+	ok(/^m=audio \d+ RTP\/AVP/m.test(leg.invite.body) &&
+		/PCMU/.test(names(leg.invite.body)),
+		'offerless_invite_of_a_browser_brings_an_offer', leg.invite.text);
+	leg.respond(200, 'OK', { body: s.sip.sdp(), headers: [contact(s.sip)] });
+	await call.done;
+	ok(status(call.final) === 200 && /SAVPF/.test(call.final.body) &&
+		/^a=setup:actpass/m.test(call.final.body),
+		'its_answer_is_an_offer_for_the_browser', call.final.text);
+	ack(s.alice, call, answer_sdp(call.final.body));
+	ok(await ack_of(s.sip, leg), 'offerless_call_is_acknowledged');
+	await hang_up(s, { call, leg });
+});
+
+/* The caller changes its mind in the PRACK, and again before the answer. */
+test('offer_in_prack', async (s) => {
+	const leg = s.sip.dial('alice', { body: s.sip.sdp(), ms: 3 * MS,
+		headers: ['Require: 100rel'] });
+	const call = await s.alice.incoming(MS);
+
+	call.respond(183, 'Session Progress', { headers: [contact(s.alice)],
+		body: answer_sdp(call.invite.body) });
+	const early = await provisional(s.sip, leg, 183);
+	leg.established(early, 'response');
+	const invite_cseq = leg.cseq;
+	const asks = (method, headers, lines) => s.sip.transact(leg.request(
+		method, { headers: [contact(s.sip), ...headers],
+			body: s.sip.sdp({ formats: '0', lines }) }), MS);
+	const prack = await asks('PRACK', [`RAck: ${early.get('RSeq')} ` +
+		`${invite_cseq} INVITE`], []);
+	ok(status(prack) === 200 && names(prack.body) === 'PCMU',
+		'offer_in_a_prack_is_answered', prack && prack.text);
+	const update = await asks('UPDATE', [], ['a=sendonly']);
+	ok(status(update) === 200 && direction(update.body) === 'recvonly',
+		'offer_of_the_caller_before_the_answer_is_answered',
+		update && update.text);
+	call.established(call.invite, 'request');
+	const other = await s.alice.transact(call.request('UPDATE', {
+		body: offer_sdp(), headers: [contact(s.alice)] }), MS);
+	ok(status(other) === 491, 'offer_of_the_browser_before_it_agreed_gets_491',
+		status(other));
+	call.respond(200, 'OK', { headers: [contact(s.alice)],
+		body: answer_sdp(call.invite.body) });
+	await leg.done;
+	ok(status(leg.final) === 200 && !leg.final.body,
+		'answer_after_the_prack_has_no_sdp', leg.final && leg.final.text);
+	await ack_of(s.alice, call);
+	leg.cseq = invite_cseq + 10;
+	await hang_up(s, { call, leg });
+});
+
 /* ---- redirection ------------------------------------------------------------ */
 
 test('redirection', async (s) => {
@@ -274,6 +330,24 @@ test('byes_cross', async (s) => {
 			user.flow.send(response(m, 200, 'OK'));
 	}
 	ok(await no_calls(), 'call_after_crossing_byes_is_gone');
+});
+
+/* RFC 3261 15: who called has to acknowledge first. */
+test('bye_before_ack', async (s) => {
+	const leg = s.sip.dial('alice', { body: s.sip.sdp(), ms: MS, ack: false });
+	const call = await s.alice.incoming(MS);
+
+	call.respond(200, 'OK', { body: answer_sdp(call.invite.body),
+		headers: [contact(s.alice)] });
+	await leg.done;
+	await ack_of(s.alice, call);
+	ok(status(await call.bye({ headers: ['X-Why: told'] })) === 200,
+		'bye_before_the_ack_is_answered');
+	ok(!await in_call(s.sip, 'BYE', leg, 300), 'bye_waits_for_the_ack');
+	leg.ack();
+	const m = await ended(s.sip, leg);
+	ok(m && m.get('X-Why') === 'told', 'bye_follows_the_ack', m && m.text);
+	ok(await no_calls(), 'call_after_an_early_bye_is_gone');
 });
 
 test('bye_with_reason', async (s) => {

@@ -27,6 +27,28 @@ tap_include in_ns web node transfer.js
 tap_include in_ns web node life.js
 gateway_stopped
 
+# Over TCP, what depends on the way to the PBX.
+pbx_restart()
+{
+	stop pbx KILL
+	pbx_start
+}
+
+no_udp()
+{
+	capture_has inside "INVITE sip:" "tcp port 5060 and host $SIP_GW" &&
+		capture_lacks inside . "udp port 5060 and host $SIP_GW"
+}
+
+pbx_restart
+capture inside sip eth0
+PBX_URI="sip:$SIP_PBX:5060;transport=tcp" \
+	gateway_start "call = { session_min = 2; };"
+tap_include in_ns web node transfer.js
+CASES=fork,200,cancel,bye,off,websocket tap_include in_ns web node life.js
+check calls_over_tcp_need_no_udp no_udp
+gateway_stopped gateway_over_tcp_stop_is_clean
+
 # The gateway transfers by itself; a PBX that trusts it.
 stop pbx KILL
 SIP_NS=$(ns_name sip)

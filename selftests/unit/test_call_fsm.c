@@ -31,6 +31,23 @@ static void test_plain_call(void)
 	CHECK_INT(feed(CALL_B_BYE), 0, "crossing_bye_is_harmless");
 }
 
+/* RFC 3261 15 */
+static void test_bye_before_ack(void)
+{
+	state = CALL_ANSWERED;
+	CHECK_INT(feed(CALL_B_BYE), 0, "bye_of_b_before_the_ack_waits");
+	CHECK_INT(feed(CALL_B_ANSWERED), CALL_DO_ACK_B,
+		  "repeated_200_of_who_left_is_acked");
+	CHECK_INT(feed(CALL_A_ACKED), CALL_DO_BYE_A | CALL_DO_CLOSE,
+		  "ack_lets_the_bye_go");
+	state = CALL_LEAVING;
+	CHECK_INT(feed(CALL_ABORTED), CALL_DO_BYE_A | CALL_DO_CLOSE,
+		  "no_ack_lets_the_bye_go");
+	state = CALL_LEAVING;
+	CHECK_INT(feed(CALL_A_BYE), CALL_DO_CLOSE,
+		  "bye_of_both_before_the_ack_closes");
+}
+
 static void test_cancel(void)
 {
 	state = CALL_RINGING;
@@ -100,6 +117,7 @@ static void test_ended_is_final(void)
 int main(void)
 {
 	test_plain_call();
+	test_bye_before_ack();
 	test_cancel();
 	test_refusal_and_challenge();
 	test_aborts();

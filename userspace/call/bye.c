@@ -89,6 +89,8 @@ void call_bye_received(struct call_leg *leg, struct sip_server *st)
 		return;
 	leg->bye_done = true;
 	call_set_cause(c, leg->is_web ? "web" : "sip", "BYE");
+	if (!leg->is_a && c->state == CALL_ANSWERED && !c->b_bye)
+		c->b_bye = sip_msg_ref((struct sip_msg *)m);
 	/* sip_msg_make_request() still reads m: answer last. */
 	call_event(c, leg->is_a ? CALL_A_BYE : CALL_B_BYE, m);
 	call_reply(st, 200, NULL, NULL, NULL);

@@ -121,6 +121,7 @@ void call_free(struct call *c)
 	call_transfer_free(c);
 	sip_client_free(c->invite_client);
 	sip_msg_unref(c->b_ack);
+	sip_msg_unref(c->b_bye);
 	call_early_free(c);
 	call_reliable_free(c);
 	loop_timer_cancel(c->max_timer);
@@ -295,7 +296,7 @@ static void perform(struct call *c, unsigned int todo, const struct sip_msg *m)
 	if (todo & CALL_DO_CANCEL_B)
 		cancel_b(c);
 	if (todo & CALL_DO_BYE_A)
-		call_bye(&c->a, m);
+		call_bye(&c->a, m ? m : c->b_bye);
 	if (todo & CALL_DO_BYE_B)
 		call_bye(&c->b, m);
 	if (todo & CALL_DO_CLOSE)
@@ -435,7 +436,8 @@ void calls_ack_missing(struct calls *cs, struct sip_server *st)
 		leg = &c->a;
 		/* Branches of a fork share the Call-ID. */
 		if (c != sip_server_data(st) ||
-		    c->state != CALL_ANSWERED || !leg->dialog ||
+		    (c->state != CALL_ANSWERED && c->state != CALL_LEAVING) ||
+		    !leg->dialog ||
 		    strcmp(leg->dialog->call_id,
 			   sip_msg_call_id(sip_server_request(st))))
 			continue;

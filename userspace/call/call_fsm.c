@@ -54,12 +54,30 @@ static struct call_step in_call(enum call_state state, enum call_event event)
 	case CALL_A_BYE:
 		return STEP(CALL_ENDED, CALL_DO_BYE_B | CALL_DO_CLOSE);
 	case CALL_B_BYE:
+		/* RFC 3261 15: no BYE to the caller before its ACK. */
+		if (state == CALL_ANSWERED)
+			return STEP(CALL_LEAVING, 0);
 		return STEP(CALL_ENDED, CALL_DO_BYE_A | CALL_DO_CLOSE);
 	case CALL_ABORTED:
 		return STEP(CALL_ENDED,
 			    CALL_DO_BYE_A | CALL_DO_BYE_B | CALL_DO_CLOSE);
 	default:
 		return STEP(state, 0);
+	}
+}
+
+static struct call_step in_leaving(enum call_event event)
+{
+	switch (event) {
+	case CALL_A_ACKED:
+	case CALL_ABORTED:
+		return STEP(CALL_ENDED, CALL_DO_BYE_A | CALL_DO_CLOSE);
+	case CALL_A_BYE:
+		return STEP(CALL_ENDED, CALL_DO_CLOSE);
+	case CALL_B_ANSWERED:
+		return STEP(CALL_LEAVING, CALL_DO_ACK_B);
+	default:
+		return STEP(CALL_LEAVING, 0);
 	}
 }
 
@@ -90,6 +108,8 @@ struct call_step call_next(enum call_state state, enum call_event event)
 	case CALL_ANSWERED:
 	case CALL_UP:
 		return in_call(state, event);
+	case CALL_LEAVING:
+		return in_leaving(event);
 	case CALL_CANCELLING:
 		return in_cancelling(event);
 	case CALL_ENDED:
@@ -113,6 +133,8 @@ const char *call_state_name(enum call_state state)
 		return "answered";
 	case CALL_UP:
 		return "up";
+	case CALL_LEAVING:
+		return "leaving";
 	case CALL_CANCELLING:
 		return "cancelling";
 	case CALL_ENDED:

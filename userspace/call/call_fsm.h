@@ -12,6 +12,7 @@ enum call_state {
 	CALL_CHALLENGED,	/* 401/407 went to A, its retry is awaited */
 	CALL_ANSWERED,		/* 2xx went to A, no ACK yet */
 	CALL_UP,
+	CALL_LEAVING,		/* B hung up before A's ACK */
 	CALL_CANCELLING,	/* A has its final response, B's is awaited */
 	CALL_ENDED,		/* both legs are done; media closes */
 };

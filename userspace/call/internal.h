@@ -99,6 +99,7 @@ struct call {
 	bool is_stranded;		/* ends as soon as A allows it */
 	char b_ruri[256], b_contact[320];
 	struct sip_msg *b_ack;		/* ACK of B's 2xx, for repeats */
+	struct sip_msg *b_bye;		/* waits for A's ACK */
 	uint64_t source_conn;		/* A's flow, 0: SIP side */
 
 	uint32_t media_id;

@@ -21,6 +21,7 @@ static const char *state_of(const struct call *c)
 	case CALL_ANSWERED:
 	case CALL_UP:
 		return "up";
+	case CALL_LEAVING:
 	case CALL_CANCELLING:
 	case CALL_ENDED:
 		return "ending";

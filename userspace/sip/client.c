@@ -369,10 +369,7 @@ void sip_client_cancel(struct sip_client *ct, const char *reason)
 		ct->reason = strdup(reason);
 	/* RFC 3261 9.1: an INVITE without an answer for 64*T1 is over. */
 	client_fail_later(ct, 408);
-	if (client_is_flow(ct) || ct->is_resumed)
-		ws_client_cancel(ct);
-	else if (ct->orq)
-		nta_client_cancel(ct);
+	client_cancel(ct);
 }
 
 void sip_client_free(struct sip_client *ct)

@@ -241,6 +241,7 @@ static int outgoing_event(struct sip_client *ct, nta_outgoing_t *orq,
 	if (!is_local) {
 		s->stats.responses_in[STATS_SIP]++;
 		stack_trace(s, false, &ct->to, m);
+		client_provisional(ct, sip_msg_status(m));
 	} else if (sip_msg_status(m) == 408) {
 		s->stats.timeouts++;
 	}
@@ -268,6 +269,9 @@ int nta_client_start(struct sip_client *ct)
 
 	if (!n)
 		return -ENOTCONN;
+	/* A CANCEL of ours will need it. */
+	if (ct->is_invite && !*ct->branch)
+		sip_make_branch(ct->branch);
 	msg = msg_ref(ct->request->msg);
 	orq = nta_outgoing_mcreate(n->agent, outgoing_event, ct,
 				   URL_STRING_MAKE(ct->to.uri), msg,
@@ -283,16 +287,6 @@ int nta_client_start(struct sip_client *ct)
 	}
 	ct->orq = orq;
 	return 0;
-}
-
-void nta_client_cancel(struct sip_client *ct)
-{
-	/* nta itself waits for the first provisional response. */
-	nta_outgoing_tcancel(ct->orq, NULL, NULL,
-			     TAG_IF(ct->reason, SIPTAG_REASON_STR(ct->reason)),
-			     TAG_END());
-	ct->is_cancel_sent = true;
-	ct->s->stats.requests_out[STATS_SIP]++;
 }
 
 void nta_client_detach(struct sip_client *ct)

@@ -144,7 +144,10 @@ int ws_client_expect(struct sip_client *ct);
 /* A response that no transaction of nta took, or of a flow. */
 void ws_response(struct sip_stack *s, const struct sip_msg *m,
 		 const struct sip_target *source);
-void ws_client_cancel(struct sip_client *ct);
+/* Of either engine: CANCEL, now or after the first provisional response ... */
+void client_cancel(struct sip_client *ct);
+/* ... which is told of here. */
+void client_provisional(struct sip_client *ct, int status);
 int ws_ack(struct sip_stack *s, const struct sip_target *to,
 	   struct sip_msg *ack);
 
@@ -165,7 +168,6 @@ int nta_reply(struct sip_server *st, struct sip_msg *response);
 int nta_repeat(struct sip_server *st);	/* st->final once more */
 void nta_server_detach(struct sip_server *st);
 int nta_client_start(struct sip_client *ct);
-void nta_client_cancel(struct sip_client *ct);
 void nta_client_detach(struct sip_client *ct);
 /* branch NULL: a new one */
 int nta_ack(struct sip_stack *s, const struct sip_target *to,

@@ -259,13 +259,23 @@ static void send_like_invite(struct sip_client *ct, const char *method,
 	free(extra);
 }
 
-void ws_client_cancel(struct sip_client *ct)
+/* nta's own CANCEL ends an INVITE over TCP: its final response is unknown then. */
+void client_cancel(struct sip_client *ct)
 {
 	/* RFC 3261 9.1: not before a provisional response. */
 	if (!ct->status || ct->is_cancel_sent)
 		return;
 	ct->is_cancel_sent = true;
 	send_like_invite(ct, "CANCEL", NULL);
+}
+
+void client_provisional(struct sip_client *ct, int status)
+{
+	if (status >= 200 || ct->status >= 200)
+		return;
+	ct->status = status;
+	if (ct->is_cancelled)
+		client_cancel(ct);
 }
 
 int ws_ack(struct sip_stack *s, const struct sip_target *to,
@@ -308,11 +318,7 @@ void ws_response(struct sip_stack *s, const struct sip_msg *m,
 		loop_timer_cancel(ct->timer);
 		ct->timer = NULL;
 	}
-	if (status < 200 && ct->status < 200) {
-		ct->status = status;
-		if (ct->is_cancelled)
-			ws_client_cancel(ct);
-	}
+	client_provisional(ct, status);
 	client_response(ct, m, false);
 }
 

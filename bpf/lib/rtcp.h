@@ -85,6 +85,7 @@ struct sluice_rtcp {
 	__u32 has_cname;
 	__u32 forwarded;	/* parts that say something */
 	__u32 left_out;		/* parts the other side does not take */
+	__u32 is_wanted;
 	__u32 is_whole;		/* well formed, said the first reading */
 	struct sluice_rtcp_line map;	/* of the m-line being written */
 	struct sluice_rtcp_line line[SLUICE_STREAMS_PER_TRANSPORT];
@@ -415,6 +416,9 @@ static __always_inline bool sluice_rtcp_takes(struct sluice_rtcp *r,
 {
 	if (r->map.feedback & feedback)
 		return true;
+	if ((r->map.feedback & SLUICE_FEEDBACK_REPORT) &&
+	    (feedback & (SLUICE_FEEDBACK_PLI | SLUICE_FEEDBACK_FIR)))
+		r->is_wanted = 1;
 	r->left_out++;
 	return false;
 }
@@ -632,7 +636,8 @@ sluice_rtcp_write_step(sluice_loop_index i, void *context)
  * @out: SLUICE_RTCP_OUT_MAX bytes, in BPF as @in; r->out_len tells how many
  *	are used
  *
- * r->left_out counts the parts that were not taken over.
+ * r->left_out counts the parts that were not taken over; r->is_wanted: among
+ * them a picture that is to be told of (SLUICE_FEEDBACK_REPORT).
  *
  * Return: 0, -SLUICE_DROP_RTCP (nothing in it for the other side) or
  * -SLUICE_DROP_RTCP_FEEDBACK (nothing but what that side does not take).
@@ -648,6 +653,7 @@ static __always_inline int sluice_rtcp_write(struct sluice_rtcp *r,
 	r->has_cname = 0;
 	r->forwarded = 0;
 	r->left_out = 0;
+	r->is_wanted = 0;
 	sluice_loop(SLUICE_RTCP_WORDS_MAX + 1, sluice_rtcp_write_step, &pass);
 	if (r->forwarded)
 		return 0;

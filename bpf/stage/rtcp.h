@@ -278,6 +278,18 @@ SLUICE_STEP int sluice_rtcp_choose(struct xdp_md *ctx)
 	return to->rtcp_remote_port ? 0 : XDP_PASS;
 }
 
+static __always_inline void sluice_event_picture(struct sluice_work *w)
+{
+	struct sluice_event e = {
+		.type = SLUICE_EVENT_PICTURE,
+		.transport = w->transport,
+		.stream = w->stream,
+		.time_ns = w->now_ns,
+	};
+
+	bpf_ringbuf_output(&sl_events, &e, sizeof(e), 0);
+}
+
 /* Into packet[]. */
 SLUICE_STEP int sluice_rtcp_build(struct xdp_md *ctx)
 {
@@ -288,6 +300,13 @@ SLUICE_STEP int sluice_rtcp_build(struct xdp_md *ctx)
 	if (!w || !s)
 		return -SLUICE_DROP_INTERNAL;
 	err = sluice_rtcp_write(&s->r, s->in, w->packet);
+	if (s->r.is_wanted) {
+		sluice_event_picture(w);
+		if (err) {
+			sluice_count(SLUICE_COUNT_REPORTED);
+			return XDP_DROP;
+		}
+	}
 	if (err)
 		return err;
 	w->len = s->r.out_len;

@@ -261,6 +261,8 @@ struct sluice_transport {
 #define SLUICE_FEEDBACK_PLI	(1U << 1)
 #define SLUICE_FEEDBACK_FIR	(1U << 2)
 #define SLUICE_FEEDBACK_REMB	(1U << 3)
+/* PLI and FIR that it does not take: SLUICE_EVENT_PICTURE */
+#define SLUICE_FEEDBACK_REPORT	(1U << 4)
 
 /* Written by the daemon only. */
 struct sluice_stream {
@@ -435,6 +437,7 @@ enum sluice_event_type {
 	SLUICE_EVENT_FIRST_PACKET = 1,
 	SLUICE_EVENT_AUTH_BURST = 2,
 	SLUICE_EVENT_DIGIT = 3,		/* an RFC 4733 packet */
+	SLUICE_EVENT_PICTURE = 4,	/* SLUICE_FEEDBACK_REPORT */
 };
 
 struct sluice_event {

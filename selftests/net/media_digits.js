@@ -5,9 +5,10 @@
  */
 'use strict';
 const { busywait, ok, test } = require('../browser/tap.js');
+const { rtcp_parts } = require('./webmedia.js');
 const { response } = require('./wsclient.js');
 const { arrived, at_phone, continuity, dial, event, hang_up, lab, moved, numbers,
-	path_of, run } = require('./mediacall.js');
+	offer_of, path_of, run } = require('./mediacall.js');
 
 const WITH_EVENTS = ['m=audio $PORT RTP/AVP 0 126', 'a=rtpmap:0 PCMU/8000',
 	'a=rtpmap:126 telephone-event/8000', 'a=sendrecv'];
@@ -124,6 +125,66 @@ test('rtp_to_info', async () => {
 		'event_of_the_phone_becomes_info', m && m.text);
 	ok(!pair.web.heard.some((p) => p.pt === 126),
 		'event_of_the_phone_is_not_sent_on');
+	await hang_up(pair);
+});
+
+/* The browser's offer with one video m-line, and nothing else. */
+const video_offer = () => offer_of('96', '96 VP8/90000')
+	.replace('m=audio', 'm=video').replace(/a=ssrc.*\r\n/, '') +
+	'a=rtcp-fb:96 nack pli\r\na=rtcp-fb:96 ccm fir\r\n';
+const VIDEO = ['m=video $PORT RTP/AVP 96', 'a=rtpmap:96 VP8/90000', 'a=sendrecv'];
+const AVPF = ['m=video $PORT RTP/AVP 96', 'a=rtpmap:96 VP8/90000',
+	'a=rtcp:$RTCP', 'a=rtcp-fb:96 nack pli', 'a=sendrecv'];
+const UPDATE = '<?xml version="1.0" encoding="utf-8"?><media_control>' +
+	'<vc_primitive><to_encoder><picture_fast_update/></to_encoder>' +
+	'</vc_primitive></media_control>';
+const is_pli = (p) => p.pt === 206 && p.count === 1;
+
+/* Both sides have sent; the SSRC that the browser receives. */
+async function pictures({ web })
+{
+	web.send_rtp(96);
+	await lab.phone.ask('send_rtp', { pt: 96, payload: '00'.repeat(20) });
+	await arrived(at_phone, 96);
+	const [packet] = await arrived(async () => web.heard, 96);
+	return packet && packet.ssrc;
+}
+
+test('pictures', async () => {
+	let pair = await dial(video_offer(), VIDEO);
+	let ssrc = await pictures(pair);
+
+	for (const path of ['kernel', 'user']) {
+		ok(await moved(path), `pictures_${path}_path`);
+		pair.web.rtcp = [];
+		const status = await lab.phone.ask('request', { method: 'INFO',
+			type: 'application/media_control+xml', body: UPDATE });
+		const pli = await busywait(5, () => pair.web.rtcp.find(is_pli));
+		ok(status === 200 && pli && pli.data.readUInt32BE(8) ===
+			pair.web.ssrc >>> 0, `info_becomes_pli_${path}`,
+		`${status} ${pli && pli.data.toString('hex')}`);
+		await lab.phone.ask('forget_requests');
+		/* As browsers do: until it comes. */
+		const r = await busywait(5, async () => {
+			await pair.web.send_pli(ssrc);
+			return (await lab.phone.ask('state')).requests
+				.find((m) => m.method === 'INFO');
+		});
+		ok(r && /^application\/media_control\+xml/.test(r.type) &&
+			/picture_fast_update/.test(r.body),
+		`pli_becomes_info_${path}`, JSON.stringify(r));
+	}
+	await hang_up(pair);
+
+	/* A phone that names nack pli gets it as RTCP. */
+	pair = await dial(video_offer(), AVPF);
+	ssrc = await pictures(pair);
+	await pair.web.send_pli(ssrc);
+	const found = await lab.phone.until((s) => s.rtcp.some((hex) =>
+		rtcp_parts(Buffer.from(hex, 'hex')).some(is_pli)), 5);
+	ok(found, 'pli_passes_to_who_names_it');
+	ok(found && !found.requests.some((r) => r.method === 'INFO'),
+		'pli_that_passes_is_no_info');
 	await hang_up(pair);
 });
 

@@ -130,6 +130,9 @@ class Phone {
 
 		this.sip = await open_udp(ADDRESS, PORT);
 		this.media = await open_udp(ADDRESS);
+		this.control = await open_udp(ADDRESS);
+		this.control.socket.on('message', (d) =>
+			this.rtcp.push(d.toString('hex')));
 		this.sip.socket.on('message', (d, from) =>
 			this.sip_received(d.toString(), from));
 		this.media.socket.on('message', (d, from) =>
@@ -147,7 +150,8 @@ class Phone {
 	{
 		return ['v=0', `o=phone 1 ${Date.now()} IN ${FAMILY} ${ADDRESS}`, 's=-',
 			`c=IN ${FAMILY} ${ADDRESS}`, 't=0 0', ...this.lines, '']
-			.join('\r\n').replaceAll('$PORT', this.media.port);
+			.join('\r\n').replaceAll('$PORT', this.media.port)
+			.replaceAll('$RTCP', this.control.port);
 	}
 
 	contact()

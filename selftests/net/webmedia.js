@@ -111,6 +111,51 @@ class Srtp {
 		this.key = derive(key, base, 0, 16);
 		this.auth = derive(key, base, 1, 20);
 		this.salt = derive(key, base, 2, this.is_gcm ? 12 : 14);
+		this.rtcp_key = derive(key, base, 3, 16);
+		this.rtcp_auth = derive(key, base, 4, 20);
+		this.rtcp_salt = derive(key, base, 5, 14);
+		this.rtcp_index = 0;
+	}
+
+	/* RFC 3711 3.4, AES-CM; the IV of 4.1.1 with the SRTCP index. */
+	rtcp_crypt(packet, index, end)
+	{
+		const iv = Buffer.concat([this.rtcp_salt, Buffer.alloc(2)]);
+
+		for (let i = 0; i < 4; i++) {
+			iv[4 + i] ^= packet[4 + i];
+			iv[10 + i] ^= index >>> (24 - 8 * i) & 255;
+		}
+		const stream = keystream(this.rtcp_key, iv, end - 8);
+		return Buffer.concat([packet.subarray(0, 8), packet
+			.subarray(8, end).map((b, i) => b ^ stream[i])]);
+	}
+
+	rtcp_tag(packet)
+	{
+		return crypto.createHmac('sha1', this.rtcp_auth).update(packet)
+			.digest().subarray(0, 10);
+	}
+
+	/* A compound of 80-bit tags; null: not authentic. */
+	unprotect_rtcp(packet)
+	{
+		const at = packet.length - 14;
+
+		if (at < 8 || !this.rtcp_tag(packet.subarray(0, at + 4))
+			.equals(packet.subarray(at + 4)))
+			return null;
+		return this.rtcp_crypt(packet, packet.readUInt32BE(at) &
+			0x7fffffff, at);
+	}
+
+	protect_rtcp(packet)
+	{
+		const index = this.rtcp_index++;
+		const body = Buffer.concat([this.rtcp_crypt(packet, index,
+			packet.length), word(0x80000000 | index)]);
+
+		return Buffer.concat([body, this.rtcp_tag(body)]);
 	}
 
 	tag(packet, roc)
@@ -181,6 +226,21 @@ class Srtp {
 	}
 }
 
+/* The packets of an RTCP compound (RFC 3550 6.1): { pt, count, data }. */
+function rtcp_parts(packet)
+{
+	const parts = [];
+
+	for (let at = 0; at + 4 <= packet.length;) {
+		const length = 4 + 4 * packet.readUInt16BE(at + 2);
+
+		parts.push({ pt: packet[at + 1], count: packet[at] & 31,
+			data: packet.subarray(at, at + length) });
+		at += length;
+	}
+	return parts;
+}
+
 /* ---- a browser's socket --------------------------------------------------- */
 
 /* One certificate for the whole run. */
@@ -212,6 +272,7 @@ class WebMedia {
 		media.echoes = 0;	/* SRTP received and authentic */
 		media.forged = 0;	/* received and not authentic */
 		media.heard = [];	/* the authentic ones, opened */
+		media.rtcp = [];	/* the parts of authentic compounds */
 		return media;
 	}
 
@@ -286,10 +347,20 @@ class WebMedia {
 		this.udp.socket.on('message', (d) => {
 			const type = d[1] & 0x7f;
 
-			if (d[0] >> 6 !== 2 || (type >= 64 && type <= 95))
+			if (d[0] >> 6 !== 2)
 				return;
+			if (type >= 64 && type <= 95)
+				return this.hear_rtcp(this.rx.unprotect_rtcp(d));
 			this.hear(d, this.rx.unprotect(d));
 		});
+	}
+
+	hear_rtcp(packet)
+	{
+		if (packet)
+			this.rtcp.push(...rtcp_parts(packet));
+		else
+			this.forged++;
 	}
 
 	hear(d, payload)
@@ -340,6 +411,14 @@ class WebMedia {
 		}
 	}
 
+	/* A whole picture is wanted of that SSRC (RFC 4585 6.3.1). */
+	send_pli(ssrc)
+	{
+		return this.send(this.tx.protect_rtcp(Buffer.concat([
+			word(0x80c90001), word(this.ssrc),
+			word(0x81ce0002), word(this.ssrc), word(ssrc)])));
+	}
+
 	send_rtp(payload_type, payload)
 	{
 		return this.send(this.rtp(payload_type, payload));
@@ -351,4 +430,4 @@ class WebMedia {
 	}
 }
 
-module.exports = { Srtp, WebMedia, attribute, stun };
+module.exports = { Srtp, WebMedia, rtcp_parts, attribute, stun };

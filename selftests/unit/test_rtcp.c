@@ -207,6 +207,26 @@ static void test_nack(void)
 	CHECK_INT(translate(&map), 0, "nack_without_entries_is_dropped");
 }
 
+static void test_picture_reported(void)
+{
+	struct sluice_rtcp_line moved = map;
+
+	moved.feedback = SLUICE_FEEDBACK_REPORT;
+	in_len = 0;
+	add(pli, sizeof(pli));
+	CHECK(translate(&moved) == 0 && r.is_wanted &&
+	      last_error == -SLUICE_DROP_RTCP_FEEDBACK,
+	      "pli_not_taken_is_reported");
+	in_len = 0;
+	add(sr, sizeof(sr));
+	CHECK(translate(&moved) && !r.is_wanted,
+	      "report_alone_is_no_wish_for_a_picture");
+	moved.feedback = SLUICE_FEEDBACK_REPORT | SLUICE_FEEDBACK_PLI;
+	in_len = 0;
+	add(pli, sizeof(pli));
+	CHECK(translate(&moved) && !r.is_wanted, "pli_taken_is_not_reported");
+}
+
 static void test_blocks(void)
 {
 	static const uint8_t other[24] = { 0x77, 0x77, 0x77, 0x77 };
@@ -333,6 +353,7 @@ int main(void)
 	test_other_stream();
 	test_feedback();
 	test_nack();
+	test_picture_reported();
 	test_blocks();
 	test_lines();
 	test_malformed();

@@ -342,7 +342,8 @@ int call_configure_media(struct call *c)
 		s->sip_remote_rtcp = sip->media[i].rtcp;
 		call_sdes_config(&sip_told->media[i], &sip->media[i], &s->sdes);
 		s->web_feedback = feedback_of(web, i);
-		s->sip_feedback = feedback_of(sip, i);
+		s->sip_feedback = call_picture_config(c, s->kind,
+						      feedback_of(sip, i));
 		for (unsigned int p = 0; p < map[i].payload_count &&
 		     s->payload_count < MEDIA_PAYLOADS; p++)
 			payload_side(&map[i].payload[p], web_is_a,

@@ -179,6 +179,24 @@ void call_picture_wanted(struct call *c)
 		  "</to_encoder></vc_primitive></media_control>\r\n");
 }
 
+uint32_t call_picture_config(const struct call *c, const char *kind,
+			     uint32_t said)
+{
+	const uint32_t pictures = SLUICE_FEEDBACK_PLI | SLUICE_FEEDBACK_FIR;
+
+	if (strcmp(kind, "video"))
+		return said;
+	switch (c->calls->settings.keyframes) {
+	case CALLS_KEYFRAMES_RTCP:
+		return said | pictures;
+	case CALLS_KEYFRAMES_INFO:
+		return (said & ~pictures) | SLUICE_FEEDBACK_REPORT;
+	default:
+		return said & SLUICE_FEEDBACK_PLI ?
+			       said : said | SLUICE_FEEDBACK_REPORT;
+	}
+}
+
 /* ---- what media is told ------------------------------------------------- */
 
 static bool is_event(const char *name)

@@ -371,6 +371,9 @@ void call_set_exchange(struct call *c, bool offerer_is_a, struct sdp *a_offer,
 bool call_info_received(struct call_leg *leg, struct sip_server *st);
 void call_digit_heard(struct call *c, const struct media_digit *d);
 void call_picture_wanted(struct call *c);
+/* SLUICE_FEEDBACK_x that the SIP side gets of what it says it takes. */
+uint32_t call_picture_config(const struct call *c, const char *kind,
+			     uint32_t said);
 /* Media's m-line, whose payloads are there. */
 void call_digits_config(const struct call *c, uint32_t index,
 			struct media_stream_config *s);

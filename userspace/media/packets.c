@@ -40,7 +40,10 @@ static void line_of(struct session *s, uint32_t i, int direction,
 	memcpy(ret->cname, s->local.cname, sizeof(ret->cname));
 }
 
-/* The compound for one of the lines it concerns; 0, or -SLUICE_DROP_x. */
+/*
+ * The compound for one of the lines it concerns; 0, or -SLUICE_DROP_x. An
+ * out_len of 0: all of it was told elsewhere.
+ */
 static int rtcp_for(struct session *s, struct sluice_rtcp *r, uint32_t i,
 		    const uint8_t *data, uint8_t *out)
 {
@@ -48,6 +51,13 @@ static int rtcp_for(struct session *s, struct sluice_rtcp *r, uint32_t i,
 
 	r->map = r->line[i];
 	err = sluice_rtcp_write(r, data, out);
+	if (r->is_wanted)
+		session_picture_wanted(s);
+	if (err && r->is_wanted) {
+		datapath_count(s->w->dp, SLUICE_COUNT_REPORTED);
+		r->out_len = 0;
+		return 0;
+	}
 	if (!err && r->left_out)
 		datapath_count(s->w->dp, SLUICE_COUNT_RTCP_LEFT_OUT);
 	return err;
@@ -114,7 +124,7 @@ static void web_rtcp(struct session *s, uint8_t *data, size_t len)
 		if (!(lines >> i & 1))
 			continue;
 		err = rtcp_for(s, &r, i, data, out);
-		if (!err)
+		if (!err && r.out_len)
 			rtcp_to_sip(s, i, out, r.out_len, sizeof(out));
 	}
 	if (err)

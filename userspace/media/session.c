@@ -12,6 +12,8 @@
 #include "core/clock.h"
 #include "core/log.h"
 
+#define PICTURE_MS	500	/* between two wishes that are told */
+
 /* ---- messages ---------------------------------------------------------- */
 
 static void vevent(struct session *s, enum media_message type,
@@ -143,6 +145,28 @@ static struct message *figures(struct session *s, enum media_message type)
 		sf->sip_remote = s->stream[i].remote;
 	}
 	return m;
+}
+
+void session_picture_wanted(struct session *s)
+{
+	uint64_t now = clock_ms();
+
+	/* Browsers ask again and again until the picture comes. */
+	if (s->picture_told_ms && now - s->picture_told_ms < PICTURE_MS)
+		return;
+	s->picture_told_ms = now;
+	session_event(s, MEDIA_PICTURE, MEDIA_SIDE_WEB, NULL, "%s", "");
+}
+
+bool session_kernel_picture(struct session *s, uint32_t stream)
+{
+	for (uint32_t i = 0; i < s->stream_count; i++) {
+		if (s->stream[i].stream[TO_SIP] != stream)
+			continue;
+		session_picture_wanted(s);
+		return true;
+	}
+	return false;
 }
 
 /* A reader that is late gets the next ones in a second. */

@@ -105,6 +105,7 @@ struct session {
 
 	struct digits *digits;		/* being sent; NULL: none */
 	struct heard_digit heard[DIRECTIONS];
+	uint64_t picture_told_ms;
 
 	/* life */
 	uint64_t web_alive_ms;		/* newest authenticated sign; 0: none */
@@ -137,6 +138,11 @@ void session_first_packet(struct session *s, enum media_side side,
 /* The kernel relayed a source's first packet; false: not our transport. */
 bool session_kernel_packet(struct session *s, uint32_t transport,
 			   uint64_t time_ms);
+
+/* The browser wants a whole picture, and the SIP side takes no RTCP for it. */
+void session_picture_wanted(struct session *s);
+/* The same, seen by the kernel; false: none of the session's streams. */
+bool session_kernel_picture(struct session *s, uint32_t stream);
 
 /* ice.c: a STUN message on the browser port. */
 void ice_input(struct worker *w, const struct addr *remote,

@@ -268,6 +268,13 @@ static void datapath_event(void *arg, const struct sluice_event *e)
 				return;
 		return;
 	}
+	if (e->type == SLUICE_EVENT_PICTURE) {
+		for (uint32_t i = 0; i < LIMIT_MEDIA_SESSIONS; i++)
+			if (w->session[i] &&
+			    session_kernel_picture(w->session[i], e->stream))
+				return;
+		return;
+	}
 	if (e->type != SLUICE_EVENT_FIRST_PACKET)
 		return;
 	for (uint32_t i = 0; i < LIMIT_MEDIA_SESSIONS; i++)

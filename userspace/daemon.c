@@ -293,6 +293,7 @@ static int start_media(struct daemon *d)
 			.pin_dir = c->pins,
 			.object = d->object,
 			.discard_media = d->options.discard_media,
+			.streams = c->datapath_streams,
 		},
 		.store = d->store,
 		.certificate = d->certificate,

@@ -23,13 +23,17 @@
 
 /* ---- limits ---------------------------------------------------------- */
 
+/*
+ * Sizes of the maps in the object; the daemon sets others before it loads it
+ * (datapath_streams). What tells a map's real size is the map.
+ */
 #define SLUICE_MAX_KEYS		8192	/* slots; slot 0 means "plain" */
 #define SLUICE_MAX_TRANSPORTS	8192	/* ids; id 0 is never used */
-#define SLUICE_MAX_STREAMS	16384	/* ids; id 0 is never used */
-#define SLUICE_MAX_SSRCS	65536
-#define SLUICE_MAX_FLOWS	32768
+#define SLUICE_MAX_STREAMS	8192	/* ids; id 0 is never used */
+#define SLUICE_MAX_SSRCS	32768
+#define SLUICE_MAX_FLOWS	16384
 #define SLUICE_MAX_PORTS	65536
-#define SLUICE_MAX_UFRAGS	16384
+#define SLUICE_MAX_UFRAGS	8192
 #define SLUICE_MAX_NEXT_HOPS	1024	/* ids; id 0 means "not resolved" */
 
 #define SLUICE_STREAMS_PER_TRANSPORT	8

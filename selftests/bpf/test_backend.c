@@ -267,6 +267,58 @@ static void test_dispatcher(void)
 	      !undispatch(sip, "sip0"), "dispatcher_others_left_in_place");
 }
 
+static int open_sized(uint32_t streams, void **ret)
+{
+	struct datapath_config config = { .web = web_local, .sip = sip_local,
+					  .pin_dir = PINS, .object = object,
+					  .streams = streams };
+	char reason[256];
+
+	return datapath_xdp_open(&config, ret, reason, sizeof(reason));
+}
+
+/* Room for sixteen streams: what is more is refused, nothing else happens. */
+static void test_size(void)
+{
+	struct sluice_stream stream = { .from = 1, .to = 2, .out_ssrc = 3 };
+	struct sluice_transport nobody = { 0 };
+	struct sluice_flow flow = { .transport = 1 };
+	struct sluice_flow_key key = { 0 };
+	void *x = NULL;
+	int i, err = 0;
+
+	CHECK(!open_sized(16, &x) && datapath_xdp_size(x) == 16,
+	      "backend_sized_is_that_large");
+	if (!x)
+		return;
+	CHECK(!datapath_xdp_ops.stream_set(x, 15, &stream, NULL) &&
+	      !datapath_xdp_ops.transport_set(x, 15, &nobody),
+	      "backend_sized_takes_the_last_id");
+	CHECK(datapath_xdp_ops.stream_set(x, 16, &stream, NULL) == -EINVAL &&
+	      datapath_xdp_ops.transport_set(x, 16, &nobody) == -EINVAL,
+	      "backend_sized_refuses_the_next");
+	for (i = 0; i < 33 && !err; i++) {
+		key.remote_port = (uint16_t)(i + 1);
+		err = datapath_xdp_ops.flow_set(x, &key, &flow);
+	}
+	CHECK(i == 33 && err == -E2BIG, "backend_flow_beyond_room_is_refused");
+	key.remote_port = 1;
+	CHECK(!datapath_xdp_ops.flow_set(x, &key, NULL),
+	      "backend_full_removes_a_flow");
+	key.remote_port = 99;
+	CHECK_INT(datapath_xdp_ops.flow_set(x, &key, &flow), 0,
+		  "backend_flow_removed_makes_room");
+	datapath_xdp_keep(x, true);
+	datapath_xdp_ops.close(x);
+	x = NULL;
+	CHECK(!open_sized(64, &x) && datapath_xdp_size(x) == 16,
+	      "backend_adopting_keeps_the_size");
+	if (x) {
+		datapath_xdp_keep(x, false);
+		datapath_xdp_ops.close(x);
+	}
+}
+
 int main(void)
 {
 	struct addr loopback = parse("127.0.0.1:10000");
@@ -307,6 +359,7 @@ int main(void)
 		datapath_xdp_ops.close(x);
 	}
 	CHECK(access(PINS, F_OK), "backend_closed_pins_gone");
+	test_size();
 	test_foreign();
 	test_dispatcher();
 	kill(peers[0], SIGKILL);

@@ -27,6 +27,11 @@ tap_include in_ns web node transfer.js
 tap_include in_ns web node life.js
 gateway_stopped
 
+# Room for a single call.
+gateway_start "datapath_streams = 4;"
+tap_include in_ns web node room.js
+gateway_stopped gateway_that_is_full_stop_is_clean
+
 # Over TCP, what depends on the way to the PBX.
 pbx_restart()
 {

@@ -640,6 +640,26 @@ static void test_figures(void)
 	tear_down();
 }
 
+static void test_size(void)
+{
+	struct datapath_config config = { .want = DATAPATH_WANT_USER,
+					  .streams = 4 };
+	struct sluice_stream stream = { .out_ssrc = 1 };
+	struct datapath *dp;
+	uint32_t i, n = 0;
+
+	if (!CHECK(!datapath_open(&config, &dp) && datapath_size(dp) == 4,
+		   "datapath_sized_is_that_large"))
+		return;
+	for (i = 0; i < 8; i++)
+		n += !!datapath_stream_alloc(dp);
+	CHECK_INT(n, 3, "datapath_sized_has_so_many_ids");
+	CHECK(!datapath_stream_set(dp, DATAPATH_USER, 3, &stream, NULL) &&
+	      datapath_stream_set(dp, DATAPATH_USER, 4, &stream, NULL) ==
+		      -EINVAL, "user_sized_refuses_ids_beyond");
+	datapath_close(dp);
+}
+
 static void test_ids(void)
 {
 	uint32_t i, id, zero = 0;
@@ -678,6 +698,7 @@ int main(void)
 	test_bundle();
 	test_convert();
 	test_figures();
+	test_size();
 	test_ids();
 	return tap_done();
 }

@@ -130,6 +130,11 @@ bool datapath_xdp_adopted(void *backend, uint64_t *ret_absent_ms)
 	return false;
 }
 
+uint32_t datapath_xdp_size(void *backend)
+{
+	return SLUICE_MAX_STREAMS;
+}
+
 void datapath_xdp_keep(void *backend, bool is_kept)
 {
 }

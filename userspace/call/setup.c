@@ -399,6 +399,20 @@ static void no_answer(void *arg)
 	call_event(c, CALL_ABORTED, NULL);
 }
 
+static void no_media(struct call *c, int err)
+{
+	static struct log_limit limit;
+	const char *why = err == -EMFILE ? "no free RTP port" :
+					   "no media session left";
+	uint32_t more;
+
+	if (log_limit_pass(&limit, 5, &more))
+		log_call_warn(c->id, "503: %s (%s), %u more not logged", why,
+			      err == -EMFILE ? "sip.rtp_ports" :
+					       "datapath_streams", more);
+	refuse(c, 503, "gateway", why);
+}
+
 static void begin(struct call *c, uint32_t streams)
 {
 	struct calls *cs = c->calls;
@@ -411,8 +425,7 @@ static void begin(struct call *c, uint32_t streams)
 		open.stream_count = MEDIA_STREAMS;
 	err = media_open(cs->settings.media, &open, &c->local);
 	if (err) {
-		refuse(c, 503, "gateway", err == -EMFILE ?
-		       "no free RTP port" : "no media session left");
+		no_media(c, err);
 		return;
 	}
 	c->media_id = c->local.id;

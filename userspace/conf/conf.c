@@ -65,6 +65,7 @@ static int set_defaults(struct conf *c, const char *file)
 	c->rtp_port_min = 16384;
 	c->rtp_port_max = 32767;
 	c->datapath = CONF_DATAPATH_AUTO;
+	c->datapath_streams = 8192;
 	c->phone = true;
 	c->control = strdup("/run/sluice/control.sock");
 	c->state = strdup("/var/lib/sluice");

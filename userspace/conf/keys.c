@@ -154,6 +154,10 @@ const struct conf_key conf_keys[CONF_KEY_COUNT] = {
 	[CONF_KEY_DATAPATH] = {
 		.name = "datapath", .kind = CONF_KIND_CHOICE,
 		.offset = AT(datapath), .example = "\"auto\"" },
+	[CONF_KEY_DATAPATH_STREAMS] = {
+		.name = "datapath_streams", .kind = CONF_KIND_NUMBER,
+		.offset = AT(datapath_streams), .min = 4,
+		.max = LIMIT_DATAPATH_STREAMS, .example = "8192" },
 	[CONF_KEY_PHONE] = {
 		.name = "phone", .kind = CONF_KIND_BOOL, .offset = AT(phone),
 		.example = "true" },

@@ -46,7 +46,7 @@
 #define LIMIT_SDP_CRYPTO		8	/* a=crypto lines kept of an m-line */
 
 /* Calls and registrations */
-#define LIMIT_CALLS			4000
+#define LIMIT_CALLS			50000
 #define LIMIT_CALLS_PER_CLIENT		32
 #define LIMIT_EARLY_DIALOGS		16	/* remembered of one INVITE */
 #define LIMIT_REOFFER_TRIES		4	/* of one that meets 491 */
@@ -63,7 +63,8 @@
 #define LIMIT_AORS_PER_CLIENT		16
 
 /* Media */
-#define LIMIT_MEDIA_SESSIONS		4000
+#define LIMIT_MEDIA_SESSIONS		50000
+#define LIMIT_DATAPATH_STREAMS		131072	/* datapath_streams at most */
 #define LIMIT_ICE_REMOTE_TUPLES		16	/* verified pairs of a session */
 #define LIMIT_DTLS_MTU			1200	/* bytes of a DTLS datagram */
 #define LIMIT_DTLS_HANDSHAKE_MS		30000

@@ -23,6 +23,8 @@ void datapath_user_count(void *backend, enum sluice_counter counter);
  */
 int datapath_xdp_open(const struct datapath_config *config, void **ret,
 		      char *reason, size_t reason_size);
+/* Ids below this; of pinned maps what they were made with. */
+uint32_t datapath_xdp_size(void *backend);
 /* false: this run began with empty maps. */
 bool datapath_xdp_adopted(void *backend, uint64_t *ret_absent_ms);
 void datapath_xdp_keep(void *backend, bool is_kept);

@@ -15,13 +15,14 @@ _Static_assert(sizeof((struct addr){ 0 }.ip) == sizeof(struct sluice_addr),
 	       "struct addr and struct sluice_addr differ");
 
 /*
- * Ids in use; the search begins behind the last one given, so that an id
- * rests as long as possible before it means something else.
+ * Free ids wait in a ring, so that an id rests as long as possible before it
+ * means something else. One that is claimed stays in there and is passed over.
  */
 struct id_pool {
 	uint8_t *used;
+	uint32_t *ring;		/* twice the size: claimed ids come in again */
 	uint32_t size;
-	uint32_t last;
+	uint32_t head, count;
 };
 
 struct datapath {
@@ -30,6 +31,7 @@ struct datapath {
 	enum datapath_backend preferred;
 	char reason[512];
 	struct datapath_adoption adoption;
+	uint32_t size;
 	struct id_pool keys;
 	struct id_pool transports;
 	struct id_pool streams;
@@ -37,20 +39,34 @@ struct datapath {
 
 static int id_pool_init(struct id_pool *p, uint32_t size)
 {
+	uint32_t id;
+
 	p->used = calloc(size, 1);
+	p->ring = calloc(size, 2 * sizeof(*p->ring));
+	if (!p->used || !p->ring)
+		return -ENOMEM;
 	p->size = size;
-	return p->used ? 0 : -ENOMEM;
+	for (id = 1; id < size; id++)
+		p->ring[p->count++] = id;
+	return 0;
+}
+
+static void id_pool_free(struct id_pool *p)
+{
+	free(p->used);
+	free(p->ring);
 }
 
 static uint32_t id_alloc(struct id_pool *p)
 {
-	uint32_t i, id = p->last;
+	uint32_t id;
 
-	for (i = 1; i < p->size; i++) {
-		id = id + 1 < p->size ? id + 1 : 1;
+	while (p->count) {
+		id = p->ring[p->head];
+		p->head = (p->head + 1) % (2 * p->size);
+		p->count--;
 		if (!p->used[id]) {
 			p->used[id] = 1;
-			p->last = id;
 			return id;
 		}
 	}
@@ -64,8 +80,11 @@ static void id_claim(struct id_pool *p, uint32_t id)
 
 static void id_release(struct id_pool *p, uint32_t id)
 {
-	if (id < p->size)
-		p->used[id] = 0;
+	if (!id || id >= p->size || !p->used[id])
+		return;
+	p->used[id] = 0;
+	p->ring[(p->head + p->count) % (2 * p->size)] = id;
+	p->count++;
 }
 
 /* XDP, unless it is not wanted. With "auto" a failure is survived. */
@@ -124,15 +143,22 @@ int datapath_open(const struct datapath_config *config, struct datapath **ret)
 	dp->ops[DATAPATH_XDP] = &datapath_xdp_ops;
 	dp->preferred = DATAPATH_USER;
 
-	err = id_pool_init(&dp->keys, SLUICE_MAX_KEYS);
+	dp->size = config->streams ? config->streams : SLUICE_MAX_STREAMS;
+	err = open_xdp(dp, config);
+	if (!err && dp->backend[DATAPATH_XDP])
+		dp->size = datapath_xdp_size(dp->backend[DATAPATH_XDP]);
 	if (!err)
-		err = id_pool_init(&dp->transports, SLUICE_MAX_TRANSPORTS);
+		err = id_pool_init(&dp->keys, dp->size + DATAPATH_KEYS_SPARE);
 	if (!err)
-		err = id_pool_init(&dp->streams, SLUICE_MAX_STREAMS);
+		err = id_pool_init(&dp->transports, dp->size);
 	if (!err)
-		err = datapath_user_open(config, &dp->backend[DATAPATH_USER]);
-	if (!err)
-		err = open_xdp(dp, config);
+		err = id_pool_init(&dp->streams, dp->size);
+	if (!err) {
+		struct datapath_config user = *config;
+
+		user.streams = dp->size;
+		err = datapath_user_open(&user, &dp->backend[DATAPATH_USER]);
+	}
 	if (err) {
 		datapath_close(dp);
 		return err;
@@ -151,10 +177,15 @@ void datapath_close(struct datapath *dp)
 	for (b = 0; b < DATAPATH_BACKENDS; b++)
 		if (dp->backend[b])
 			dp->ops[b]->close(dp->backend[b]);
-	free(dp->keys.used);
-	free(dp->transports.used);
-	free(dp->streams.used);
+	id_pool_free(&dp->keys);
+	id_pool_free(&dp->transports);
+	id_pool_free(&dp->streams);
 	free(dp);
+}
+
+uint32_t datapath_size(const struct datapath *dp)
+{
+	return dp->size;
 }
 
 /* ---- adoption ---------------------------------------------------------- */

@@ -25,6 +25,8 @@
 
 struct datapath;
 
+#define DATAPATH_KEYS_SPARE	64
+
 enum datapath_backend { DATAPATH_USER = 0, DATAPATH_XDP = 1,
 			DATAPATH_BACKENDS = 2 };
 
@@ -140,6 +142,7 @@ struct datapath_config {
 	const char *pin_dir;	/* bpffs folder, made if missing */
 	const char *object;	/* path of sluice_xdp.bpf.o */
 	bool discard_media;	/* what an earlier run left is removed */
+	uint32_t streams;	/* ids; 0: SLUICE_MAX_STREAMS */
 	struct datapath_socket_ops sockets;
 };
 
@@ -150,6 +153,12 @@ struct datapath_config {
  * and stays as it is. Needs CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON for XDP.
  */
 int datapath_open(const struct datapath_config *config, struct datapath **ret);
+/*
+ * Ids of streams and of transports are below this: what the configuration
+ * says, or the pinned maps of an earlier run. Keys have DATAPATH_KEYS_SPARE
+ * more, for those that change theirs.
+ */
+uint32_t datapath_size(const struct datapath *dp);
 void datapath_close(struct datapath *dp);	/* accepts NULL */
 
 /*

@@ -39,7 +39,8 @@ struct neighbours {
 	struct netlink *nl;
 	bool is_changed;		/* routes or links */
 	struct hop hops[SLUICE_MAX_NEXT_HOPS];
-	struct destination destinations[SLUICE_MAX_TRANSPORTS];
+	uint32_t size;
+	struct destination destinations[];	/* by transport */
 };
 
 static void hop_publish(struct neighbours *n, uint32_t id,
@@ -337,7 +338,7 @@ static void routes_refresh(struct neighbours *n, bool all)
 	struct destination *d;
 	uint32_t i, hop;
 
-	for (i = 1; i < SLUICE_MAX_TRANSPORTS; i++) {
+	for (i = 1; i < n->size; i++) {
 		d = &n->destinations[i];
 		if (!d->is_used || (d->hop && !all))
 			continue;
@@ -373,14 +374,17 @@ void neighbours_tick(struct neighbours *n)
 			hop_resolve(n, id);
 }
 
-int neighbours_open(const struct neighbours_ops *ops, struct neighbours **ret)
+int neighbours_open(const struct neighbours_ops *ops, uint32_t transports,
+		    struct neighbours **ret)
 {
-	struct neighbours *n = calloc(1, sizeof(*n));
+	struct neighbours *n = calloc(1, sizeof(*n) + transports *
+				      sizeof(n->destinations[0]));
 	int err;
 
 	if (!n)
 		return -ENOMEM;
 	n->ops = *ops;
+	n->size = transports;
 	err = netlink_open(&n->nl);
 	if (err) {
 		free(n);

@@ -25,7 +25,9 @@ struct neighbours_ops {
 	void *arg;
 };
 
-int neighbours_open(const struct neighbours_ops *ops, struct neighbours **ret);
+/* Transports have ids below this. */
+int neighbours_open(const struct neighbours_ops *ops, uint32_t transports,
+		    struct neighbours **ret);
 void neighbours_close(struct neighbours *n);	/* accepts NULL */
 
 /*

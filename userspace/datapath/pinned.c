@@ -65,7 +65,7 @@ static uint32_t find_streams(struct pinned *p)
 	struct sluice_stream s;
 	uint32_t id, n = 0;
 
-	for (id = 1; id < SLUICE_MAX_STREAMS; id++) {
+	for (id = 1; id < p->x.size; id++) {
 		if (bpf_map_lookup_elem(p->x.maps[XDP_STREAMS], &id, &s) ||
 		    !s.out_ssrc)
 			continue;
@@ -98,6 +98,11 @@ int pinned_open(const char *dir, struct pinned **ret,
 		pinned_close(p);
 		return err;
 	}
+	err = xdp_size_read(&p->x);
+	if (err) {
+		pinned_close(p);
+		return err;
+	}
 	ret_status->streams = find_streams(p);
 	*ret = p;
 	return 0;
@@ -110,6 +115,7 @@ void pinned_close(struct pinned *p)
 	for (int i = 0; i < XDP_MAPS; i++)
 		if (p->x.maps[i] >= 0)
 			close(p->x.maps[i]);
+	xdp_size_free(&p->x);
 	free(p);
 }
 
@@ -140,7 +146,7 @@ void pinned_streams(struct pinned *p,
 	struct pinned_stream ps;
 	struct sluice_stream s;
 
-	for (uint32_t id = 1; id < SLUICE_MAX_STREAMS; id++) {
+	for (uint32_t id = 1; id < p->x.size; id++) {
 		if (!p->x.stream_is_used[id] ||
 		    bpf_map_lookup_elem(p->x.maps[XDP_STREAMS], &id, &s))
 			continue;

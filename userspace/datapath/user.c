@@ -91,7 +91,7 @@ static int user_flow_set(void *backend, const struct sluice_flow_key *key,
 		return 0;
 	}
 	if (!f) {
-		if (HASH_COUNT(u->flows) >= SLUICE_MAX_FLOWS)
+		if (HASH_COUNT(u->flows) >= 2 * u->size)
 			return -ENOSPC;
 		f = calloc(1, sizeof(*f));
 		if (!f)
@@ -110,7 +110,7 @@ static int user_key_set(void *backend, uint32_t slot,
 	struct user_crypt *c = NULL;
 	int err;
 
-	if (slot == 0 || slot >= SLUICE_MAX_KEYS)
+	if (slot == 0 || slot >= u->key_size)
 		return -EINVAL;
 	if (key) {
 		err = user_crypt_create(key, &c);
@@ -127,7 +127,7 @@ static int user_transport_set(void *backend, uint32_t id,
 {
 	struct user *u = backend;
 
-	if (id == 0 || id >= SLUICE_MAX_TRANSPORTS)
+	if (id == 0 || id >= u->size)
 		return -EINVAL;
 	if (!transport) {
 		free(u->transports[id]);
@@ -147,7 +147,7 @@ static int user_peer_get(void *backend, uint32_t transport,
 {
 	struct user *u = backend;
 
-	if (transport == 0 || transport >= SLUICE_MAX_TRANSPORTS)
+	if (transport == 0 || transport >= u->size)
 		return -EINVAL;
 	memset(ret, 0, sizeof(*ret));
 	if (u->peers[transport])
@@ -160,7 +160,7 @@ static int user_peer_set(void *backend, uint32_t transport,
 {
 	struct user *u = backend;
 
-	if (transport == 0 || transport >= SLUICE_MAX_TRANSPORTS)
+	if (transport == 0 || transport >= u->size)
 		return -EINVAL;
 	if (!peer) {
 		free(u->peers[transport]);
@@ -206,7 +206,7 @@ static int user_stream_set(void *backend, uint32_t id,
 {
 	struct user *u = backend;
 
-	if (id == 0 || id >= SLUICE_MAX_STREAMS)
+	if (id == 0 || id >= u->size)
 		return -EINVAL;
 	if (!stream) {
 		stream_remove(u, id);
@@ -233,7 +233,7 @@ static int user_stream_freeze(void *backend, uint32_t id,
 	struct user_stream *s;
 	uint32_t i;
 
-	s = id < SLUICE_MAX_STREAMS ? u->streams[id] : NULL;
+	s = id < u->size ? u->streams[id] : NULL;
 	if (!s)
 		return -ENOENT;
 	memset(ret, 0, sizeof(*ret));
@@ -260,7 +260,7 @@ static int user_stream_stats(void *backend, uint32_t id,
 	uint64_t expected;
 	uint32_t i;
 
-	s = id < SLUICE_MAX_STREAMS ? u->streams[id] : NULL;
+	s = id < u->size ? u->streams[id] : NULL;
 	if (!s)
 		return -ENOENT;
 	st.packets = s->out.packets;
@@ -314,14 +314,18 @@ static void user_close(void *backend)
 		HASH_DEL(u->ports, p);
 		free(p);
 	}
-	for (i = 0; i < SLUICE_MAX_KEYS; i++)
+	for (i = 0; u->keys && i < u->key_size; i++)
 		user_crypt_free(u->keys[i]);
-	for (i = 0; i < SLUICE_MAX_TRANSPORTS; i++) {
+	for (i = 0; u->transports && i < u->size; i++)
 		free(u->transports[i]);
+	for (i = 0; u->peers && i < u->size; i++)
 		free(u->peers[i]);
-	}
-	for (i = 0; i < SLUICE_MAX_STREAMS; i++)
+	for (i = 0; u->streams && i < u->size; i++)
 		stream_remove(u, i);
+	free(u->keys);
+	free(u->transports);
+	free(u->peers);
+	free(u->streams);
 	free(u);
 }
 
@@ -332,6 +336,16 @@ int datapath_user_open(const struct datapath_config *config, void **ret)
 	if (!u)
 		return -ENOMEM;
 	u->sockets = config->sockets;
+	u->size = config->streams ? config->streams : SLUICE_MAX_STREAMS;
+	u->key_size = u->size + DATAPATH_KEYS_SPARE;
+	u->keys = calloc(u->key_size, sizeof(*u->keys));
+	u->transports = calloc(u->size, sizeof(*u->transports));
+	u->peers = calloc(u->size, sizeof(*u->peers));
+	u->streams = calloc(u->size, sizeof(*u->streams));
+	if (!u->keys || !u->transports || !u->peers || !u->streams) {
+		user_close(u);
+		return -ENOMEM;
+	}
 	*ret = u;
 	return 0;
 }

@@ -38,10 +38,12 @@ struct user {
 	struct datapath_socket_ops sockets;
 	struct user_flow *flows;
 	struct user_port *ports;
-	struct user_crypt *keys[SLUICE_MAX_KEYS];
-	struct sluice_transport *transports[SLUICE_MAX_TRANSPORTS];
-	struct sluice_peer *peers[SLUICE_MAX_TRANSPORTS];
-	struct user_stream *streams[SLUICE_MAX_STREAMS];
+	uint32_t size;		/* entries of the arrays by id, */
+	uint32_t key_size;	/* and of keys */
+	struct user_crypt **keys;
+	struct sluice_transport **transports;
+	struct sluice_peer **peers;
+	struct user_stream **streams;
 	struct datapath_totals totals;
 };
 

@@ -33,12 +33,12 @@ struct relay {
 
 static struct sluice_transport *transport_of(struct user *u, uint32_t id)
 {
-	return id < SLUICE_MAX_TRANSPORTS ? u->transports[id] : NULL;
+	return id < u->size ? u->transports[id] : NULL;
 }
 
 static struct user_stream *stream_of(struct user *u, uint32_t id)
 {
-	return id < SLUICE_MAX_STREAMS ? u->streams[id] : NULL;
+	return id < u->size ? u->streams[id] : NULL;
 }
 
 /* slot 0: plain, which a browser's side never is. */
@@ -51,7 +51,7 @@ static int key_of(struct user *u, const struct sluice_transport *t,
 	if (!slot)
 		return t->flags & SLUICE_TRANSPORT_WEB ?
 			-SLUICE_DROP_NOT_READY : 0;
-	if (slot >= SLUICE_MAX_KEYS || !u->keys[slot])
+	if (slot >= u->key_size || !u->keys[slot])
 		return -SLUICE_DROP_NOT_READY;
 	*ret = u->keys[slot];
 	return 0;

@@ -112,7 +112,7 @@ static int xdp_key_set(void *backend, uint32_t slot,
 	static const struct sluice_key zero;
 	struct xdp *x = backend;
 
-	if (!slot || slot >= SLUICE_MAX_KEYS)
+	if (!slot || slot >= x->key_size)
 		return -EINVAL;
 	if (key && !sluice_srtp_tag_len(key->profile))
 		return -EOPNOTSUPP;
@@ -137,7 +137,7 @@ static int xdp_transport_set(void *backend, uint32_t id,
 	struct addr local, remote;
 	int err;
 
-	if (!id || id >= SLUICE_MAX_TRANSPORTS)
+	if (!id || id >= x->size)
 		return -EINVAL;
 	if (!transport) {
 		err = bpf_map_update_elem(x->maps[XDP_TRANSPORTS], &id, &value,
@@ -278,8 +278,8 @@ static void xdp_close(void *backend)
 	if (!x)
 		return;
 	xdp_detach_all(x);
-	for (slot = 1; slot < SLUICE_MAX_KEYS && !x->is_kept; slot++)
-		if (x->key_is_used[slot])
+	for (slot = 1; slot < x->key_size && !x->is_kept; slot++)
+		if (x->key_is_used && x->key_is_used[slot])
 			xdp_key_set(x, slot, NULL);
 	for (i = 0; i < 2; i++)
 		bpf_link__destroy(x->watch[i]);
@@ -290,7 +290,13 @@ static void xdp_close(void *backend)
 		pins_remove(x->pin_dir);
 	if (x->lock_fd >= 0)
 		close(x->lock_fd);
+	xdp_size_free(x);
 	free(x);
+}
+
+uint32_t datapath_xdp_size(void *backend)
+{
+	return ((const struct xdp *)backend)->size;
 }
 
 bool datapath_xdp_adopted(void *backend, uint64_t *ret_absent_ms)
@@ -375,7 +381,7 @@ static int pin_maps(struct xdp *x)
 	return 0;
 }
 
-static int load(struct xdp *x, char *reason, size_t size)
+static int load(struct xdp *x, uint32_t streams, char *reason, size_t size)
 {
 	int i, err;
 
@@ -385,7 +391,9 @@ static int load(struct xdp *x, char *reason, size_t size)
 			 strerror(errno));
 		return -errno;
 	}
-	err = x->is_adopted ? xdp_adopt_maps(x, reason, size) : 0;
+	err = xdp_size_set(x, streams);
+	if (!err && x->is_adopted)
+		err = xdp_adopt_maps(x, reason, size);
 	if (err)
 		return err;
 	err = bpf_object__load(x->object);
@@ -407,7 +415,7 @@ static int load(struct xdp *x, char *reason, size_t size)
 	if (err)
 		snprintf(reason, size, "pinning in %s: %s", x->pin_dir,
 			 strerror(-err));
-	return err;
+	return err ? err : xdp_size_read(x);
 }
 
 /* Without them redirect errors go uncounted and the canary is blind. */
@@ -433,7 +441,7 @@ static int open_neighbours(struct xdp *x)
 {
 	struct neighbours_ops ops = { is_egress, hop_changed, route_changed,
 				      x };
-	int err = neighbours_open(&ops, &x->neighbours);
+	int err = neighbours_open(&ops, x->size, &x->neighbours);
 
 	if (!err && x->is_adopted)
 		xdp_adopt_hops(x);
@@ -490,6 +498,8 @@ static int open_pins(struct xdp *x, const struct datapath_config *config,
 int datapath_xdp_open(const struct datapath_config *config, void **ret,
 		      char *reason, size_t reason_size)
 {
+	uint32_t streams = config->streams ? config->streams :
+					     SLUICE_MAX_STREAMS;
 	struct xdp *x;
 	int err;
 
@@ -508,7 +518,7 @@ int datapath_xdp_open(const struct datapath_config *config, void **ret,
 
 	err = open_pins(x, config, reason, reason_size);
 	if (!err)
-		err = load(x, reason, reason_size);
+		err = load(x, streams, reason, reason_size);
 	if (!err)
 		err = watch(x, reason, reason_size);
 	if (!err)

@@ -42,11 +42,20 @@ struct xdp {
 	void *each_arg;
 	uint64_t boot_id[2];
 	uint32_t sweep;			/* next stream to look at */
-	uint8_t stream_is_used[SLUICE_MAX_STREAMS];
-	uint8_t key_is_used[SLUICE_MAX_KEYS];
-	uint8_t transport_is_used[SLUICE_MAX_TRANSPORTS];
+	uint32_t size;			/* of the maps by stream, by transport */
+	uint32_t key_size;		/* of the map of keys */
+	uint8_t *stream_is_used;
+	uint8_t *key_is_used;
+	uint8_t *transport_is_used;
 	struct sluice_port_key web_port; /* set by this run */
 };
+
+/* xdp_size.c */
+/* Before the object is loaded: room for so many streams. */
+int xdp_size_set(struct xdp *x, uint32_t streams);
+/* The sizes that the maps have; makes what is counted by id. */
+int xdp_size_read(struct xdp *x);
+void xdp_size_free(struct xdp *x);
 
 /* xdp_stream.c */
 int xdp_stream_set(void *backend, uint32_t id,

@@ -128,12 +128,15 @@ static bool is_dispensable(enum xdp_map i)
 	return i == XDP_DROPS || i == XDP_COUNTERS || i == XDP_EVENTS;
 }
 
-static bool is_same(const struct bpf_map *map, const struct bpf_map_info *info)
+/* How many entries it has is the earlier run's setting. */
+static bool is_same(enum xdp_map i, const struct bpf_map *map,
+		    const struct bpf_map_info *info)
 {
 	return bpf_map__type(map) == info->type &&
 	       bpf_map__key_size(map) == info->key_size &&
 	       bpf_map__value_size(map) == info->value_size &&
-	       bpf_map__max_entries(map) == info->max_entries;
+	       (!is_dispensable(i) ||
+		bpf_map__max_entries(map) == info->max_entries);
 }
 
 static int adopt_map(struct xdp *x, enum xdp_map i, char *reason, size_t size)
@@ -144,7 +147,7 @@ static int adopt_map(struct xdp *x, enum xdp_map i, char *reason, size_t size)
 	struct bpf_map_info info;
 
 	err = fd < 0 ? fd : map_info(fd, &info);
-	if (!err && map && is_same(map, &info)) {
+	if (!err && map && is_same(i, map, &info)) {
 		err = bpf_map__reuse_fd(map, fd);
 		x->is_reused[i] = !err;
 	} else if (is_dispensable(i)) {
@@ -187,7 +190,7 @@ int xdp_key_claim(void *backend, uint32_t slot, struct sluice_key *ret)
 	struct xdp *x = backend;
 	int err;
 
-	if (!slot || slot >= SLUICE_MAX_KEYS)
+	if (!slot || slot >= x->key_size)
 		return -EINVAL;
 	err = bpf_map_lookup_elem(x->maps[XDP_KEYS], &slot, ret);
 	if (err)
@@ -206,7 +209,7 @@ int xdp_transport_claim(void *backend, uint32_t id,
 	struct sluice_transport t;
 	int err;
 
-	if (!id || id >= SLUICE_MAX_TRANSPORTS)
+	if (!id || id >= x->size)
 		return -EINVAL;
 	err = bpf_map_lookup_elem(x->maps[XDP_TRANSPORTS], &id, &t);
 	if (err)
@@ -239,7 +242,7 @@ int xdp_stream_claim(void *backend, uint32_t id, struct sluice_stream *ret)
 	struct sluice_stream s;
 	int err;
 
-	if (!id || id >= SLUICE_MAX_STREAMS)
+	if (!id || id >= x->size)
 		return -EINVAL;
 	err = bpf_map_lookup_elem(x->maps[XDP_STREAMS], &id, &s);
 	if (err)
@@ -271,7 +274,7 @@ typedef bool is_orphan(const struct xdp *x, const void *key,
 
 static bool is_claimed(const struct xdp *x, uint32_t transport)
 {
-	return transport < SLUICE_MAX_TRANSPORTS &&
+	return transport < x->size &&
 	       x->transport_is_used[transport];
 }
 
@@ -340,7 +343,7 @@ static uint32_t remove_transports(struct xdp *x)
 	struct sluice_transport t;
 	uint32_t id, n = 0;
 
-	for (id = 1; id < SLUICE_MAX_TRANSPORTS; id++) {
+	for (id = 1; id < x->size; id++) {
 		if (x->transport_is_used[id] ||
 		    bpf_map_lookup_elem(x->maps[XDP_TRANSPORTS], &id, &t) ||
 		    !t.local_port)
@@ -357,7 +360,7 @@ static uint32_t remove_streams(struct xdp *x)
 	struct sluice_stream s;
 	uint32_t id, n = 0;
 
-	for (id = 1; id < SLUICE_MAX_STREAMS; id++) {
+	for (id = 1; id < x->size; id++) {
 		if (x->stream_is_used[id] ||
 		    bpf_map_lookup_elem(x->maps[XDP_STREAMS], &id, &s) ||
 		    !s.out_ssrc)
@@ -375,7 +378,7 @@ static uint32_t remove_keys(struct xdp *x)
 	struct sluice_key key;
 	uint32_t slot, n = 0;
 
-	for (slot = 1; slot < SLUICE_MAX_KEYS; slot++) {
+	for (slot = 1; slot < x->key_size; slot++) {
 		if (x->key_is_used[slot] ||
 		    bpf_map_lookup_elem(x->maps[XDP_KEYS], &slot, &key) ||
 		    key.profile == SLUICE_SRTP_NONE)

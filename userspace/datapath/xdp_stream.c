@@ -15,7 +15,7 @@
 /* A plain source this long silent may be forgotten: nothing secures it. */
 #define SOURCE_IDLE_NS		30000000000ULL
 #define SOURCES_CROWDED		(SLUICE_SSRCS_PER_STREAM / 2)
-#define SWEEP_STREAMS		1024	/* looked at in one tick */
+#define SWEEP_TICKS		16	/* to look at every stream once */
 
 static const struct sluice_stream no_stream;
 static const struct sluice_out_state no_out;
@@ -118,7 +118,7 @@ int xdp_stream_set(void *backend, uint32_t id,
 	struct xdp *x = backend;
 	int err;
 
-	if (!id || id >= SLUICE_MAX_STREAMS)
+	if (!id || id >= x->size)
 		return -EINVAL;
 	if (!stream) {
 		if (x->stream_is_used[id])
@@ -168,7 +168,7 @@ int xdp_stream_freeze(void *backend, uint32_t id,
 	struct datapath_stream_state state = { 0 };
 	int err;
 
-	if (!id || id >= SLUICE_MAX_STREAMS || !x->stream_is_used[id])
+	if (!id || id >= x->size || !x->stream_is_used[id])
 		return -ENOENT;
 	err = put(x, XDP_STREAMS, &id, &no_stream);
 	if (err)
@@ -190,12 +190,13 @@ int xdp_stream_freeze(void *backend, uint32_t id,
 
 int xdp_peer_get(void *backend, uint32_t transport, struct sluice_peer *ret)
 {
+	struct xdp *x = backend;
 	struct sluice_peer peer;
 	int err;
 
-	if (!transport || transport >= SLUICE_MAX_TRANSPORTS)
+	if (!transport || transport >= x->size)
 		return -EINVAL;
-	err = get_locked(backend, XDP_PEERS, &transport, &peer);
+	err = get_locked(x, XDP_PEERS, &transport, &peer);
 	if (err)
 		return err;
 	peer.lock = 0;
@@ -207,11 +208,12 @@ int xdp_peer_set(void *backend, uint32_t transport,
 		 const struct sluice_peer *peer)
 {
 	struct sluice_peer value = peer ? *peer : no_peer;
+	struct xdp *x = backend;
 
-	if (!transport || transport >= SLUICE_MAX_TRANSPORTS)
+	if (!transport || transport >= x->size)
 		return -EINVAL;
 	value.lock = 0;
-	return put(backend, XDP_PEERS, &transport, &value);
+	return put(x, XDP_PEERS, &transport, &value);
 }
 
 static void add_source(struct datapath_stream_stats *stats,
@@ -239,7 +241,7 @@ int xdp_stream_stats(void *backend, uint32_t id,
 	uint32_t i, n;
 	int err;
 
-	if (!id || id >= SLUICE_MAX_STREAMS || !x->stream_is_used[id])
+	if (!id || id >= x->size || !x->stream_is_used[id])
 		return -ENOENT;
 	err = bpf_map_lookup_elem(x->maps[XDP_STREAMS], &id, &stream);
 	if (!err)
@@ -303,8 +305,8 @@ void xdp_stream_sweep(struct xdp *x)
 	uint64_t now_ns = clock_ns();
 	uint32_t i;
 
-	for (i = 0; i < SWEEP_STREAMS; i++) {
-		x->sweep = (x->sweep + 1) % SLUICE_MAX_STREAMS;
+	for (i = 0; i < x->size / SWEEP_TICKS + 1; i++) {
+		x->sweep = (x->sweep + 1) % x->size;
 		if (x->stream_is_used[x->sweep])
 			sweep_stream(x, x->sweep, now_ns);
 	}

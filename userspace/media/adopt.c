@@ -277,7 +277,7 @@ static void flow_found(void *arg, const struct sluice_flow_key *key,
 	const struct owner *o;
 	struct addr remote = addr_of(&key->remote, key->remote_port);
 
-	if (flow->transport >= SLUICE_MAX_TRANSPORTS)
+	if (flow->transport >= datapath_size(a->w->dp))
 		return;
 	o = &a->owners[flow->transport];
 	if (!o->session)
@@ -311,7 +311,7 @@ int adopt_sessions(struct worker *w)
 {
 	struct adoption a = { .w = w };
 
-	a.owners = calloc(SLUICE_MAX_TRANSPORTS, sizeof(*a.owners));
+	a.owners = calloc(datapath_size(w->dp), sizeof(*a.owners));
 	if (!a.owners)
 		return -ENOMEM;
 	store_each(w->settings.store, STORE_MEDIA, stored, &a);

@@ -260,7 +260,7 @@ int media_extend(struct media *m, uint32_t id, uint32_t stream_count,
 		 struct media_local *ret)
 {
 	struct worker_open o = { .stream_count = stream_count };
-	struct ticket ticket;
+	struct ticket ticket, old;
 	int err;
 
 	if (!stream_count || stream_count > MEDIA_STREAMS)
@@ -268,25 +268,30 @@ int media_extend(struct media *m, uint32_t id, uint32_t stream_count,
 	err = tickets_get(m->tickets, id, &ticket);
 	if (err)
 		return err;
+	old = ticket;
 	o.local = ticket.local;
 	o.first_stream = ticket.stream_count;
 	if (stream_count > ticket.stream_count) {
 		err = take_streams(m, &o, ticket.rtcp_ports);
 		if (err)
 			return err;
-		err = post(m, WORKER_EXTEND, &o, sizeof(o));
-		if (err) {
-			give_ports(m, &o, stream_count);
-			return err;
-		}
 		ticket.local = o.local;
 		ticket.stream_count = stream_count;
-		tickets_update(m->tickets, &ticket);
+		err = tickets_update(m->tickets, &ticket);
+		if (!err) {
+			err = post(m, WORKER_EXTEND, &o, sizeof(o));
+			if (err)
+				tickets_update(m->tickets, &old);
+		}
+		if (err)
+			give_ports(m, &o, stream_count);
 	}
-	*ret = o.local;
+	if (!err)
+		*ret = o.local;
 	explicit_bzero(&o, sizeof(o));
 	explicit_bzero(&ticket, sizeof(ticket));
-	return 0;
+	explicit_bzero(&old, sizeof(old));
+	return err;
 }
 
 int media_restart_ice(struct media *m, uint32_t id, struct media_local *ret)

@@ -21,6 +21,7 @@ struct slot {
 struct tickets {
 	pthread_mutex_t lock;
 	uint32_t cursor;
+	uint32_t room, streams;	/* there are, in use */
 	struct slot slot[LIMIT_MEDIA_SESSIONS];
 };
 
@@ -36,8 +37,21 @@ int tickets_create(struct tickets **ret)
 	if (!t)
 		return -ENOMEM;
 	pthread_mutex_init(&t->lock, NULL);
+	t->room = UINT32_MAX;
 	*ret = t;
 	return 0;
+}
+
+void tickets_set_room(struct tickets *t, uint32_t streams)
+{
+	pthread_mutex_lock(&t->lock);
+	t->room = streams;
+	pthread_mutex_unlock(&t->lock);
+}
+
+static bool has_room(const struct tickets *t, uint32_t m_lines)
+{
+	return t->streams + 2 * m_lines <= t->room;
 }
 
 void tickets_free(struct tickets *t)
@@ -54,7 +68,8 @@ int tickets_take(struct tickets *t, struct ticket *ticket)
 	int err = -ENOSPC;
 
 	pthread_mutex_lock(&t->lock);
-	for (uint32_t n = 0; n < LIMIT_MEDIA_SESSIONS; n++) {
+	for (uint32_t n = 0; has_room(t, ticket->stream_count) &&
+			     n < LIMIT_MEDIA_SESSIONS; n++) {
 		uint32_t i = t->cursor;
 		struct slot *s = &t->slot[i];
 
@@ -65,6 +80,7 @@ int tickets_take(struct tickets *t, struct ticket *ticket)
 		ticket->local.id = s->generation * LIMIT_MEDIA_SESSIONS + i + 1;
 		s->ticket = *ticket;
 		s->is_used = s->is_open = true;
+		t->streams += 2 * ticket->stream_count;
 		err = 0;
 		break;
 	}
@@ -82,6 +98,7 @@ int tickets_claim(struct tickets *t, const struct ticket *ticket)
 		s->generation = (ticket->local.id - 1) / LIMIT_MEDIA_SESSIONS;
 		s->ticket = *ticket;
 		s->is_used = s->is_open = true;
+		t->streams += 2 * ticket->stream_count;
 		err = 0;
 	}
 	pthread_mutex_unlock(&t->lock);
@@ -118,8 +135,12 @@ int tickets_update(struct tickets *t, const struct ticket *ticket)
 	pthread_mutex_lock(&t->lock);
 	s = find(t, ticket->local.id);
 	if (s && s->is_open) {
-		s->ticket = *ticket;
-		err = 0;
+		t->streams -= 2 * s->ticket.stream_count;
+		err = ticket->stream_count <= s->ticket.stream_count ||
+		      has_room(t, ticket->stream_count) ? 0 : -ENOSPC;
+		if (!err)
+			s->ticket = *ticket;
+		t->streams += 2 * s->ticket.stream_count;
 	}
 	pthread_mutex_unlock(&t->lock);
 	return err;
@@ -148,6 +169,7 @@ void tickets_release(struct tickets *t, uint32_t id)
 	s = find(t, id);
 	if (s) {
 		s->is_used = s->is_open = false;
+		t->streams -= 2 * s->ticket.stream_count;
 		explicit_bzero(&s->ticket, sizeof(s->ticket));
 	}
 	pthread_mutex_unlock(&t->lock);

@@ -20,12 +20,16 @@ struct ticket {
 int tickets_create(struct tickets **ret);
 void tickets_free(struct tickets *t);		/* accepts NULL */
 
-/* Sets local.id; -ENOSPC. */
+/* The datapath's ids of streams; each m-line takes two. Before the first. */
+void tickets_set_room(struct tickets *t, uint32_t streams);
+
+/* Sets local.id; -ENOSPC: no slot or no streams. */
 int tickets_take(struct tickets *t, struct ticket *ticket);
 /* local.id is of an earlier run; -EEXIST: its slot is taken. */
 int tickets_claim(struct tickets *t, const struct ticket *ticket);
 /* -EINVAL: unknown or closed. */
 int tickets_get(struct tickets *t, uint32_t id, struct ticket *ret);
+/* -EINVAL; -ENOSPC: it has more m-lines than there are streams for. */
 int tickets_update(struct tickets *t, const struct ticket *ticket);
 /* From here on the id is unknown, but not yet free. */
 int tickets_close(struct tickets *t, uint32_t id);

@@ -429,6 +429,8 @@ int worker_create(const struct media_settings *settings, struct ports *ports,
 	if (!err)
 		err = datapath_start(w, settings);
 	if (!err) {
+		/* id 0 is none */
+		tickets_set_room(tickets, datapath_size(w->dp) - 1);
 		w->datapath_end.fd = datapath_event_fd(w->dp);
 		if (w->datapath_end.fd >= 0)
 			err = worker_watch(w, &w->datapath_end);

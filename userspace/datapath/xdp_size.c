@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How large the maps are: by the setting, or as an earlier run made them. */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "datapath/xdp.h"
+
+static int resize(struct xdp *x, enum xdp_map i, uint32_t entries)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(x->object,
+							   xdp_map_names[i]);
+
+	return map ? bpf_map__set_max_entries(map, entries) : -EINVAL;
+}
+
+int xdp_size_set(struct xdp *x, uint32_t streams)
+{
+	static const enum xdp_map by_id[] = {
+		XDP_TRANSPORTS, XDP_PEERS, XDP_STREAMS, XDP_OUT, XDP_SOURCES,
+		XDP_UFRAGS, XDP_ICE_KEYS };
+	int err = resize(x, XDP_KEYS, streams + DATAPATH_KEYS_SPARE);
+	size_t i;
+
+	for (i = 0; i < sizeof(by_id) / sizeof(by_id[0]) && !err; i++)
+		err = resize(x, by_id[i], streams);
+	/* a pair of ports and two flows a stream, four sources */
+	if (!err && 2 * streams > SLUICE_MAX_PORTS)
+		err = resize(x, XDP_PORTS, 2 * streams);
+	if (!err)
+		err = resize(x, XDP_FLOWS, 2 * streams);
+	return err ? err : resize(x, XDP_SSRCS, 4 * streams);
+}
+
+static uint32_t entries(const struct xdp *x, enum xdp_map i)
+{
+	struct bpf_map_info info = { 0 };
+	uint32_t size = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(x->maps[i], &info, &size) ?
+	       0 : info.max_entries;
+}
+
+int xdp_size_read(struct xdp *x)
+{
+	uint32_t transports = entries(x, XDP_TRANSPORTS);
+
+	x->size = entries(x, XDP_STREAMS);
+	x->key_size = entries(x, XDP_KEYS);
+	if (x->size > transports)
+		x->size = transports;
+	if (!x->size || x->key_size < x->size)
+		return -EINVAL;
+	x->stream_is_used = calloc(x->size, 1);
+	x->transport_is_used = calloc(x->size, 1);
+	x->key_is_used = calloc(x->key_size, 1);
+	return x->stream_is_used && x->transport_is_used && x->key_is_used ?
+	       0 : -ENOMEM;
+}
+
+void xdp_size_free(struct xdp *x)
+{
+	free(x->stream_is_used);
+	free(x->transport_is_used);
+	free(x->key_is_used);
+}

@@ -317,6 +317,16 @@ static void test_size(void)
 		datapath_xdp_keep(x, false);
 		datapath_xdp_ops.close(x);
 	}
+	x = NULL;
+	CHECK(!open_sized(2 * SLUICE_MAX_STREAMS, &x) &&
+	      !datapath_xdp_ops.stream_set(x, 2 * SLUICE_MAX_STREAMS - 1,
+					   &stream, NULL) &&
+	      !datapath_xdp_ops.transport_set(x, 2 * SLUICE_MAX_STREAMS - 1,
+					      &nobody) &&
+	      !datapath_xdp_ops.peer_set(x, 2 * SLUICE_MAX_STREAMS - 1, NULL),
+	      "backend_larger_takes_the_last_id");
+	if (x)
+		datapath_xdp_ops.close(x);
 }
 
 int main(void)

@@ -18,8 +18,8 @@ static int resize(struct xdp *x, enum xdp_map i, uint32_t entries)
 int xdp_size_set(struct xdp *x, uint32_t streams)
 {
 	static const enum xdp_map by_id[] = {
-		XDP_TRANSPORTS, XDP_PEERS, XDP_STREAMS, XDP_OUT, XDP_SOURCES,
-		XDP_UFRAGS, XDP_ICE_KEYS };
+		XDP_TRANSPORTS, XDP_PEERS, XDP_STREAMS, XDP_OUT, XDP_RTCP,
+		XDP_SOURCES, XDP_UFRAGS, XDP_ICE_KEYS };
 	int err = resize(x, XDP_KEYS, streams + DATAPATH_KEYS_SPARE);
 	size_t i;
 

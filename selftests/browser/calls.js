@@ -176,6 +176,24 @@ test('call_in_from_trunk', async (state) => {
 	ok(await alice.until(5, 'none'), 'bye_of_trunk_reaches_browser');
 });
 
+/* JsSIP answers no INVITE without an offer: the gateway makes one. */
+test('offerless_from_trunk', async (state) => {
+	const alice = await signed_in(state, 'alice');
+	const sipp = peer('sipp_run', 'uac-offerless', '5070', `${PBX}:5060`,
+		'-s', 'alice', '-d', '2500');
+
+	ok(await alice.until(8, 'incoming'), 'offerless_call_rings_browser');
+	await alice.answer();
+	ok(await busywait(8, async () => (await calls()).some((c) =>
+		/pcmu/i.test(c.codec) && c.web_to_sip_packets > 25)),
+	'offerless_call_carries_what_the_ack_took',
+	JSON.stringify(await calls()));
+	const { code, out } = await sipp;
+	ok(code === 0, 'trunk_gets_an_offer_in_the_200', out.slice(-800));
+	ok(await alice.until(5, 'none') && await no_calls(),
+		'offerless_call_is_gone');
+});
+
 test('dtmf', async (state) => {
 	const alice = await in_call(state, '1004');
 

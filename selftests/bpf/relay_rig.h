@@ -36,6 +36,7 @@
 #define RIG_SIP_PT	96
 #define RIG_CNAME	"0123456789abcdef"
 #define RIG_LO		1		/* test runs come from lo */
+#define RIG_ALIVE	UINT64_MAX	/* a heartbeat that no slow machine outlives */
 
 struct rig {
 	struct bpf_object *obj;
@@ -317,7 +318,7 @@ static inline void rig_open(struct rig *r)
 	r->web_remote = rig_parse("192.0.2.99:5000");
 	r->sip_local = rig_parse("198.51.100.1:16384");
 	r->sip_remote = rig_parse("198.51.100.10:4000");
-	rig_heartbeat(r, clock_ns());
+	rig_heartbeat(r, RIG_ALIVE);
 }
 
 #endif

@@ -232,7 +232,7 @@ static const char *why_not_joined(void)
 	xdp_multiprog__close(mp);
 	if (why)
 		return why;
-	p = dispatch("t_resize", "web0");
+	p = dispatch("test_resize", "web0");
 	if (!p)
 		return "this libxdp is too old for this kernel";
 	undispatch(p, "web0");
@@ -241,8 +241,8 @@ static const char *why_not_joined(void)
 
 static void test_dispatcher(void)
 {
-	struct xdp_program *web = dispatch("t_pass", "web0");
-	struct xdp_program *sip = dispatch("t_pass", "sip0");
+	struct xdp_program *web = dispatch("test_pass", "web0");
+	struct xdp_program *sip = dispatch("test_pass", "sip0");
 	const char *why = web && sip ? why_not_joined() : "libxdp refuses";
 	char reason[256] = "";
 	void *x = NULL;

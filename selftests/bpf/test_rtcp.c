@@ -365,7 +365,7 @@ static void test_limits(void)
 	rig_heartbeat(&rig, 1);
 	len = protect(p, make_sr(RIG_WEB_SSRC, RIG_TO_WEB_SSRC, 1, p));
 	check_name("without_daemon_relayed", web_sends(p, len) == XDP_TX);
-	rig_heartbeat(&rig, clock_ns());
+	rig_heartbeat(&rig, RIG_ALIVE);
 }
 
 static void test_user_flow(void)

@@ -5,7 +5,7 @@
  * path, and a relay as simple as possible, on the same lane in one run. With
  * PEER=rtpengine also rtpengine (in userspace) from its Debian package.
  *
- * STREAMS= calls (4000), ROUNDS= measurements of each (3), ONLY= some figures.
+ * STREAMS= calls (4096), ROUNDS= measurements of each (3), ONLY= some figures.
  */
 #include <errno.h>
 #include <stdio.h>

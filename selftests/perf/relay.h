@@ -5,7 +5,7 @@
 
 #include "lane.h"
 
-#define RELAY_STREAMS		4000	/* calls, if nothing else is said */
+#define RELAY_STREAMS		4096	/* calls, if nothing else is said */
 #define RELAY_WEB_PORT		10000	/* all browsers' */
 #define RELAY_PAYLOAD		160	/* bytes of RTP payload */
 #define RELAY_TESTER_WEB(i)	(20000 + (i))

@@ -316,6 +316,8 @@ static int open_sluice(struct lane *l, struct relay *r,
 		.want = backend == DATAPATH_XDP ? DATAPATH_WANT_XDP :
 						  DATAPATH_WANT_USER,
 		.pin_dir = PINS, .object = object,
+		.streams = 2 * r->streams + 1,
+		.discard_media = true,	/* of a bench that was killed */
 		.sockets = { send_datagram, s },
 	};
 	int err;

@@ -162,8 +162,9 @@ class Talk {
 	}
 
 	/*
-	 * A sender report of the PBX; the index of the SRTCP packet that the
-	 * browser gets for it (AES-CM: before a tag of ten bytes), or null.
+	 * Sender reports of the PBX, the first of which may be taken to learn
+	 * their port by; the index of the SRTCP packet that the browser gets
+	 * (AES-CM: before a tag of ten bytes), or null.
 	 */
 	async report(seconds = 5)
 	{
@@ -174,10 +175,12 @@ class Talk {
 		sr.writeUInt16BE(6, 2);
 		sr.writeUInt32BE(this.ssrc, 4);
 		sr.writeUInt32BE(this.sent * 160, 16);
-		this.sip.send(sr, this.to.port + 1, this.to.host);
+		const again = setInterval(() => this.sip.send(sr,
+			this.to.port + 1, this.to.host), 200);
 		const got = await busywait(seconds, () => this.web.udp.received
 			.slice(seen).find((d) => d[0] >> 6 === 2 && d[1] === 200));
 
+		clearInterval(again);
 		return got && got.readUInt32BE(got.length - 14) & 0x7fffffff;
 	}
 

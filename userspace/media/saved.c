@@ -171,6 +171,7 @@ static int unpack_stream(const struct record *r, uint32_t i, struct session *s,
 	get_addr(r, numbered("rtcp", i).text, &st->rtcp_remote);
 	get_addr(r, numbered("local", i).text, &st->local);
 	st->sdp_remote = c->sip_remote;
+	st->sdp_rtcp = session_rtcp_of(c);
 	s->local.sip[i] = st->local;
 	s->local.web_ssrc[i] = get32(r, numbered("web-ssrc", i).text);
 	s->local.sip_ssrc[i] = get32(r, numbered("sip-ssrc", i).text);

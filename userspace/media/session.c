@@ -296,6 +296,16 @@ void session_close(struct session *s)
 
 /* ---- configuration ----------------------------------------------------- */
 
+struct addr session_rtcp_of(const struct media_stream_config *c)
+{
+	struct addr rtcp = c->sip_remote;
+
+	if (addr_is_set(&c->sip_remote_rtcp))
+		return c->sip_remote_rtcp;
+	rtcp.port += rtcp.port != 0;
+	return rtcp;
+}
+
 static void configure_stream(struct session *s, uint32_t i)
 {
 	const struct media_stream_config *c = &s->config.stream[i];
@@ -303,6 +313,7 @@ static void configure_stream(struct session *s, uint32_t i)
 	struct datapath_stream_stats stats;
 	struct sluice_peer peer;
 	bool is_active = c->enabled && c->sip_to_web;
+	struct addr rtcp;
 
 	/* A held address (0.0.0.0) or port 0 is nowhere to send to. */
 	if (!addr_equal(&st->sdp_remote, &c->sip_remote))
@@ -312,12 +323,10 @@ static void configure_stream(struct session *s, uint32_t i)
 	relay_stats(s, i, TO_WEB, &stats);
 	st->learn_base = stats.received;
 
-	if (addr_is_set(&c->sip_remote_rtcp)) {
-		st->rtcp_remote = c->sip_remote_rtcp;
-	} else {
-		st->rtcp_remote = c->sip_remote;
-		st->rtcp_remote.port += c->sip_remote.port != 0;
-	}
+	rtcp = session_rtcp_of(c);
+	if (!addr_equal(&st->sdp_rtcp, &rtcp))
+		st->rtcp_remote = rtcp;
+	st->sdp_rtcp = rtcp;
 	st->is_rtcp_learning = st->is_learning;
 	relay_peer(s, st->transport, &peer);
 	st->rtcp_learn_base = peer.rtcp_packets;

@@ -33,6 +33,7 @@ struct session_stream {
 	struct sip_crypt *crypt;	/* of the SIP side; NULL: plain RTP */
 	struct sip_flow flow[SIP_FLOWS];
 	struct addr sdp_remote;		/* the newest SDP's */
+	struct addr sdp_rtcp;
 	struct addr remote;		/* in use: the SDP's or learned */
 	struct addr rtcp_remote;
 	bool is_learning;		/* source port still open */
@@ -126,6 +127,8 @@ void session_leave(struct session *s);
 void session_move(struct session *s, enum datapath_backend to);
 void session_restart_ice(struct session *s, const char *ufrag,
 			 const char *password);
+/* Where its SDP wants RTCP without mux. */
+struct addr session_rtcp_of(const struct media_stream_config *c);
 void session_tick(struct session *s, uint64_t now_ms);
 void session_event(struct session *s, enum media_message type,
 		   enum media_side side, const struct addr *peer,

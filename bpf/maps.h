@@ -54,7 +54,10 @@ struct sluice_peer_value {
 	__u64 last_check_ns;
 	__u64 rtcp_packets;
 	__u64 last_rtcp_ns;
-	__u64 reserved[3];
+	__u64 forged;
+	__u64 burst_since_ns;
+	__u32 burst;
+	__u32 reserved;
 	struct sluice_rtcp_sender sender[SLUICE_RTCP_SENDERS];
 };
 
@@ -78,6 +81,7 @@ SLUICE_SAME_PLACE(sluice_ssrc_value, sluice_ssrc, last_transit);
 SLUICE_SAME_PLACE(sluice_ssrc_value, sluice_ssrc, late);
 SLUICE_SAME_PLACE(sluice_peer_value, sluice_peer, senders);
 SLUICE_SAME_PLACE(sluice_peer_value, sluice_peer, last_check_ns);
+SLUICE_SAME_PLACE(sluice_peer_value, sluice_peer, burst);
 SLUICE_SAME_PLACE(sluice_peer_value, sluice_peer, sender);
 
 struct {

@@ -61,6 +61,8 @@ int sluice_xdp(struct xdp_md *ctx)
 		verdict = sluice_rtcp(ctx);
 	if (verdict > 0)
 		return verdict;
+	if (verdict == -SLUICE_DROP_AUTH)
+		sluice_source_forged(ctx);
 	sluice_count_drop(verdict ? -verdict : SLUICE_DROP_INTERNAL);
 	return XDP_DROP;
 }

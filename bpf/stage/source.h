@@ -10,6 +10,8 @@
 #include "lib/index.h"
 #include "maps.h"
 
+#define SLUICE_SECOND_NS	1000000000ULL
+
 /* The contract's view of a locked value; its lock word is never touched. */
 static __always_inline struct sluice_ssrc *
 sluice_ssrc_of(struct sluice_ssrc_value *v)
@@ -152,6 +154,38 @@ static __always_inline void sluice_event_digit(struct sluice_work *w)
 		return;
 	e.value = sluice_get32(w->packet + off);
 	bpf_ringbuf_output(&sl_events, &e, sizeof(e), 0);
+}
+
+/*
+ * A packet that did not authenticate. Once a second and transport the daemon
+ * is told of many: somebody forges, or the keys have come apart. Counted
+ * without a lock; two CPUs at once may miss one.
+ */
+SLUICE_STEP int sluice_source_forged(struct xdp_md *ctx)
+{
+	struct sluice_work *w = sluice_work();
+	struct sluice_event e = { .type = SLUICE_EVENT_AUTH_BURST };
+	struct sluice_peer_value *peer;
+	__u32 id;
+
+	if (!w)
+		return 0;
+	id = w->transport;
+	peer = bpf_map_lookup_elem(&sl_peers, &id);
+	if (!peer)
+		return 0;
+	peer->forged++;
+	if (w->now_ns - peer->burst_since_ns > SLUICE_SECOND_NS) {
+		peer->burst_since_ns = w->now_ns;
+		peer->burst = 0;
+	}
+	if (++peer->burst != SLUICE_AUTH_BURST)
+		return 0;
+	e.transport = id;
+	e.time_ns = w->now_ns;
+	e.value = SLUICE_AUTH_BURST;
+	bpf_ringbuf_output(&sl_events, &e, sizeof(e), 0);
+	return 0;
 }
 
 /**

@@ -44,6 +44,7 @@
 #define SLUICE_CNAME_LEN	16	/* ours: exactly 16 characters */
 #define SLUICE_RTCP_SENDERS	16	/* SRTCP senders of one transport */
 #define SLUICE_WINDOW_BITS	128	/* replay window, packets (>= 64, RFC 3711 3.3.2) */
+#define SLUICE_AUTH_BURST	50	/* forgeries a second worth an event */
 #define SLUICE_HEARTBEAT_MAX_NS	3000000000ULL
 
 /* ---- addresses and flows --------------------------------------------- */
@@ -360,7 +361,10 @@ struct sluice_peer {
 	__u64 last_check_ns;
 	__u64 rtcp_packets;	/* authentic (or plain) and well formed */
 	__u64 last_rtcp_ns;
-	__u64 reserved[3];
+	__u64 forged;		/* SRTP and SRTCP that did not authenticate */
+	__u64 burst_since_ns;	/* the second in which burst counts them */
+	__u32 burst;
+	__u32 reserved;
 	struct sluice_rtcp_sender sender[SLUICE_RTCP_SENDERS];
 };
 
@@ -439,7 +443,7 @@ struct sluice_control {
 
 enum sluice_event_type {
 	SLUICE_EVENT_FIRST_PACKET = 1,
-	SLUICE_EVENT_AUTH_BURST = 2,
+	SLUICE_EVENT_AUTH_BURST = 2,	/* value: forgeries within a second */
 	SLUICE_EVENT_DIGIT = 3,		/* an RFC 4733 packet */
 	SLUICE_EVENT_PICTURE = 4,	/* SLUICE_FEEDBACK_REPORT */
 };
@@ -452,7 +456,7 @@ struct sluice_event {
 	__u64 time_ns;
 	/* of SLUICE_EVENT_DIGIT, as it arrived; else 0 */
 	__u32 timestamp;
-	__u32 value;		/* the payload, RFC 4733 2.3 */
+	__u32 value;		/* a digit's payload, RFC 4733 2.3 */
 };
 
 /* ---- map names (15 characters at most) ------------------------------- */

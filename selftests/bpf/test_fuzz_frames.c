@@ -105,16 +105,52 @@ static uint32_t make_plain(uint8_t *out)
 	return oracle_packet(&r, out);
 }
 
+/* One packet of a compound, its SSRCs often ones that are known. */
+static uint32_t make_rtcp_packet(uint8_t *out, bool is_first, bool from_sip)
+{
+	static const uint8_t types[] = { 200, 201, 206, 205, 202, 203, 204 };
+	const uint32_t known[] = {
+		from_sip ? RIG_SIP_SSRC : RIG_WEB_SSRC,
+		from_sip ? RIG_TO_SIP_SSRC : RIG_TO_WEB_SSRC,
+	};
+	uint8_t type = types[roll(is_first ? 4 : 7)];
+	uint32_t count = roll(4), words = 2 + roll(12), i;
+
+	if (type == 200 || type == 201) {
+		count = roll(3);
+		words = (type == 200 ? 6 : 1) + 6 * count + (roll(6) == 0);
+	}
+	for (i = 0; i <= words; i++)
+		sluice_put32(out + 4 * i, roll(3) ? known[roll(2)] :
+						    roll(1U << 31));
+	out[0] = (uint8_t)(0x80 | count);
+	out[1] = type;
+	sluice_put16(out + 2, (uint16_t)words);
+	if (type != 206 && type != 205)
+		sluice_put32(out + 4, known[0]);
+	return 4 * (words + 1);
+}
+
+static uint32_t make_compound(uint8_t *out, bool from_sip)
+{
+	uint32_t len = make_rtcp_packet(out, true, from_sip), n;
+
+	for (n = roll(4); n; n--)
+		len += make_rtcp_packet(out + len, false, from_sip);
+	return len;
+}
+
 static uint32_t make_rtcp(uint8_t *out)
 {
-	uint32_t len = 28 + 4 * roll(40), i;
+	return make_compound(out, true);
+}
 
-	for (i = 0; i < len; i++)
-		out[i] = (uint8_t)roll(256);
-	out[0] = (uint8_t)(0x80 | roll(32));
-	out[1] = (uint8_t)(200 + roll(8));
-	sluice_put16(out + 2, (uint16_t)(len / 4 - 1));
-	return len;
+static uint32_t make_srtcp(uint8_t *out)
+{
+	int len = (int)make_compound(out, false);
+
+	sluice_put32(out + 4, RIG_WEB_SSRC);
+	return srtp_protect_rtcp(browser_tx, out, &len) ? 12 : (uint32_t)len;
 }
 
 static uint32_t make_junk(uint8_t *out)
@@ -131,9 +167,9 @@ static uint32_t make_junk(uint8_t *out)
 static uint32_t make_frame(uint8_t *out)
 {
 	static uint32_t (*const make[])(uint8_t *) = { make_srtp, make_plain,
-		make_stun, make_dtls, make_rtcp, make_junk };
+		make_stun, make_dtls, make_srtcp, make_rtcp, make_junk };
 	uint32_t kind = roll(sizeof(make) / sizeof(make[0])), len;
-	bool from_sip = kind == 1 || (kind > 2 && roll(2));
+	bool from_sip = kind == 1 || kind == 5 || (kind > 5 && roll(2));
 	struct frame_spec s = {
 		.src = from_sip ? rig.sip_remote : rig.web_remote,
 		.dst = from_sip ? rig.sip_local : rig.web_local,
@@ -262,6 +298,8 @@ static void open_call(void)
 	rig_put_at(&rig, SLUICE_MAP_KEYS, 1, &rx_key);
 	rig_put_at(&rig, SLUICE_MAP_KEYS, 2, &tx_key);
 	rig_call(&rig, 1);
+	rig_transport(&rig, RIG_WEB, 1, SLUICE_TRANSPORT_RTCP_MUX);
+	rig_transport(&rig, RIG_SIP, 0, SLUICE_TRANSPORT_RTCP_MUX);
 	rig_port(&rig, &v6, SLUICE_PORT_WEB, 0);
 	rig_ufrag(&rig, RIG_UFRAG, RIG_PASSWORD, RIG_WEB);
 }

@@ -257,6 +257,51 @@ static void test_feedback(void)
 					       p, len) == SLUICE_DROP_RTCP);
 }
 
+static uint32_t bursts;
+
+static int hear(void *arg, void *data, size_t size)
+{
+	const struct sluice_event *e = data;
+
+	bursts += e->type == SLUICE_EVENT_AUTH_BURST &&
+		  e->transport == RIG_WEB && e->value == SLUICE_AUTH_BURST;
+	return 0;
+}
+
+/* One event for a second's forgeries, if there are enough. */
+static void test_burst(void)
+{
+	struct ring_buffer *ring = ring_buffer__new(
+		rig_map(&rig, SLUICE_MAP_EVENTS), hear, NULL, NULL);
+	static const struct sluice_peer nobody;
+	struct sluice_peer peer;
+	uint32_t id = RIG_WEB, i, len;
+	uint8_t p[512], copy[512];
+
+	rig_put_at(&rig, SLUICE_MAP_PEERS, RIG_WEB, &nobody);
+	len = protect(p, make_sr(RIG_WEB_SSRC, RIG_TO_WEB_SSRC, 1, p));
+	p[20] ^= 1;
+	ring_buffer__consume(ring);
+	bursts = 0;
+	for (i = 0; i < 10 * SLUICE_AUTH_BURST; i++) {
+		memcpy(copy, p, len);
+		web_sends(copy, len);
+		if (i == SLUICE_AUTH_BURST - 2) {
+			ring_buffer__consume(ring);
+			check_name("few_forgeries_are_not_told", !bursts);
+		}
+	}
+	ring_buffer__consume(ring);
+	bpf_map_lookup_elem_flags(rig_map(&rig, SLUICE_MAP_PEERS), &id, &peer,
+				  BPF_F_LOCK);
+	/* as many as there were seconds */
+	check_name("forgeries_are_told_once_a_second", bursts >= 1 &&
+		   bursts <= 1 + 10 / 2);
+	check_name("forgeries_are_counted",
+		   peer.forged == 10 * SLUICE_AUTH_BURST);
+	ring_buffer__free(ring);
+}
+
 static void sip_mux(bool is_mux, bool with_remote)
 {
 	struct addr local = rig.sip_local, remote = rig.sip_remote;
@@ -404,6 +449,7 @@ static void run(uint32_t which)
 	test_deltas();
 	test_refused();
 	test_feedback();
+	test_burst();
 	test_ports();
 	test_bundle();
 	test_limits();

@@ -23,7 +23,10 @@ copy()
 	for file; do
 		mkdir -p "$root$(dirname "$file")"
 		cp -L "$file" "$root$file"
-		ldd "$file" 2>/dev/null | grep -o '/[^ ]*' | while read -r lib; do
+		# what it found, not what it has to say about that
+		ldd "$file" 2>/dev/null |
+		sed -n 's/^\t\([^ ]* => \)\{0,1\}\(\/[^ ]*\) (0x.*/\2/p' |
+		while read -r lib; do
 			[ ! -e "$root$lib" ] || continue
 			mkdir -p "$root$(dirname "$lib")"
 			cp -L "$lib" "$root$lib"

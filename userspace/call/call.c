@@ -530,6 +530,11 @@ static void media_event_received(struct call *c, uint32_t type,
 		log_call_info(c->id, "first packet from the %s side, %s",
 			      e->side == MEDIA_SIDE_WEB ? "web" : "SIP", peer);
 		break;
+	case MEDIA_FORGED:
+		log_call_warn(c->id, "media of the %s side, %s: %s, ignoring",
+			      e->side == MEDIA_SIDE_WEB ? "web" : "SIP", peer,
+			      e->detail);
+		break;
 	case MEDIA_FAILED:
 		call_set_cause(c, "gateway", "media: %s", e->detail);
 		call_event(c, CALL_ABORTED, NULL);

@@ -131,6 +131,7 @@ void show_media_event(const struct ctl_context *x, const struct message *m)
 		[MEDIA_FIRST_PACKET] = "first-packet",
 		[MEDIA_FAILED] = "media-failed",
 		[MEDIA_LOST] = "media-lost",
+		[MEDIA_FORGED] = "media-forged",
 	};
 	const struct media_event *e = (const void *)m->data;
 	struct lookup l = { 0 };

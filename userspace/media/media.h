@@ -195,6 +195,7 @@ enum media_message {
 	MEDIA_FIRST_PACKET,	/* side says from where */
 	MEDIA_FAILED,		/* detail says why: "dtls: ...", "ports ..." */
 	MEDIA_LOST,		/* side went silent for its timeout */
+	MEDIA_FORGED,		/* many packets that do not authenticate */
 	MEDIA_STATS,		/* struct media_figures: each second, and when
 				 * it was configured or moved */
 	MEDIA_CLOSED,		/* struct media_figures, last of its session */

@@ -73,19 +73,28 @@ void session_first_packet(struct session *s, enum media_side side,
 	first_packet(s, side, peer, clock_ms());
 }
 
-bool session_kernel_packet(struct session *s, uint32_t transport,
-			   uint64_t time_ms)
+static void kernel_event(struct session *s, enum media_side side,
+			 const struct addr *peer, const struct sluice_event *e)
 {
-	if (transport == s->web_transport) {
-		first_packet(s, MEDIA_SIDE_WEB,
-			     s->selected ? &s->selected->remote : NULL,
-			     time_ms);
+	if (e->type == SLUICE_EVENT_FIRST_PACKET)
+		first_packet(s, side, peer, e->time_ns / 1000000);
+	else if (e->type == SLUICE_EVENT_AUTH_BURST)
+		session_event(s, MEDIA_FORGED, side, peer,
+			      "%u packets a second and more do not "
+			      "authenticate", e->value);
+}
+
+bool session_kernel_event(struct session *s, const struct sluice_event *e)
+{
+	if (e->transport == s->web_transport) {
+		kernel_event(s, MEDIA_SIDE_WEB,
+			     s->selected ? &s->selected->remote : NULL, e);
 		return true;
 	}
 	for (uint32_t i = 0; i < s->stream_count; i++) {
-		if (transport != s->stream[i].transport)
+		if (e->transport != s->stream[i].transport)
 			continue;
-		first_packet(s, MEDIA_SIDE_SIP, &s->stream[i].remote, time_ms);
+		kernel_event(s, MEDIA_SIDE_SIP, &s->stream[i].remote, e);
 		return true;
 	}
 	return false;

@@ -138,9 +138,8 @@ void session_failed(struct session *s, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 void session_first_packet(struct session *s, enum media_side side,
 			  const struct addr *peer);
-/* The kernel relayed a source's first packet; false: not our transport. */
-bool session_kernel_packet(struct session *s, uint32_t transport,
-			   uint64_t time_ms);
+/* What the kernel saw of a transport; false: not ours. */
+bool session_kernel_event(struct session *s, const struct sluice_event *e);
 
 /* The browser wants a whole picture, and the SIP side takes no RTCP for it. */
 void session_picture_wanted(struct session *s);

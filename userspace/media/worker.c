@@ -275,12 +275,8 @@ static void datapath_event(void *arg, const struct sluice_event *e)
 				return;
 		return;
 	}
-	if (e->type != SLUICE_EVENT_FIRST_PACKET)
-		return;
 	for (uint32_t i = 0; i < LIMIT_MEDIA_SESSIONS; i++)
-		if (w->session[i] &&
-		    session_kernel_packet(w->session[i], e->transport,
-					  e->time_ns / 1000000))
+		if (w->session[i] && session_kernel_event(w->session[i], e))
 			return;
 }
 

@@ -7,7 +7,9 @@
  *
  * ROUNDS= measurements (3).
  */
-#define PINS	"/sys/fs/bpf/sluice-bench"
+/* backend_rig.h's pin folder */
+#define PINS	pins
+static char pins[64];
 
 #include "../bpf/backend_rig.h"
 #include "core/log.h"
@@ -134,6 +136,7 @@ int main(void)
 	}
 	if (rounds < 1 || rounds > ROUNDS_MAX)
 		rounds = 3;
+	snprintf(pins, sizeof(pins), "/sys/fs/bpf/sluice-bench-%d", getpid());
 	log_set_level(LOG_LEVEL_ERR);
 	key = oracle_expand(&m);
 	lay_out();

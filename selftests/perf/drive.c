@@ -246,6 +246,11 @@ void drive_calls(struct drive *d, uint32_t profile, uint32_t streams)
 	resize(d->sluice, SLUICE_MAP_OUT, ids);
 	resize(d->sluice, SLUICE_MAP_SOURCES, ids);
 	resize(d->sluice, SLUICE_MAP_PEERS, ids);
+	resize(d->sluice, SLUICE_MAP_RTCP, ids);
+	resize(d->sluice, SLUICE_MAP_UFRAGS, ids);
+	resize(d->sluice, SLUICE_MAP_ICE_KEYS, ids);
+	resize(d->sluice, SLUICE_MAP_FLOWS, 2 * ids);
+	resize(d->sluice, SLUICE_MAP_SSRCS, 4 * ids);
 	if (bpf_object__load(d->sluice))
 		die("sluice_xdp.bpf.o");
 	put_at(d->sluice, SLUICE_MAP_CONTROL, 0, &c);

@@ -9,7 +9,7 @@ const { Remote } = require('./party.js');
 const { Pbx, plain_sdp } = require('./pbx.js');
 const { Talk } = require('./talk.js');
 const { WebMedia } = require('./webmedia.js');
-const { User, connect, offer_sdp } = require('./wsclient.js');
+const { User, connect, offer_sdp, response } = require('./wsclient.js');
 
 const CALLS = Number(process.env.CALLS || 8);
 const ROUNDS = Number(process.env.ROUNDS || 4);
@@ -353,6 +353,38 @@ test('keep_media', async () => {
 	ok(adoption.sessions === CALLS, 'kept_media_is_adopted',
 		JSON.stringify(adoption));
 	ok(nothing_missing(total), 'kept_media_loses_no_packet', total.why);
+});
+
+/* What the daemon itself relays ends with it, and both sides are told. */
+test('user_path', async () => {
+	const talk = await Talk.open(alice, pbx, remote);
+
+	talk.start();
+	await talk.more(10);
+	await moved(talk, 'user');
+	await kill();
+	const told = pbx.expect((m) => m.method === 'BYE' &&
+		m.get('Call-ID') === talk.dialog.call_id, 10000);
+
+	await start();
+	const { adoption } = await datapath();
+	const bye = await told;
+
+	if (bye)
+		pbx.respond(bye, 200, 'OK');
+	ok(adoption.lost === 1 && adoption.sessions === CALLS,
+		'user_path_call_is_lost_alone', JSON.stringify(adoption));
+	ok(/is lost: the daemon itself relayed it/.test(log('gateway')),
+		'user_path_call_log_says_why');
+	ok(bye, 'user_path_call_ends_at_pbx');
+	await back();
+	const m = await alice.flow.expect((r) => r.method === 'BYE' &&
+		r.get('Call-ID') === talk.call.call_id);
+
+	if (m)
+		alice.flow.send(response(m, 200, 'OK'));
+	ok(m, 'user_path_call_ends_at_browser_once_it_is_back');
+	await talk.close();
 });
 
 test('bye', async () => {

@@ -6,7 +6,7 @@
 'use strict';
 const { busywait, ok } = require('../browser/tap.js');
 const { calls } = require('./lab.js');
-const { User, answer_sdp, connect, offer_sdp, response, tag_of } =
+const { User, answer_sdp, build, connect, offer_sdp, parse, response, tag_of } =
 	require('./wsclient.js');
 
 const MS = 10000;
@@ -28,6 +28,16 @@ const provisional = (user, call, code) => user.flow.expect((m) =>
 const answer_to = (user, m, code, body, headers = []) =>
 	user.flow.send(response(m, code, code < 300 ? 'OK' : 'No', { body,
 		headers: [contact(user), ...headers] }));
+
+/* A request with a body that is no description. */
+function typed(text, type, body)
+{
+	const m = parse(text);
+
+	return build(m.start, [...m.headers.filter(([n]) => !/^content-/i
+		.test(n)).map(([n, v]) => `${n}: ${v}`),
+	`Content-Type: ${type}`], body);
+}
 
 /* The browser calls; answer is the phone's description. */
 async function call_out(s, { body = offer_sdp(), answer = s.sip.sdp(),
@@ -114,4 +124,4 @@ const no_calls = (seconds = 8) =>
 
 module.exports = { MS, OPUS, ack, ack_of, answer_to, call_in, call_out, contact,
 	direction, ended, hang_up, in_call, names, no_calls, offer_again, offline,
-	online, provisional, status };
+	online, provisional, status, typed };

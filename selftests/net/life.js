@@ -3,7 +3,8 @@
 'use strict';
 const { busywait, ok, run_all, test } = require('../browser/tap.js');
 const { MS, ack, ack_of, answer_to, call_in, call_out, contact, direction,
-	ended, hang_up, in_call, names, offline, online, provisional, status } =
+	ended, hang_up, in_call, names, offline, online, provisional, status,
+	typed } =
 	require('./incall.js');
 const { ask_from, calls, registrations } = require('./lab.js');
 const { Party } = require('./party.js');
@@ -221,6 +222,39 @@ test('offer_in_prack', async (s) => {
 	await ack_of(s.alice, call);
 	leg.cseq = invite_cseq + 10;
 	await hang_up(s, { call, leg });
+});
+
+/* RFC 5621: a trunk that sends ISUP along. */
+test('multipart', async (s) => {
+	const rings = async (disposition) => {
+		const text = typed(s.sip.request('INVITE', `sip:alice@${DOMAIN}`, {
+			headers: [contact(s.sip)], body: '-' }),
+		'multipart/mixed; boundary="cut-1"', ['--cut-1',
+			'Content-Type: application/isup;version=itu-t92+',
+			`Content-Disposition: signal;handling=${disposition}`, '',
+			'\x01\x00', '--cut-1', 'Content-Type: application/sdp', '',
+			`${s.sip.sdp()}--cut-1--`, ''].join('\r\n'));
+
+		s.sip.last_uri = `sip:alice@${DOMAIN}`;
+		return s.sip.transact(text, MS);
+	};
+	let done = rings('optional');
+	const call = await s.alice.incoming(MS);
+
+	ok(call && call.invite.get('Content-Type') === 'application/sdp' &&
+		names(call.invite.body).startsWith('PCMU') &&
+		!/isup/.test(call.invite.text),
+		'description_is_found_among_other_parts',
+		call && call.invite.text);
+	call.respond(486, 'Busy Here');
+	let final = await done;
+	s.sip.flow.send(s.sip.ack_refusal(final));
+	ok(status(final) === 486, 'invite_of_several_parts_goes_through');
+	done = rings('required');
+	final = await done;
+	s.sip.flow.send(s.sip.ack_refusal(final));
+	ok(status(final) === 415, 'part_that_must_be_understood_gets_415',
+		status(final));
 });
 
 /* ---- redirection ------------------------------------------------------------ */

@@ -3,23 +3,14 @@
 'use strict';
 const { busywait, ok, run_all, test } = require('../browser/tap.js');
 const { MS, ack_of, answer_to, call_in, call_out, contact, ended, hang_up,
-	in_call, no_calls, offline, online, status } = require('./incall.js');
+	in_call, no_calls, offline, online, status, typed } =
+	require('./incall.js');
 const { registrations } = require('./lab.js');
 const { Party } = require('./party.js');
-const { DOMAIN, answer_sdp, build, parse, response, tag_of, token, uri_of } =
+const { DOMAIN, answer_sdp, response, tag_of, token, uri_of } =
 	require('./wsclient.js');
 
 /* ---- words ----------------------------------------------------------------- */
-
-/* A request with a body that is no description. */
-function typed(text, type, body)
-{
-	const m = parse(text);
-
-	return build(m.start, [...m.headers.filter(([n]) => !/^content-/i
-		.test(n)).map(([n, v]) => `${n}: ${v}`),
-	`Content-Type: ${type}`], body);
-}
 
 const sipfrag = (user, call, line, state, id = '') => typed(call.request(
 	'NOTIFY', { headers: [`Event: refer${id}`, `Subscription-State: ${state}`,

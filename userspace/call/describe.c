@@ -171,15 +171,19 @@ int call_parse_sdp(const struct call *c, const struct sip_msg *m,
 {
 	const char *type = sip_msg_content_type(m);
 	char reason[128] = "";
-	const void *body;
+	const char *body;
 	size_t len;
-	int err;
+	int err = 0;
 
 	body = sip_msg_body(m, &len);
 	if (!body || !len || !type)
 		return -ENODATA;
-	if (strncasecmp(type, "application/sdp", 15))
-		return -ENOTSUP;
+	if (!strncasecmp(type, "multipart/", 10))
+		err = call_sdp_part(type, body, len, &body, &len);
+	else if (strncasecmp(type, "application/sdp", 15))
+		err = -ENOTSUP;
+	if (err)
+		return err;
 	err = sdp_parse(body, len, ret, reason);
 	if (err)
 		log_call_info(c ? c->id : NULL, "SDP refused: %s", reason);

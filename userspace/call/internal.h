@@ -339,6 +339,13 @@ void call_relay_received(struct call_leg *leg, struct sip_server *st);
 void call_relay_answered(struct call *c, const struct sip_msg *request,
 			 const struct sip_msg *response, bool is_local);
 
+/*
+ * multipart.c: the description in a multipart body. -ENOTSUP: there is none, or
+ * another part must be understood (RFC 5621 4).
+ */
+int call_sdp_part(const char *type, const char *body, size_t len,
+		  const char **ret, size_t *ret_len);
+
 /* describe.c: descriptions and what the media thread is told */
 void call_sdp_local(const struct call *c, struct call_leg *leg,
 		    struct sdp_local *ret);

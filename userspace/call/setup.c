@@ -512,37 +512,39 @@ void call_invite(struct calls *cs, struct sip_server *st)
 void calls_stray_2xx(struct calls *cs, const struct sip_msg *m,
 		     const struct sip_target *from)
 {
-	const char *routes[LIMIT_SIP_ROUTES + 1] = { NULL };
-	unsigned int n = 0;
 	struct sip_request q = {
-		.method = "ACK",
+		.method = "INVITE",
 		.ruri = sip_msg_contact(m, 0),
 		.from = sip_msg_from_value(m),
 		.from_tag = sip_msg_from_tag(m),
 		.to = sip_msg_to_value(m),
-		.to_tag = sip_msg_to_tag(m),
 		.call_id = sip_msg_call_id(m),
 		.cseq = sip_msg_cseq(m),
-		.routes = routes,
 		.max_forwards = 70,
 	};
+	struct sip_dialog *d;
 	struct sip_client *ct;
 	struct sip_msg *out;
+	int err;
 
-	if (call_repeated_2xx(cs, m))
+	if (call_repeated_2xx(cs, m) || !q.ruri ||
+	    sip_msg_make_request(&q, NULL, &out))
 		return;
-	while (n < LIMIT_SIP_ROUTES && sip_msg_record_route(m, n))
-		n++;
-	for (unsigned int i = 0; i < n; i++)
-		routes[i] = sip_msg_record_route(m, n - 1 - i);
-	if (!q.ruri || sip_msg_make_request(&q, NULL, &out))
-		return;
-	sip_ack(cs->stack, from, out);
+	err = sip_dialog_uac(out, from, NULL, &d);
 	sip_msg_unref(out);
-	q.method = "BYE";
-	q.cseq++;
-	if (sip_msg_make_request(&q, NULL, &out))
+	if (err)
 		return;
-	sip_client_send(cs->stack, from, out, call_forget_response, NULL, &ct);
-	sip_msg_unref(out);
+	q.method = "ACK";
+	if (!sip_dialog_response(d, m) &&
+	    !sip_dialog_request(d, &q, NULL, &out)) {
+		sip_ack(cs->stack, &d->peer, out);
+		sip_msg_unref(out);
+		q.method = "BYE";
+		if (!sip_dialog_request(d, &q, NULL, &out)) {
+			sip_client_send(cs->stack, &d->peer, out,
+					call_forget_response, NULL, &ct);
+			sip_msg_unref(out);
+		}
+	}
+	sip_dialog_free(d);
 }

@@ -131,12 +131,14 @@ async function dial_out(alice, status, phrase)
 	return { call, m };
 }
 
+const invite_of_pbx = (alias) => pbx.request('INVITE', alias, {
+	call_id: token(), from_tag: 'pbxtag', body: plain_sdp(),
+	headers: [`Contact: <sip:pbx@${ADDRESS}:5060;transport=${TRANSPORT}>`] });
+
 /* The PBX calls; the INVITE as the browser has it. */
 async function dial_in(alice)
 {
-	const text = pbx.request('INVITE', alice.alias, { call_id: token(),
-		from_tag: 'pbxtag', headers: [`Contact: <sip:pbx@${ADDRESS
-		}:5060;transport=${TRANSPORT}>`], body: plain_sdp() });
+	const text = invite_of_pbx(alice.alias);
 	const sent = parse(text);
 
 	pbx.send(text);
@@ -249,6 +251,36 @@ for (const status of [100, 180]) {
 		await alice.flow.close();
 	});
 }
+
+signalling('setup_in_away', async () => {
+	const alice = await online();
+	const text = invite_of_pbx(alice.alias);
+
+	await restart();
+	pbx.send(text);
+	await pbx.expect((x) => x.status === 100 &&
+		x.get('Call-ID') === parse(text).get('Call-ID'));
+	await back(alice);
+	const call = await alice.incoming();
+	ok(call, tagged('call_waits_for_browser_after_restart'));
+	if (call)
+		call.respond(486, 'Busy Here');
+	const busy = await pbx.expect(of_call(parse(text)));
+	ok(busy && busy.status === 486,
+		tagged('call_that_waited_is_answered'), busy && busy.text);
+
+	const second = parse(invite_of_pbx(alice.alias));
+	await alice.flow.vanish();
+	await busywait(5, async () => (await registrations('alice')).some((r) =>
+		alice.alias.includes(r.alias) && !r.online));
+	pbx.send(second.text);
+	await pbx.expect((x) => x.status === 100 &&
+		x.get('Call-ID') === second.get('Call-ID'));
+	await restart();
+	const final = await pbx.expect(of_call(second));
+	ok(final && final.status === 503,
+		tagged('caller_that_waits_gets_503'), final && final.text);
+});
 
 /* ---- answered calls, their media not to be adopted -------------------------- */
 

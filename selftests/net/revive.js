@@ -8,7 +8,7 @@ const { LAB, calls, registrations, sluicectl } = require('./lab.js');
 const { Remote } = require('./party.js');
 const { ADDRESS, Dialog, Pbx, plain_sdp } = require('./pbx.js');
 const { Talk } = require('./talk.js');
-const { User, answer_sdp, connect, parse, response, tag_of, token } =
+const { User, answer_sdp, connect, parse, response, tag_of, token, uri_of } =
 	require('./wsclient.js');
 
 const TRANSPORT = process.env.SIP_TRANSPORT;
@@ -387,6 +387,55 @@ signalling('reinvite', async () => {
 	await restart();
 	await ends('in_reinvite', alice, call, m,
 		[tag_of(m.get('From')), 'bobtag']);
+});
+
+/* ---- subscriptions ------------------------------------------------------------ */
+
+signalling('subscription', async () => {
+	const alice = await online();
+	const uri = `sip:bob@${ADDRESS}`;
+	const fields = { call_id: token(), from_tag: 'alicesub' };
+	const first = alice.transact(alice.request('SUBSCRIBE', uri, { ...fields,
+		headers: ['Event: presence', 'Expires: 600',
+			`Contact: ${alice.contact()}`] }));
+	const m = await pbx.method('SUBSCRIBE');
+	pbx.respond(m, 200, 'OK', { to_tag: 'bobsub', headers: [contact,
+		'Expires: 600'] });
+	const accepted = await first;
+	const dialog = new Dialog(pbx, m, 'bobsub');
+	const state = (value) => ['Event: presence', contact,
+		`Subscription-State: ${value}`];
+
+	await restart();
+	const early = await dialog.transact('NOTIFY',
+		{ headers: state('active;expires=500') });
+	ok(early && early.status === 480,
+		tagged('notify_to_absent_browser_is_480'), early && early.text);
+	await back(alice);
+	const notify = dialog.transact('NOTIFY',
+		{ headers: state('active;expires=500') });
+	const n = await alice.flow.expect((x) => x.method === 'NOTIFY');
+	ok(n && n.get('Call-ID') === fields.call_id &&
+		tag_of(n.get('To')) === 'alicesub' &&
+		tag_of(n.get('From')) === tag_of(accepted.get('To')),
+	tagged('notify_after_restart_reaches_browser'), n && n.text);
+	if (n)
+		alice.flow.send(response(n, 200, 'OK'));
+	ok((await notify || {}).status === 200,
+		tagged('notify_after_restart_is_answered'));
+	const again = alice.transact(alice.request('SUBSCRIBE',
+		uri_of(accepted.get('Contact')), { ...fields, cseq: 2,
+			to_tag: tag_of(accepted.get('To')),
+			headers: ['Event: presence', 'Expires: 0',
+				`Contact: ${alice.contact()}`] }));
+	const s = await pbx.method('SUBSCRIBE');
+	ok(s && s.get('Call-ID') === m.get('Call-ID') && s.cseq > m.cseq,
+		tagged('subscribe_after_restart_reaches_pbx'), s && s.text);
+	if (s)
+		pbx.respond(s, 200, 'OK', { headers: [contact, 'Expires: 0'] });
+	ok((await again || {}).status === 200,
+		tagged('subscribe_after_restart_is_answered'));
+	await alice.flow.close();
 });
 
 /* ---- calls that go on --------------------------------------------------------- */

@@ -15,6 +15,7 @@ struct call;
 struct call_leg;
 struct call_sub;
 struct calls;
+struct record;
 
 /* A request that waits for the other side's answer. */
 struct call_forward {
@@ -46,6 +47,8 @@ struct call_sub {
 	uint64_t conn;		/* a's flow at the start, 0: SIP side */
 	unsigned int uses;	/* subscriptions in these dialogs */
 	struct loop_timer *timer;
+	uint64_t expires_ms;
+	bool is_stored;
 	UT_hash_handle hh;	/* in calls.subs */
 };
 
@@ -94,6 +97,11 @@ void call_sub_answered(struct calls *cs, uint64_t id,
 /* The call ends, what was subscribed in it by REFER goes on: takes dialogs. */
 void call_sub_adopt(struct call *c);
 void call_subs_free(struct calls *cs);
+/* The one of an earlier run; false: it is over. */
+bool call_sub_restore(struct calls *cs, const struct record *r);
+/* stored.c: as it is now, out of it */
+void call_sub_store(struct call_sub *s);
+void call_sub_unstore(struct call_sub *s);
 /* Subscription-State: 0 if it is terminated, else seconds, -1: not said. */
 int64_t call_sub_state(const struct sip_msg *notify);
 

@@ -274,10 +274,19 @@ static void revive(void *arg, const char *id, const struct record *r)
 	}
 }
 
+static void revive_sub(void *arg, const char *id, const struct record *r)
+{
+	struct calls *cs = arg;
+
+	if (!call_sub_restore(cs, r))
+		store_delete(cs->settings.store, STORE_SUB, id);
+}
+
 void calls_restore(struct calls *cs)
 {
 	struct revival all = { .calls = cs };
 
+	store_each(cs->settings.store, STORE_SUB, revive_sub, cs);
 	store_each(cs->settings.store, STORE_CALL, revive, &all);
 	media_adopt_done(cs->settings.media);
 	if (all.adopted || all.ended || all.cancelled)

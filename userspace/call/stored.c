@@ -174,6 +174,36 @@ void call_unstore(struct call *c)
 	c->is_stored = false;
 }
 
+/* ---- subscriptions ----------------------------------------------------- */
+
+void call_sub_store(struct call_sub *s)
+{
+	struct store *store = s->calls->settings.store;
+	struct record *r;
+
+	if (!store || !s->a.key || !s->b.dialog || !s->b.dialog->remote_tag)
+		return;
+	r = record_new();
+	if (!r)
+		return;
+	sip_dialog_store(s->a.dialog, "a.", r);
+	sip_dialog_store(s->b.dialog, "b.", r);
+	record_put_text(r, "a.alias", s->a.alias);
+	record_put_text(r, "b.alias", s->b.alias);
+	record_put_number(r, "uses", s->uses);
+	record_put_number(r, "expires", clock_to_wall(s->expires_ms));
+	store_put(store, STORE_SUB, s->a.key, r);
+	s->is_stored = true;
+	record_free(r);
+}
+
+void call_sub_unstore(struct call_sub *s)
+{
+	if (s->is_stored)
+		store_delete(s->calls->settings.store, STORE_SUB, s->a.key);
+	s->is_stored = false;
+}
+
 /* ---- in another run --------------------------------------------------- */
 
 static struct sdp *get_sdp(const struct record *r, const char *name)

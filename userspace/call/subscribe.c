@@ -11,6 +11,7 @@
 #include <strings.h>
 
 #include "call/internal.h"
+#include "core/clock.h"
 #include "core/limits.h"
 #include "core/log.h"
 #include "core/random.h"
@@ -43,6 +44,7 @@ static int leg_attach(struct sub_leg *leg, struct sip_dialog *d)
 	return 0;
 }
 
+/* At the end of the daemon the record stays. */
 static void sub_free(struct call_sub *s)
 {
 	loop_timer_cancel(s->timer);
@@ -58,6 +60,12 @@ void call_subs_free(struct calls *cs)
 		sub_free(cs->subs);
 }
 
+static void sub_end(struct call_sub *s)
+{
+	call_sub_unstore(s);
+	sub_free(s);
+}
+
 static void sub_expired(void *arg)
 {
 	struct call_sub *s = arg;
@@ -65,7 +73,7 @@ static void sub_expired(void *arg)
 	s->timer = NULL;
 	log_debug("subscription of %s is over", s->a.dialog ?
 		  s->a.dialog->remote_value : "nobody");
-	sub_free(s);
+	sub_end(s);
 }
 
 static void sub_lives_for(struct call_sub *s, int64_t seconds)
@@ -76,6 +84,7 @@ static void sub_lives_for(struct call_sub *s, int64_t seconds)
 		seconds = SUB_MAX_S;
 	loop_timer_cancel(s->timer);
 	s->timer = NULL;
+	s->expires_ms = clock_ms() + (uint64_t)seconds * 1000;
 	if (loop_timer_add(s->calls->settings.loop,
 			   (uint32_t)seconds * 1000 + SUB_GRACE_MS,
 			   sub_expired, s, &s->timer))
@@ -420,13 +429,49 @@ void call_sub_answered(struct calls *cs, uint64_t id,
 	if (status >= 300) {
 		/* RFC 6665 4.1.2.2, 4.2.2: nobody there any more. */
 		if (!sip_msg_to_tag(request) || status == 481)
-			sub_free(s);
+			sub_end(s);
 		return;
 	}
 	if (method == SIP_SUBSCRIBE || method == SIP_REFER)
 		subscribed(s, request, response);
 	else if (method == SIP_NOTIFY)
 		notified(s, request);
+	call_sub_store(s);
+}
+
+static int restore_leg(struct sub_leg *leg, const char *prefix,
+		       const struct record *r)
+{
+	char name[RECORD_NAME_LEN];
+	struct sip_dialog *d;
+
+	if (sip_dialog_restore(r, prefix, &d) || leg_attach(leg, d))
+		return -1;
+	leg->is_web = d->peer.is_ws;
+	snprintf(name, sizeof(name), "%salias", prefix);
+	record_copy_text(r, name, leg->alias, sizeof(leg->alias));
+	return 0;
+}
+
+bool call_sub_restore(struct calls *cs, const struct record *r)
+{
+	uint64_t now = clock_ms(), until;
+	struct call_sub *s;
+
+	until = clock_from_wall(record_number(r, "expires", 0));
+	if (until <= now || HASH_COUNT(cs->subs) >= LIMIT_SUBSCRIPTIONS)
+		return false;
+	s = sub_create(cs);
+	if (!s)
+		return false;
+	s->uses = (unsigned int)record_number(r, "uses", 1);
+	if (restore_leg(&s->a, "a.", r) || restore_leg(&s->b, "b.", r)) {
+		sub_free(s);
+		return false;
+	}
+	s->is_stored = true;
+	sub_lives_for(s, (int64_t)((until - now) / 1000));
+	return true;
 }
 
 static void take_leg(struct sub_leg *to, struct call_leg *from)
@@ -453,4 +498,5 @@ void call_sub_adopt(struct call *c)
 	take_leg(&s->a, &c->a);
 	take_leg(&s->b, &c->b);
 	sub_lives_for(s, REFER_S);
+	call_sub_store(s);
 }

@@ -417,7 +417,8 @@ static __always_inline bool sluice_rtcp_takes(struct sluice_rtcp *r,
 	if (r->map.feedback & feedback)
 		return true;
 	if ((r->map.feedback & SLUICE_FEEDBACK_REPORT) &&
-	    (feedback & (SLUICE_FEEDBACK_PLI | SLUICE_FEEDBACK_FIR)))
+	    (feedback & (SLUICE_FEEDBACK_PLI | SLUICE_FEEDBACK_FIR |
+			 SLUICE_FEEDBACK_NACK)))
 		r->is_wanted = 1;
 	r->left_out++;
 	return false;

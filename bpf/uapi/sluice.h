@@ -266,7 +266,7 @@ struct sluice_transport {
 #define SLUICE_FEEDBACK_PLI	(1U << 1)
 #define SLUICE_FEEDBACK_FIR	(1U << 2)
 #define SLUICE_FEEDBACK_REMB	(1U << 3)
-/* PLI and FIR that it does not take: SLUICE_EVENT_PICTURE */
+/* PLI, FIR and NACK that it does not take: SLUICE_EVENT_PICTURE */
 #define SLUICE_FEEDBACK_REPORT	(1U << 4)
 
 /* Written by the daemon only. */

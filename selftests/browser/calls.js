@@ -307,6 +307,62 @@ test('two_browsers', async (state) => {
 	ok(await no_calls(), 'calls_through_pbx_are_gone');
 });
 
+/* Of the media that leaves the browsers, one packet in twenty is lost. */
+const lose_packets = () => peer('in_ns', 'web', 'nft', 'add table netdev loss;' +
+	'add chain netdev loss out { type filter hook egress device eth0 ' +
+	'priority 0; }; add rule netdev loss out udp dport 10000 ' +
+	'meta length > 200 numgen random mod 20 == 0 drop');
+const lose_none = () => peer('in_ns', 'web', 'nft', 'delete table netdev loss');
+
+/*
+ * A picture that was lost comes back within two seconds: the browser asks for
+ * a whole one, through two calls and the PBX.
+ */
+async function video_loss(state)
+{
+	const ENOUGH = 8;	/* packets lost on each way */
+	const alice = await signed_in(state, 'alice');
+	const bob = await signed_in(state, 'bob', Phone, 880);
+	const both = [alice, bob];
+
+	await alice.call('bob', { video: true });
+	await bob.until(8, 'incoming');
+	await bob.answer({ video: true });
+	ok(await alice.until(8, 'up'), 'video_call_through_pbx_is_up');
+	for (const client of both)
+		ok(await busywait(10, async () =>
+			(await client.pictures()).decoded > 10),
+		`video_of_other_is_decoded_by_${client.name}`);
+	const { code, out } = await lose_packets();
+	ok(code === 0, 'video_loses_packets', out);
+	await Promise.all(both.map(async (client) => {
+		let last = await client.pictures(), now = last, frozen = 0;
+
+		for (let n = 0; n < 400 && last.lost < ENOUGH && !frozen; n++) {
+			const came = await busywait(2, async () => {
+				now = await client.pictures();
+				return now.decoded > last.decoded;
+			});
+
+			frozen += came ? 0 : 1;
+			last = now;
+		}
+		ok(!frozen && last.lost >= ENOUGH,
+			`video_comes_back_to_${client.name}`, JSON.stringify(last));
+	}));
+	for (const client of both) {
+		const { asked } = await client.pictures();
+		ok(asked > 0, `picture_is_asked_of_${client.name}`);
+	}
+	await lose_none();
+	await alice.hangup();
+	await no_calls();
+}
+
+/* Both legs are on this host, so that it is the user path in any case. */
+if (DATAPATH !== 'user')
+	test('video_loss', video_loss);
+
 test('sipjs', async (state) => {
 	const carol = await signed_in(state, 'carol', SipJs);
 

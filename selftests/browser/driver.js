@@ -141,6 +141,22 @@ class Client {
 		}, kind);
 	}
 
+	/* Of the video: packets lost, pictures decoded, pictures asked of it. */
+	async pictures()
+	{
+		return this.page.evaluate(async () => {
+			const all = [...(await window.connection().getStats())
+				.values()].filter((s) => s.kind === 'video');
+			const sum = (type, field) => all.filter((s) =>
+				s.type === type).reduce((n, s) =>
+				n + (s[field] || 0), 0);
+
+			return { lost: sum('inbound-rtp', 'packetsLost'),
+				decoded: sum('inbound-rtp', 'framesDecoded'),
+				asked: sum('outbound-rtp', 'pliCount') };
+		});
+	}
+
 	/* So many packets more, from now on? */
 	async receives(count, seconds = 10)
 	{

@@ -91,7 +91,7 @@ static void test_plain_to_web(void)
 		   "a=mid:2\r\n" LOCAL_KEYS "a=setup:actpass\r\n"
 		   LOCAL_CANDIDATE "a=recvonly\r\na=rtcp-mux\r\n"
 		   "a=rtpmap:97 VP8/90000\r\na=rtcp-fb:97 ccm fir\r\n"
-		   "a=rtcp-fb:97 nack pli\r\n",
+		   "a=rtcp-fb:97 nack\r\na=rtcp-fb:97 nack pli\r\n",
 		   "offer_towards_web_is_exactly_this");
 
 	exchange_answer(&x, parsed(WEB "a=group:BUNDLE 0 2\r\n"

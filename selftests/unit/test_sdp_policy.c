@@ -290,7 +290,7 @@ static void test_feedback(void)
 		       SDP_PROFILE_PLAIN);
 	CHECK(has_line(x.b_offer, "m=video 16386 RTP/AVPF ") &&
 	      has_line(x.b_offer, "a=rtcp-fb:96 ccm fir\r\n"
-		       "a=rtcp-fb:96 nack pli\r\n"),
+		       "a=rtcp-fb:96 nack\r\na=rtcp-fb:96 nack pli\r\n"),
 	      "feedback_offered_towards_plain_if_set");
 	local.sip_avpf = false;
 	exchange_free(&x);

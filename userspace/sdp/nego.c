@@ -282,7 +282,7 @@ static uint32_t web_feedback(const struct sdp_media *m,
 {
 	if (strcasecmp(m->kind, "video") || sdp_codec_is_helper(c))
 		return 0;
-	return SDP_FB_PLI | SDP_FB_FIR;
+	return SDP_FB_PLI | SDP_FB_FIR | SDP_FB_NACK;
 }
 
 /* RFC 4585 4.2: with AVPF only. */

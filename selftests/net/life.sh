@@ -15,7 +15,7 @@ cd "$(dirname "$0")" || exit 99
 . ../peers/gateway.sh
 
 need_command node openssl
-DATAPATH=user
+export DATAPATH=user
 lab_up
 topology
 pbx_start

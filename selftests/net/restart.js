@@ -12,7 +12,9 @@ const { WebMedia } = require('./webmedia.js');
 const { User, connect, offer_sdp, response } = require('./wsclient.js');
 
 const CALLS = Number(process.env.CALLS || 8);
+const CALLS_EACH = 30;	/* of a user; a client may have 32 */
 const ROUNDS = Number(process.env.ROUNDS || 4);
+const users = [];
 let pbx, remote, alice, talks = [];
 
 /* ---- the daemon ----------------------------------------------------------- */
@@ -89,7 +91,8 @@ async function go_on()
 async function open(count)
 {
 	for (let i = 0; i < count; i++)
-		talks.push(await Talk.open(alice, pbx, remote));
+		talks.push(await Talk.open(users[Math.floor(i / CALLS_EACH)],
+			pbx, remote));
 	await go_on();
 }
 
@@ -236,11 +239,13 @@ test('neighbour', async () => {
 
 /* ---- calls after it --------------------------------------------------------- */
 
-/* The browser comes back: a new WebSocket, the same instance. */
+/* The browsers come back: new WebSockets, the same instances. */
 async function back()
 {
-	alice.flow = await connect();
-	await alice.register();
+	for (const user of users) {
+		user.flow = await connect();
+		await user.register();
+	}
 }
 
 const path_of = async (talk) => ((await calls()).find((c) =>
@@ -437,8 +442,11 @@ test('detach', async () => {
 (async () => {
 	pbx = await Pbx.start();
 	remote = new Remote();
-	alice = new User(await connect(), { user: 'alice' });
-	await alice.register();
+	for (let i = 0; i < CALLS / CALLS_EACH; i++) {
+		users.push(new User(await connect(), { user: `alice${i}` }));
+		await users[i].register();
+	}
+	[alice] = users;
 	const code = await run_all();
 
 	await remote.close();

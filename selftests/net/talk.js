@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * A call with its media on both sides: each end numbers what it sends, one
- * packet in 20 ms, and each number has to arrive once and in its place.
+ * packet in 20 ms (EVERY_MS), and each number has to arrive once and in its place.
  *
  *	const talk = await Talk.open(user, pbx, remote);
  *	talk.start();
@@ -17,7 +17,7 @@ const { WebMedia } = require('./webmedia.js');
 const { offer_sdp, response, token } = require('./wsclient.js');
 
 const TRANSPORT = process.env.SIP_TRANSPORT || 'udp';
-const WEB = process.env.WEB_PEER || '203.0.113.77', EVERY_MS = 20;
+const WEB = process.env.WEB_PEER || '203.0.113.77', EVERY_MS = Number(process.env.EVERY_MS || 20);
 let last = 2000;
 
 /* What one direction heard, by the numbers in the packets. */

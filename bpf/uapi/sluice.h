@@ -168,8 +168,6 @@ struct sluice_cipher_key {
 	struct sluice_aes_key aes;
 };
 
-#define SLUICE_MKI_MAX	8
-
 /*
  * The multiples of H that GHASH of RTP looks up: entry [j][n] is H times the
  * polynomial whose coefficients 4 j to 4 j + 3 are the bits of n, the topmost
@@ -178,9 +176,7 @@ struct sluice_cipher_key {
 struct sluice_key {
 	__u32 profile;		/* enum sluice_srtp_profile */
 	__u32 generation;
-	__u32 mki_len;		/* RFC 3711 3.1: before the tag; 0: none */
-	__u32 reserved;
-	__u8 mki[SLUICE_MKI_MAX];
+	__u8 reserved[16];	/* room for an MKI, RFC 3711 3.1 */
 	struct sluice_cipher_key rtp;
 	__u64 ghash_table[4][16][2];
 	struct sluice_cipher_key rtcp;

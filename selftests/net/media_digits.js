@@ -5,8 +5,8 @@
  */
 'use strict';
 const { busywait, ok, test } = require('../browser/tap.js');
-const { rtcp_parts } = require('./webmedia.js');
-const { response } = require('./wsclient.js');
+const { WebMedia, rtcp_parts } = require('./webmedia.js');
+const { answer_sdp, response } = require('./wsclient.js');
 const { arrived, at_phone, continuity, dial, event, hang_up, lab, moved, numbers,
 	offer_of, path_of, run } = require('./mediacall.js');
 
@@ -185,7 +185,36 @@ test('pictures', async () => {
 	ok(found, 'pli_passes_to_who_names_it');
 	ok(found && !found.requests.some((r) => r.method === 'INFO'),
 		'pli_that_passes_is_no_info');
+	ok(found && !found.muxed, 'rtcp_without_mux_has_its_own_port');
 	await hang_up(pair);
+
+	/* With AVPF and rtcp-mux, as the phone offers them. */
+	const web = await WebMedia.open('203.0.113.77');
+	await lab.phone.ask('reset');
+	await lab.phone.ask('describe', { lines: ['m=video $PORT RTP/AVPF 96',
+		'a=rtpmap:96 VP8/90000', 'a=rtcp-mux', 'a=rtcp-fb:96 nack pli',
+		'a=sendrecv'] });
+	const answered = lab.phone.ask('invite', { user: 'carol' });
+	const call = await lab.user.incoming();
+	web.answered(call.invite.body);
+	call.respond(200, 'OK', { body: web.offer(answer_sdp(call.invite.body
+		.replace('m=video', 'm=audio')).replace('m=audio', 'm=video')) });
+	ok(await answered === 200, 'avpf_offer_is_answered');
+	const { answer } = await lab.phone.ask('state');
+	ok(/^m=video \d+ RTP\/AVPF 96\r$/m.test(answer) &&
+		/a=rtcp-fb:96 nack pli/.test(answer) && /a=rtcp-mux/.test(answer),
+	'avpf_answer_has_feedback_and_mux', answer);
+	await web.check();
+	await web.handshake();
+	ssrc = await pictures({ web });
+	const muxed = await busywait(5, async () => {
+		await web.send_pli(ssrc);
+		const s = await lab.phone.ask('state');
+		return s.muxed && s.rtcp.some((hex) => rtcp_parts(
+			Buffer.from(hex, 'hex')).some(is_pli));
+	});
+	ok(muxed, 'rtcp_with_mux_comes_by_the_port_of_rtp');
+	await hang_up({ web, call });
 });
 
 run('carol');

@@ -7,7 +7,7 @@ const fs = require('fs');
 const path = require('path');
 const { busywait, note, ok, test } = require('../browser/tap.js');
 const { answer_sdp, response } = require('./wsclient.js');
-const { WebMedia } = require('./webmedia.js');
+const { Srtp, WebMedia } = require('./webmedia.js');
 const { arrived, at_phone, continuity, dial, hang_up, lab, moved, numbers,
 	run } = require('./mediacall.js');
 
@@ -27,7 +27,7 @@ function new_key(suite)
 }
 
 const lines_of = (suite, tag, key) => ['m=audio $PORT RTP/SAVP 0',
-	`a=crypto:${tag} ${suite} inline:${key}`, 'a=sendrecv'];
+	`a=crypto:${tag} ${suite} inline:${key}`, 'a=rtcp:$RTCP', 'a=sendrecv'];
 
 /* The gateway's key in its description. */
 function key_in(sdp, tag, suite)
@@ -60,6 +60,26 @@ async function clean(web, name)
 		`${web.forged} forged, ${JSON.stringify(down)}`);
 }
 
+/* RTCP of the browser reaches the phone as SRTCP with the gateway's key. */
+async function reports(web, own, suite)
+{
+	const raw = Buffer.from(own, 'base64');
+	const rx = new Srtp(raw.subarray(0, 16), raw.subarray(16), suite);
+
+	for (const path of ['kernel', 'user']) {
+		await moved(path);
+		await lab.phone.ask('forget');
+		const sr = await busywait(5, async () => {
+			await web.send_report();
+			return (await lab.phone.ask('state')).rtcp
+				.map((hex) => rx.unprotect_rtcp(
+					Buffer.from(hex, 'hex')))
+				.find((p) => p && p[1] === 200);
+		});
+		ok(sr, `srtcp_to_phone_on_the_${path}_path`);
+	}
+}
+
 /* The gateway offers, for each suite; on both paths, and between them. */
 test('sdes', async () => {
 	const trace = spawn(process.env.SLUICECTL,
@@ -87,6 +107,8 @@ test('sdes', async () => {
 			`${name}_back_in_the_kernel`);
 		stop();
 		await clean(pair.web, name);
+		if (/CM.*80/.test(suite))
+			await reports(pair.web, own, suite);
 		await hang_up(pair);
 	}
 	trace.kill();

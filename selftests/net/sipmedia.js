@@ -107,6 +107,7 @@ class Phone {
 		this.is_up = this.has_ended = false;
 		this.rtp = [];
 		this.rtcp = [];
+		this.muxed = 0;		/* of them, on the port of RTP */
 		this.forged = 0;
 		this.tx = this.rx = null;
 	}
@@ -277,6 +278,7 @@ class Phone {
 		this.gateway = from;
 		if (type >= 64 && type <= 95) {
 			this.rtcp.push(d.toString('hex'));
+			this.muxed++;
 			return;
 		}
 		const payload = this.rx ? this.rx.unprotect(d) : d.subarray(12);
@@ -348,10 +350,10 @@ class Phone {
 	state()
 	{
 		const { offer, answer, requests, is_up, has_ended, rtp, rtcp,
-			forged } = this;
+			forged, muxed } = this;
 
 		return { offer, answer, requests, is_up, has_ended, rtp, rtcp,
-			forged };
+			forged, muxed };
 	}
 }
 

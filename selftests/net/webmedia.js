@@ -411,6 +411,14 @@ class WebMedia {
 		}
 	}
 
+	/* An SR of our own source, without blocks (RFC 3550 6.4.1). */
+	send_report()
+	{
+		return this.send(this.tx.protect_rtcp(Buffer.concat([
+			word(0x80c80006), word(this.ssrc), Buffer.alloc(8, 1),
+			word(this.seq * 160), word(10), word(1600)])));
+	}
+
 	/* A whole picture is wanted of that SSRC (RFC 4585 6.3.1). */
 	send_pli(ssrc)
 	{

@@ -126,7 +126,9 @@ test('calls', async () => {
 	const ack = await pbx.method('ACK');
 	ok(call.final && call.final.status === 200,
 		'browser_hears_of_no_challenge');
-	ok(ack && ack.cseq === third.cseq, 'ack_has_the_number_of_its_invite');
+	ok(ack && ack.cseq === third.cseq && ack.get('Proxy-Authorization') ===
+		third.get('Proxy-Authorization'),
+	'ack_has_number_and_credentials_of_its_invite', ack && ack.text);
 	const bye = call.bye();
 	const b1 = await pbx.method('BYE');
 	pbx.respond(b1, 407, 'Proxy Authentication Required', { headers: [
@@ -149,6 +151,24 @@ test('not_ours', async () => {
 	await call.done;
 	ok(call.final && call.final.status === 407,
 		'challenge_of_another_realm_is_the_browsers');
+	/* And the browser answers it: end to end, the ACK too. */
+	const own_call = alice.dial('0123');
+	pbx.respond(await pbx.method('INVITE'), 407, 'Proxy Auth', { headers: [
+		`Proxy-Authenticate: ${challenge('x2', { realm: 'other' })}`] });
+	await pbx.method('ACK');
+	const answered = await pbx.method('INVITE');
+	pbx.respond(answered, 200, 'OK', { to_tag: token(4), body: plain_sdp(),
+		headers: [`Contact: <sip:gw@${ADDRESS}:5060>`] });
+	await own_call.done;
+	const own_ack = await pbx.expect((m) => m.method === 'ACK' &&
+		m.uri === `sip:gw@${ADDRESS}:5060`);
+	ok(/username="alice"/.test(answered.get('Proxy-Authorization')) &&
+		own_ack.get('Proxy-Authorization') ===
+		answered.get('Proxy-Authorization'),
+	'ack_has_the_credentials_of_the_browser', own_ack.text);
+	const over = own_call.bye();
+	pbx.respond(await pbx.method('BYE'), 200, 'OK');
+	await over;
 	/* Ours, refused. */
 	const refused = alice.dial('0123', { password: null });
 	for (let i = 0; i < 2; i++)

@@ -182,11 +182,11 @@ srv_priority()
 	check srv_lower_priority_gets_calls log_has pbx "REGISTER alice"
 	check srv_higher_priority_gets_none log_lacks pbx2 "REGISTER alice"
 	# A PBX that hangs: nobody knows, the request finds out.
-	kill -STOP -- "-${lab_pids[pbx]}"
+	kill -STOP -- "-$(pid_of pbx)"
 	stage srv_failover up
 	check srv_failover_is_by_the_second log_has pbx2 "REGISTER alice"
 	trunk_shows srv_dead_target_is_shown "$SIP_PBX:5060.*down.*timeout"
-	kill -CONT -- "-${lab_pids[pbx]}"
+	kill -CONT -- "-$(pid_of pbx)"
 	trunk_shows srv_target_comes_back "$SIP_PBX:5060.*\\bup\\b"
 
 	# The name moves while the gateway runs: who may send requests, too.

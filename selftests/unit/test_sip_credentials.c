@@ -157,8 +157,14 @@ static void test_authorize(void)
 	CHECK(m && !sip_msg_authorize(m, "Authorization: Digest "
 				      "username=\"new\", realm=\"r\", "
 				      "nonce=\"m\", uri=\"sip:x\", "
-				      "response=\"1\"", &next),
+				      "response=\"1\", algorithm=MD5, qop=auth, "
+				      "nc=00000001, "
+				      "cnonce=\"0123456789abcdef\"", &next),
 	      "request_takes_credentials");
+	CHECK_STR(sip_msg_header(next, "Authorization"), "Digest "
+		  "username=\"new\", realm=\"r\", nonce=\"m\", uri=\"sip:x\", "
+		  "response=\"1\", algorithm=MD5, qop=auth, nc=00000001, "
+		  "cnonce=\"0123456789abcdef\"", "request_has_them_whole");
 	text = sip_msg_print(next, NULL);
 	CHECK(strstr(text, "CSeq: 8 REGISTER\r\n") &&
 	      strstr(text, "username=\"new\"") && !strstr(text, "\"old\""),

@@ -390,12 +390,9 @@ void calls_renumbered(struct calls *cs, const struct sip_msg *request,
 					sip_msg_call_id(request), tag);
 	struct sip_dialog *d = leg ? leg->dialog : sub ? sub->dialog : NULL;
 
-	if (!d)
+	if (!d || sip_dialog_repeated(d, request) ||
+	    sip_msg_method(request) != SIP_INVITE)
 		return;
-	d->local_cseq = sip_msg_cseq(request);
-	if (sip_msg_method(request) != SIP_INVITE)
-		return;
-	d->invite_cseq = d->local_cseq;
 	/* What the next run needs to cancel it. */
 	if (leg && leg->call->invite && leg == &leg->call->b) {
 		snprintf(leg->call->b_branch, sizeof(leg->call->b_branch), "%s",

@@ -142,7 +142,7 @@ static int send_invite_b(struct call *c, const char *body)
 		if (!err)
 			err = call_leg_attach(&c->b, d);
 	} else {
-		d->local_cseq = d->invite_cseq = q.cseq;
+		err = sip_dialog_repeated(d, m);
 	}
 	if (!err)
 		err = sip_client_send_as(c->calls->stack, &c->b_target, m,

@@ -150,20 +150,57 @@ int sip_dialog_uac(const struct sip_msg *request, const struct sip_target *to,
 		return -ENOMEM;
 	d->is_uac = true;
 	d->peer = *to;
-	d->local_cseq = sip_msg_cseq(request);
-	d->invite_cseq = d->local_cseq;
+	d->invite_cseq = sip_msg_cseq(request);
 	if (replace(&d->call_id, sip_msg_call_id(request)) < 0 ||
 	    replace(&d->local_tag, sip_msg_from_tag(request)) < 0 ||
 	    replace(&d->local_value, sip_msg_from_value(request)) < 0 ||
 	    replace(&d->remote_value, sip_msg_to_value(request)) < 0 ||
 	    replace(&d->contact, contact) < 0 ||
 	    /* Until a response brings its Contact. */
-	    replace(&d->remote_target, sip_msg_ruri(request)) < 0) {
+	    replace(&d->remote_target, sip_msg_ruri(request)) < 0 ||
+	    sip_dialog_repeated(d, request) < 0) {
 		sip_dialog_free(d);
 		return -ENOMEM;
 	}
 	*ret = d;
 	return 0;
+}
+
+/* RFC 3261 22.1: an ACK has the credentials of its INVITE. */
+static int take_credentials(struct sip_dialog *d, const struct sip_msg *invite)
+{
+	static const char *const names[] = { "Authorization",
+					     "Proxy-Authorization" };
+	const char *value;
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	if (!f)
+		return -ENOMEM;
+	for (size_t i = 0; i < 2; i++) {
+		value = sip_msg_header(invite, names[i]);
+		if (value)
+			fprintf(f, "%s: %s\r\n", names[i], value);
+	}
+	if (fclose(f)) {
+		free(text);
+		return -ENOMEM;
+	}
+	free(d->invite_credentials);
+	d->invite_credentials = len ? text : NULL;
+	if (!len)
+		free(text);
+	return 0;
+}
+
+int sip_dialog_repeated(struct sip_dialog *d, const struct sip_msg *request)
+{
+	d->local_cseq = sip_msg_cseq(request);
+	if (sip_msg_method(request) != SIP_INVITE)
+		return 0;
+	d->invite_cseq = d->local_cseq;
+	return take_credentials(d, request);
 }
 
 int sip_dialog_response(struct sip_dialog *d, const struct sip_msg *response)
@@ -234,6 +271,7 @@ void sip_dialog_free(struct sip_dialog *d)
 	free(d->remote_value);
 	free(d->remote_target);
 	free(d->contact);
+	free(d->invite_credentials);
 	free_routes(d);
 	free(d);
 }
@@ -336,6 +374,8 @@ int sip_dialog_request(struct sip_dialog *d, const struct sip_request *r,
 	if (is_ack) {
 		q.cseq = d->invite_cseq;
 		q.contact = NULL;
+		if (!q.extra_headers)
+			q.extra_headers = d->invite_credentials;
 	} else {
 		q.cseq = d->local_cseq + 1;
 		if (!strcasecmp(r->method, "BYE"))
@@ -346,9 +386,6 @@ int sip_dialog_request(struct sip_dialog *d, const struct sip_request *r,
 		return err;
 	if (is_ack)
 		return 0;
-	d->local_cseq = q.cseq;
 	/* A re-INVITE is ACKed by its own number. */
-	if (!strcasecmp(r->method, "INVITE"))
-		d->invite_cseq = q.cseq;
-	return 0;
+	return sip_dialog_repeated(d, *ret);
 }

@@ -24,6 +24,7 @@ struct sip_dialog {
 	uint32_t local_cseq;		/* last used; as UAS: to begin after */
 	uint32_t remote_cseq;		/* last seen */
 	uint32_t invite_cseq;		/* of the INVITE that made it, for ACK */
+	char *invite_credentials;	/* its lines, for ACK too; or NULL */
 	struct sip_target peer;		/* flow or trunk requests go to */
 	/* REFERs that we sent, newest last, and whose each was: CSeq numbers. */
 	struct {
@@ -38,6 +39,11 @@ int sip_dialog_uas(const struct sip_msg *request,
 /* As UAC: from the request about to leave; 12.1.2 */
 int sip_dialog_uac(const struct sip_msg *request, const struct sip_target *to,
 		   const char *contact, struct sip_dialog **ret);
+/*
+ * As UAC: the request that made d, or one in it, leaves again like this: its
+ * CSeq and credentials count.
+ */
+int sip_dialog_repeated(struct sip_dialog *d, const struct sip_msg *request);
 /* A 1xx with a tag or a 2xx: remote tag, target, route set (reversed). */
 int sip_dialog_response(struct sip_dialog *d, const struct sip_msg *response);
 /* As UAC, before the 2xx: this request is of another branch of the fork. */

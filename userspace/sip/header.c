@@ -271,8 +271,10 @@ int sip_msg_authorize(const struct sip_msg *m, const char *header,
 							      value);
 	copy->sip->sip_cseq->cs_seq++;
 	msg_fragment_clear_chain((msg_header_t *)copy->sip->sip_cseq);
+	/* Encoded at once: a lone header of this kind is cut when printed. */
 	if (!h || msg_header_insert(msg, (msg_pub_t *)copy->sip, h) < 0 ||
-	    msg_serialize(msg, (msg_pub_t *)copy->sip) < 0) {
+	    msg_serialize(msg, (msg_pub_t *)copy->sip) < 0 ||
+	    msg_prepare(msg) < 0) {
 		sip_msg_unref(copy);
 		return -ENOMEM;
 	}

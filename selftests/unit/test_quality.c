@@ -106,10 +106,10 @@ static void test_silence(void)
 	f = call(NOW_MS - 900, 0);
 	CHECK_INT(quality_silent(&f, NOW_MS), QUALITY_SILENT_SIP,
 		  "silent_sip_never_heard_is_sip");
-	f = call(NOW_MS - 5000, NOW_MS - 20);
+	f = call(NOW_MS - 3000, NOW_MS - 20);
 	CHECK_INT(quality_silent(&f, NOW_MS), QUALITY_SILENT_WEB,
-		  "silent_browser_for_5_s_is_web");
-	f = call(NOW_MS - 4990, NOW_MS - 20);
+		  "silent_browser_for_3_s_is_web");
+	f = call(NOW_MS - 2990, NOW_MS - 20);
 	CHECK_INT(quality_silent(&f, NOW_MS), QUALITY_HEARD,
 		  "silent_for_less_is_nobody");
 	f = call(NOW_MS - 9000, NOW_MS - 9000);

@@ -119,7 +119,8 @@ struct call {
 	struct media_figures figures;
 	bool has_figures;
 	uint64_t lost_seen[2];		/* as counted in calls_stats */
-	enum quality_silent silent;
+	enum quality_silent silent, suspect; /* told; seen for the first time */
+	uint64_t suspect_ms;		/* ... then */
 	bool was_one_way, was_cancelled;
 
 	struct call_reoffer *reoffer;

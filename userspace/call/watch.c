@@ -24,6 +24,21 @@ static void count_loss(struct call *c, int side, uint64_t lost)
 	c->lost_seen[side] = lost;
 }
 
+/* What is seen for a while; until then what was told before. */
+static enum quality_silent confirm(struct call *c, enum quality_silent seen)
+{
+	uint64_t now_ms = clock_ms();
+
+	if (seen != c->suspect) {
+		c->suspect = seen;
+		c->suspect_ms = now_ms;
+	}
+	if (seen == QUALITY_HEARD ||
+	    now_ms - c->suspect_ms >= QUALITY_CONFIRM_MS)
+		return seen;
+	return c->silent;
+}
+
 void call_watch(struct call *c)
 {
 	const struct media_figures *f = &c->figures;
@@ -36,13 +51,14 @@ void call_watch(struct call *c)
 	}
 	count_loss(c, MEDIA_SIDE_WEB, lost[MEDIA_SIDE_WEB]);
 	count_loss(c, MEDIA_SIDE_SIP, lost[MEDIA_SIDE_SIP]);
-	now = c->state == CALL_UP ? quality_silent(f, clock_ms()) :
-				    QUALITY_HEARD;
+	if (c->state != CALL_UP) {
+		c->silent = c->suspect = QUALITY_HEARD;
+		return;
+	}
+	now = confirm(c, quality_silent(f, clock_ms()));
 	if (now == c->silent)
 		return;
 	c->silent = now;
-	if (c->state != CALL_UP)
-		return;
 	if (!now) {
 		log_call_info(c->id, "audio flows both ways again");
 		call_notify(c, CALLS_HEARD);
@@ -50,8 +66,8 @@ void call_watch(struct call *c)
 	}
 	c->was_one_way = true;
 	log_write_event(LOG_LEVEL_WARN, c->id, LOG_EVENT_CALL_ONE_WAY,
-		      "one-way audio: no packet from the %s for %u s",
-		      now == QUALITY_SILENT_WEB ? "browser" : "SIP side",
-		      QUALITY_SILENT_MS / 1000);
+			"one-way audio: no packet from the %s for %u s",
+			now == QUALITY_SILENT_WEB ? "browser" : "SIP side",
+			(QUALITY_SILENT_MS + QUALITY_CONFIRM_MS) / 1000);
 	call_notify(c, CALLS_ONE_WAY);
 }

@@ -14,8 +14,11 @@
 
 /* Packets before a direction is judged: a second of 20 ms frames. */
 #define QUALITY_MIN_PACKETS	50
-/* Silence of one side that is called one-way, while the other is heard. */
-#define QUALITY_SILENT_MS	5000
+/* Silence of one side, while the other is heard; judged again for as long as
+ * QUALITY_CONFIRM_MS, since after a hold one side is back before the other.
+ */
+#define QUALITY_SILENT_MS	3000
+#define QUALITY_CONFIRM_MS	2000
 
 /*
  * The rating R, 0 to 93.2: equipment impairment and packet loss robustness of

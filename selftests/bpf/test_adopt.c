@@ -442,6 +442,39 @@ static void test_contract(void)
 	srtp_dealloc(browser_rx);
 }
 
+/* As a program of the same contract that has another idea of streams. */
+static void misfit(void)
+{
+	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "misfit", 4, 8, 16, NULL);
+
+	unlink(PINS "/" SLUICE_MAP_STREAMS);
+	bpf_obj_pin(fd, PINS "/" SLUICE_MAP_STREAMS);
+	close(fd);
+}
+
+static void test_misfit(void)
+{
+	char reason[256] = "";
+	uint64_t absent_ms;
+	void *x = NULL;
+
+	CHECK_INT(live_and_die(), 0, "misfit_process_killed");
+	peer_keys();
+	misfit();
+	CHECK(open_with(false, &x, reason) == -EEXIST &&
+	      strstr(reason, SLUICE_MAP_STREAMS " does not fit"),
+	      "misfit_map_refused_and_named");
+	CHECK_INT(relayed(100, 5), 10, "misfit_nothing_changed");
+	clear_flows();
+	CHECK(!open_with(false, &x, reason) &&
+	      !datapath_xdp_adopted(x, &absent_ms),
+	      "misfit_without_media_replaced");
+	datapath_xdp_ops.close(x);
+	CHECK(access(PINS, F_OK), "misfit_pins_gone_in_the_end");
+	srtp_dealloc(browser_tx);
+	srtp_dealloc(browser_rx);
+}
+
 int main(void)
 {
 	/* an emulated processor verifies for seconds: what needs trampolines,
@@ -463,6 +496,7 @@ int main(void)
 	if (!is_short) {
 		test_storm();
 		test_contract();
+	test_misfit();
 	}
 	test_dispatcher();
 	kill(peers[0], SIGKILL);

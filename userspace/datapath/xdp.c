@@ -381,19 +381,43 @@ static int pin_maps(struct xdp *x)
 	return 0;
 }
 
-static int load(struct xdp *x, uint32_t streams, char *reason, size_t size)
+static int open_object(struct xdp *x, uint32_t streams, char *reason,
+		       size_t size)
 {
-	int i, err;
-
 	x->object = bpf_object__open_file(x->object_path, NULL);
 	if (!x->object) {
 		snprintf(reason, size, "%s: %s", x->object_path,
 			 strerror(errno));
 		return -errno;
 	}
-	err = xdp_size_set(x, streams);
-	if (!err && x->is_adopted)
+	return xdp_size_set(x, streams);
+}
+
+/* Maps that do not fit and carry nothing: as if there were none. */
+static int begin_anew(struct xdp *x, uint32_t streams, char *reason,
+		      size_t size)
+{
+	log_info("datapath: %s: maps that do not fit, without media, removed",
+		 x->pin_dir);
+	pins_clear(x->pin_dir);
+	bpf_object__close(x->object);
+	x->object = NULL;
+	x->is_adopted = x->is_kept = false;
+	memset(x->is_reused, 0, sizeof(x->is_reused));
+	reason[0] = 0;
+	return open_object(x, streams, reason, size);
+}
+
+static int load(struct xdp *x, uint32_t streams, char *reason, size_t size)
+{
+	int i, err;
+
+	err = open_object(x, streams, reason, size);
+	if (!err && x->is_adopted) {
 		err = xdp_adopt_maps(x, reason, size);
+		if (err == -EEXIST && !xdp_pinned_flows(x->pin_dir))
+			err = begin_anew(x, streams, reason, size);
+	}
 	if (err)
 		return err;
 	err = bpf_object__load(x->object);

@@ -58,12 +58,12 @@ struct sdp_local {
  * 0, or is left out if nothing follows and it is no RTP. Payload types are
  * kept unless two m-lines of a web offer would share one. RTX, RED and FEC
  * never pass. Towards web: static payload types get their rtpmap, mids are
- * made, setup is actpass, video has nack, nack pli and ccm fir, which the gateway
- * passes on as RTCP or INFO. Towards plain: no ICE, DTLS, mux, mid, group,
- * extmap, msid, ssrc; rtcp-fb with RTP/AVPF only; telephone-event and CN only with the clock of a codec that
- * stays, CN above 8 kHz not at all. What converts is offered after the rest:
- * the other law of G.711, telephone-event with the audio's clocks towards web
- * and with 8 kHz towards plain.
+ * made, setup is actpass, video has nack, nack pli and ccm fir, which the
+ * gateway passes on as RTCP or INFO. Towards plain: no ICE, DTLS, mux, mid,
+ * group, extmap, msid, ssrc; rtcp-fb with RTP/AVPF only; telephone-event and CN
+ * only with the clock of a codec that stays, CN above 8 kHz not at all. What
+ * converts is offered after the rest: the other law of G.711, telephone-event
+ * with the audio's clocks towards web and with 8 kHz towards plain.
  * -ENOTSUP: nothing in it that the gateway can carry (488).
  */
 int sdp_make_offer(const struct sdp *from, enum sdp_profile to,

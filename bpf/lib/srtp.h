@@ -38,7 +38,8 @@ struct sluice_srtp_work {
 #define SLUICE_SCRATCH_WORK \
 	(SLUICE_SCRATCH - (__u32)sizeof(struct sluice_srtp_work))
 
-_Static_assert(SLUICE_PACKET_MAX + 80 <= SLUICE_SCRATCH_WORK &&
+_Static_assert(SLUICE_PACKET_MAX + 80 + SLUICE_AES_BLOCK <=
+		       SLUICE_SCRATCH_WORK &&
 	       SLUICE_SCRATCH_WORK % 8 == 0, "scratch is too small");
 _Static_assert(SLUICE_PACKET_MAX / SLUICE_AES_BLOCK < SLUICE_AES_CTR_MAX,
 	       "the block counter of a packet exceeds its last byte");

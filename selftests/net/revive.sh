@@ -24,8 +24,8 @@ export SIP_NS LAB LAB_SHELL GATEWAY_REAL
 
 for SIP_TRANSPORT in ${TRANSPORTS:-udp tcp}; do
 	for DATAPATH in ${DATAPATHS:-user xdp}; do
-		export DATAPATH SIP_TRANSPORT
 		PBX_URI="sip:$SIP_PBX:5060;transport=$SIP_TRANSPORT"
+		export DATAPATH SIP_TRANSPORT PBX_URI
 		gateway_start "call = { session_min = 2; };"
 		tap_include in_ns web node revive.js
 		gateway_stopped "gateway_stop_is_clean_${DATAPATH}_$SIP_TRANSPORT"

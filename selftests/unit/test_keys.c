@@ -77,6 +77,31 @@ static void test_expand(void)
 	      "expand_directions_differ");
 }
 
+/* Another one with the windows of `from`, which has seen the packet. */
+static void check_handed_over(const struct sluice_key *rx,
+			      const struct sluice_key *tx,
+			      const struct srtcp *from, const uint8_t *packet,
+			      size_t len)
+{
+	struct sluice_peer peer = { 0 };
+	uint8_t copy[64];
+	struct srtcp *s;
+	size_t n = len;
+
+	if (srtcp_create(rx, tx, 0, &s)) {
+		CHECK(0, "srtcp_opens_again");
+		return;
+	}
+	srtcp_get_senders(from, &peer);
+	srtcp_set_senders(s, &peer);
+	memcpy(copy, packet, len);
+	CHECK_INT(srtcp_unprotect(s, copy, &n, false), SLUICE_DROP_REPLAY,
+		  "srtcp_window_is_handed_over");
+	CHECK_INT(srtcp_unprotect(s, copy, &n, true), 0,
+		  "srtcp_accepted_elsewhere_is_opened");
+	srtcp_free(s);
+}
+
 static void test_srtcp(uint16_t profile)
 {
 	static const uint8_t rr[8] = { 0x80, 201, 0, 1, 0, 0, 0, 42 };
@@ -115,6 +140,10 @@ static void test_srtcp(uint16_t profile)
 	n = len;
 	CHECK_INT(srtcp_unprotect(server, first, &n, false), SLUICE_DROP_REPLAY,
 		  "srtcp_replayed_is_refused");
+	check_handed_over(&tx, &rx, server, first, len);
+	srtcp_raise(client, 100);
+	srtcp_raise(client, 50);
+	CHECK_INT(srtcp_next_index(client), 100, "srtcp_index_is_only_raised");
 	n = 4;
 	CHECK_INT(srtcp_unprotect(server, first, &n, false), SLUICE_DROP_SHORT,
 		  "srtcp_short_is_refused");

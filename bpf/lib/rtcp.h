@@ -299,10 +299,13 @@ static __always_inline int sluice_rtcp_scan(struct sluice_rtcp *r,
 	if (len < SLUICE_RTCP_HEADER_LEN)
 		return -SLUICE_DROP_SHORT;
 	type = in[1];
-	/* RFC 3550 6.1: a report first; RFC 5506 lets feedback go alone. */
+	/*
+	 * RFC 3550 6.1: a report first; RFC 5506 lets others go alone, and
+	 * phones say BYE alone without having asked.
+	 */
 	if (len % 4 || len > SLUICE_PACKET_MAX ||
 	    (!sluice_rtcp_is_report(type) && type != SLUICE_RTCP_RTPFB &&
-	     type != SLUICE_RTCP_PSFB))
+	     type != SLUICE_RTCP_PSFB && type != SLUICE_RTCP_BYE))
 		return -SLUICE_DROP_RTCP;
 	r->len = len;
 	r->is_padded = 0;

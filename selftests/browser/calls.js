@@ -466,6 +466,20 @@ test('captures', async () => {
 		'wire_outside_is_encrypted');
 });
 
+/* All calls so far, of real browsers: who answered their checks and reports? */
+test('consent_and_rtcp', async () => {
+	const { backends } = await sluicectl('show', 'datapath');
+	const of = (name) => backends.find((b) => b.backend === name);
+	const path = of(DATAPATH === 'user' ? 'user' : 'kernel');
+
+	note(`by the ${path.backend} path: ${JSON.stringify(path)}`);
+	note(JSON.stringify(await sluicectl('show', 'drops')));
+	ok(path.web_to_sip_rtcp_packets > 0, 'rtcp_of_browsers_relayed');
+	if (path.backend === 'user')
+		return;
+	ok(path.answered_stun_packets > 0, 'consent_answered_by_the_kernel');
+});
+
 async function main()
 {
 	const browser = await launch();

@@ -174,6 +174,11 @@ static void test_feedback(void)
 	n = translate(&map);
 	CHECK(n && out[n - 7] == 203 && sluice_get32(out + n - 4) == TO_SIP,
 	      "bye_is_translated");
+	in_len = 0;
+	add(bye, sizeof(bye));
+	n = translate(&map);
+	CHECK(n == 8 + 28 + 8 && out[1] == 201 && out[n - 7] == 203,
+	      "bye_alone_gets_a_report");
 }
 
 static void test_nack(void)

@@ -166,7 +166,7 @@ json_t *offline_show(const char *object, const struct options *o)
 
 	if (err == -EPROTONOSUPPORT) {
 		fprintf(stderr, "sluicectl: %s has contract %u and %u flows; "
-			"this program reads contract %u\n", o->pins,
+			"this program reads contract %d\n", o->pins,
 			status.contract, status.flows, SLUICE_CONTRACT_VERSION);
 		return NULL;
 	}

@@ -117,7 +117,7 @@ int xdp_adopt_check(struct xdp *x, char *reason, size_t size)
 	if (!flows)
 		return discard(x, "another contract, without media");
 	snprintf(reason, size, "%s holds %u flows of contract %u, this program "
-		 "has contract %u: " WAYS_OUT, x->pin_dir, flows, c.contract,
+		 "has contract %d: " WAYS_OUT, x->pin_dir, flows, c.contract,
 		 SLUICE_CONTRACT_VERSION);
 	return -EEXIST;
 }
@@ -154,7 +154,7 @@ static int adopt_map(struct xdp *x, enum xdp_map i, char *reason, size_t size)
 		err = 0;
 	} else {
 		snprintf(reason, size, "%s/%s does not fit this program, "
-			 "though both have contract %u: " WAYS_OUT, x->pin_dir,
+			 "though both have contract %d: " WAYS_OUT, x->pin_dir,
 			 xdp_map_names[i], SLUICE_CONTRACT_VERSION);
 		err = -EEXIST;
 	}

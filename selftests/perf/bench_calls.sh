@@ -4,7 +4,6 @@
 # Signalling: clients over WSS that register, refresh and call, in the
 # topology of the net tests; load.c plays both sides. CLIENTS=, CALLS=,
 # SECONDS_EACH= as there.
-TEST_NAME=bench_calls
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 . "$SELFTESTS/peers/gateway.sh"

@@ -39,6 +39,7 @@ fuzz-build: $(if $(FUZZ_RUNTIME),$(FUZZ_BIN))
 
 fuzz: fuzz-build ## libFuzzer, FUZZ_SECONDS (60) each; FUZZ= narrows it
 	$(Q)O=$(abspath $(O)) SECONDS_EACH=$(FUZZ_SECONDS) V=1 \
+		SEED=$(or $(SEED),$(shell date +%s)) \
 		selftests/fuzz/short.sh $(FUZZ)
 
 check-fuzz: fuzz-build

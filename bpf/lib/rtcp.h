@@ -465,8 +465,10 @@ static __always_inline void sluice_rtcp_bye(struct sluice_rtcp_pass *p,
 {
 	struct sluice_rtcp *r = p->r;
 
-	if (r->pos > r->count || !word || word != r->map.in_ssrc)
+	/* Named again it is as gone as before, and the output stays small. */
+	if (r->pos > r->count || !word || word != r->map.in_ssrc || r->is_kept)
 		return;
+	r->is_kept = 1;
 	r->forwarded++;
 	sluice_rtcp_put_header(p, 1, SLUICE_RTCP_BYE, 1);
 	sluice_rtcp_put(p, r->map.out_ssrc);

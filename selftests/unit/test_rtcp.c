@@ -351,9 +351,24 @@ static void test_malformed(void)
 	CHECK_INT(parse(in_len), -1, "padding_too_long_is_refused");
 }
 
+/* Found by fuzz_rtcp: each naming made a BYE of its own, twice as long. */
+static void test_bye_repeated(void)
+{
+	static const uint8_t thrice[] = {
+		0x83, 203, 0, 3, 0x33, 0x33, 0x33, 0x33,
+		0x33, 0x33, 0x33, 0x33, 0x33, 0x33, 0x33, 0x33,
+	};
+
+	in_len = 0;
+	add(thrice, sizeof(thrice));
+	CHECK_INT(translate(&map), 8 + 28 + 8,
+		  "bye_that_names_a_source_again_is_one_bye");
+}
+
 int main(void)
 {
 	test_report();
+	test_bye_repeated();
 	test_deltas();
 	test_other_stream();
 	test_feedback();

@@ -117,6 +117,9 @@ static void forward_response(void *arg, struct sip_client *ct,
 
 	if (sip_msg_status(m) < 200)
 		return;
+	/* Stored before anybody can count on it. */
+	if (f->sub)
+		call_sub_answered(cs, f->sub, request, m);
 	if (sip_client_is_local(ct))
 		answer_silence(f, sip_client_target(ct));
 	else
@@ -124,8 +127,6 @@ static void forward_response(void *arg, struct sip_client *ct,
 	c = call_by_id(cs, f->call);
 	if (c)
 		call_relay_answered(c, request, m, sip_client_is_local(ct));
-	if (f->sub)
-		call_sub_answered(cs, f->sub, request, m);
 	forward_free(f);
 }
 

@@ -380,17 +380,20 @@ void lane_frame(struct lane *l, enum lane_side side, uint32_t index,
 	f->len = ETH_HLEN + 28 + len;
 }
 
-static uint64_t arrived(const struct lane_tester *t)
+static struct traffic_arrived arrived(const struct lane_tester *t)
 {
-	uint64_t values[256] = { 0 }, sum = 0;
+	struct traffic_arrived values[256] = { 0 }, all = { 0 };
 	uint32_t zero = 0;
 	int n = libbpf_num_possible_cpus();
 
 	must(n > 256 || bpf_map_lookup_elem(bpf_object__find_map_fd_by_name(
 			t->obj, "tr_arrived"), &zero, values), "tr_arrived");
-	for (int i = 0; i < n; i++)
-		sum += values[i];
-	return sum;
+	for (int i = 0; i < n; i++) {
+		all.count += values[i].count;
+		if (values[i].last_ns > all.last_ns)
+			all.last_ns = values[i].last_ns;
+	}
+	return all;
 }
 
 static int send_frames(const struct lane_tester *t, uint32_t n)
@@ -405,15 +408,15 @@ static int send_frames(const struct lane_tester *t, uint32_t n)
 	return bpf_prog_test_run_opts(t->source, &opts);
 }
 
-static uint64_t wait_for_rest(const struct lane_tester *t)
+static struct traffic_arrived wait_for_rest(const struct lane_tester *t)
 {
-	uint64_t last = arrived(t), now;
+	struct traffic_arrived last = arrived(t), now;
 	uint64_t since = clock_ms();
 
 	do {
 		usleep(2000);
 		now = arrived(t);
-		if (now != last) {
+		if (now.count != last.count) {
 			last = now;
 			since = clock_ms();
 		}
@@ -432,7 +435,8 @@ int lane_run(struct lane *l, enum lane_side from, uint32_t first,
 		.interval_ps = pps > 0 ? (uint64_t)(1e12 / pps) : 0,
 	};
 	int fd = bpf_object__find_map_fd_by_name(source->obj, "tr_state");
-	uint64_t before = arrived(sink);
+	uint64_t before = arrived(sink).count;
+	struct traffic_arrived after;
 	double cpu = napi_seconds();
 	uint32_t zero = 0;
 	cpu_set_t old;
@@ -445,13 +449,16 @@ int lane_run(struct lane *l, enum lane_side from, uint32_t first,
 	home = enter(source->pid);
 	err = send_frames(source, count);
 	leave(home);
-	ret->arrived = wait_for_rest(sink) - before;
+	after = wait_for_rest(sink);
+	ret->arrived = after.count - before;
 	sched_setaffinity(0, sizeof(old), &old);
 	ret->relay_cpu_s = napi_seconds() - cpu;
 	if (err || bpf_map_lookup_elem(fd, &zero, &state))
 		return err ? err : -errno;
 	ret->sent = state.next - first;
 	ret->seconds = (double)(state.end_ns - state.start_ns) / 1e9;
+	ret->drain_s = after.last_ns > state.end_ns ?
+		(double)(after.last_ns - state.end_ns) / 1e9 : 0;
 	return 0;
 }
 

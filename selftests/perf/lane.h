@@ -49,6 +49,7 @@ struct lane_result {
 	uint64_t sent;
 	uint64_t arrived;
 	double seconds;		/* of sending */
+	double drain_s;		/* from the last sent to the last arrived */
 	double relay_cpu_s;	/* of NAPI on the gateway's devices */
 };
 

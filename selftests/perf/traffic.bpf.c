@@ -32,7 +32,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, __u64);
+	__type(value, struct traffic_arrived);
 } tr_arrived SEC(".maps");
 
 #define PATIENCE	(1 << 20)	/* looks at the clock for one frame */
@@ -95,15 +95,17 @@ int traffic_sink(struct xdp_md *ctx)
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 	struct ethhdr *eth = data;
 	struct iphdr *ip = (struct iphdr *)(eth + 1);
+	struct traffic_arrived *a;
 	__u32 zero = 0;
-	__u64 *n;
 
 	if ((void *)(ip + 1) > end || eth->h_proto != bpf_htons(ETH_P_IP) ||
 	    ip->protocol != IPPROTO_UDP)
 		return XDP_PASS;
-	n = bpf_map_lookup_elem(&tr_arrived, &zero);
-	if (n)
-		(*n)++;
+	a = bpf_map_lookup_elem(&tr_arrived, &zero);
+	if (a) {
+		a->count++;
+		a->last_ns = bpf_ktime_get_ns();
+	}
 	return XDP_DROP;
 }
 

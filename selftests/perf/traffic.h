@@ -24,4 +24,10 @@ struct traffic_state {
 	__u64 end_ns;	/* when the newest frame left */
 };
 
+/* By CPU. */
+struct traffic_arrived {
+	__u64 count;
+	__u64 last_ns;	/* CLOCK_MONOTONIC */
+};
+
 #endif

@@ -65,12 +65,20 @@ test('fork_both_answer', async (s) => {
 	const [a, b] = await Promise.all([s.alice.incoming(MS),
 		second.incoming(MS)]);
 
+	/* Without it CANCEL would wait for a provisional response. */
+	b.ring();
+	await provisional(s.sip, leg, 180);
 	a.respond(200, 'OK', { body: answer_sdp(a.invite.body),
 		headers: [contact(s.alice)] });
 	ok(await ack_of(s.alice, a), 'first_of_two_answers_is_acknowledged');
+	/* Seen first, or a slow PBX would pass both answers to the phone. */
+	const cancel = await second.flow.expect((m) => m.method === 'CANCEL' &&
+		of_call(b)(m), MS);
 	b.respond(200, 'OK', { body: answer_sdp(b.invite.body),
 		headers: [contact(second)] });
-	ok(await ack_of(second, b) && await ended(second, b),
+	if (cancel)
+		second.flow.send(response(cancel, 200, 'OK'));
+	ok(cancel && await ack_of(second, b) && await ended(second, b),
 		'second_of_two_answers_is_acknowledged_and_hung_up');
 	await leg.done;
 	const gone = ended(s.alice, a);

@@ -99,6 +99,8 @@ static inline uint32_t stream_payload_len(struct stream *s)
 static inline const struct stream_packet *
 stream_send(struct stream *s, struct stream_source *source)
 {
+	/* RFC 3711 3.3.1: ROC is 0 with the first one, for the sender, too */
+	bool is_first = !source->count;
 	struct stream_packet *p =
 		&source->history[source->count++ % STREAM_HISTORY];
 	uint32_t loss = stream_random(s, 1000), padding;
@@ -106,9 +108,9 @@ stream_send(struct stream *s, struct stream_source *source)
 	uint64_t before = source->index;
 
 	source->index++;
-	if (loss < 50)
+	if (!is_first && loss < 50)
 		source->index += stream_random(s, 20);
-	else if (loss < 56)
+	else if (!is_first && loss < 56)
 		source->index += stream_random(s, 2500);
 	s->wraps += before >> 16 != source->index >> 16;
 

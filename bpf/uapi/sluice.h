@@ -41,6 +41,8 @@
 #define SLUICE_UFRAG_LEN	8	/* ours: exactly 8 ice-chars */
 #define SLUICE_PACKET_MAX	1600	/* largest UDP payload relayed, bytes */
 #define SLUICE_CSRC_MAX		15	/* RFC 3550 5.1: CC is 4 bits */
+/* RFC 3711 3.1 has up to 128 bytes; devices that use one say 1 or 4. */
+#define SLUICE_MKI_MAX		4
 #define SLUICE_CNAME_LEN	16	/* ours: exactly 16 characters */
 #define SLUICE_RTCP_SENDERS	16	/* SRTCP senders of one transport */
 #define SLUICE_WINDOW_BITS	128	/* replay window, packets (>= 64, RFC 3711 3.3.2) */
@@ -176,7 +178,9 @@ struct sluice_cipher_key {
 struct sluice_key {
 	__u32 profile;		/* enum sluice_srtp_profile */
 	__u32 generation;
-	__u8 reserved[16];	/* room for an MKI, RFC 3711 3.1 */
+	__u32 mki_len;		/* bytes, RFC 3711 3.1; 0: packets have none */
+	__u8 mki[SLUICE_MKI_MAX];	/* then 0 */
+	__u8 reserved[8];
 	struct sluice_cipher_key rtp;
 	__u64 ghash_table[4][16][2];
 	struct sluice_cipher_key rtcp;
@@ -256,6 +260,8 @@ struct sluice_transport {
 /* ---- streams and sources --------------------------------------------- */
 
 #define SLUICE_STREAM_ACTIVE	(1U << 0) /* else: dropped, counted as held */
+/* RFC 8285: the extension block goes along as it is, else it is taken out */
+#define SLUICE_STREAM_EXTENSIONS	(1U << 1)
 
 /* What the far end of departure takes (a=rtcp-fb, RFC 4585 4.2). */
 #define SLUICE_FEEDBACK_NACK	(1U << 0)
@@ -264,6 +270,7 @@ struct sluice_transport {
 #define SLUICE_FEEDBACK_REMB	(1U << 3)
 /* PLI, FIR and NACK that it does not take: SLUICE_EVENT_PICTURE */
 #define SLUICE_FEEDBACK_REPORT	(1U << 4)
+#define SLUICE_FEEDBACK_TRANSPORT_CC	(1U << 5)
 
 /* Written by the daemon only. */
 struct sluice_stream {

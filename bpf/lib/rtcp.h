@@ -38,6 +38,9 @@ enum sluice_rtcp_type {
 };
 
 #define SLUICE_RTPFB_NACK	1
+/* draft-holmer-rmcat-transport-wide-cc-extensions-01, 3.1 */
+#define SLUICE_RTPFB_TRANSPORT_CC	15
+#define SLUICE_TRANSPORT_CC_LEAST	4	/* words: SSRCs, base, time */
 #define SLUICE_PSFB_PLI		1
 #define SLUICE_PSFB_FIR		4	/* RFC 5104 4.3.1 */
 #define SLUICE_PSFB_AFB		15	/* REMB, draft-alvestrand-rmcat-remb */
@@ -65,6 +68,7 @@ struct sluice_rtcp {
 	__u32 len;		/* bytes, without padding */
 	__u32 is_padded;
 	__u32 is_bad;
+	__u32 padding;		/* the P bit, if padding is part of the words */
 	__u32 type;		/* of the packet at hand */
 	__u32 count;		/* its count or format */
 	__u32 left;		/* words of it to come */
@@ -119,6 +123,25 @@ static __always_inline __u32 sluice_rtcp_least(__u32 type, __u32 count)
 }
 
 /*
+ * Transport-wide feedback fills its last word up with 1 to 3 bytes of padding,
+ * wherever in the compound it stands: they stay where they are.
+ */
+static __always_inline bool sluice_rtcp_fills_up(const struct sluice_rtcp *r,
+						 const __u8 *in, __u32 off,
+						 __u32 words)
+{
+	__u32 last = off + 4 * words + 3;
+	__u8 pad;
+
+	if (r->type != SLUICE_RTCP_RTPFB ||
+	    r->count != SLUICE_RTPFB_TRANSPORT_CC || last >= r->len ||
+	    last > SLUICE_PACKET_MAX)
+		return false;
+	pad = in[sluice_bound(last, SLUICE_RTCP_BOUND)];
+	return pad && pad < 4;
+}
+
+/*
  * A packet's header. Padding is in the last packet only (RFC 3550 A.2); it is
  * cut off once, at the first reading.
  */
@@ -131,7 +154,10 @@ static __always_inline void sluice_rtcp_begin(struct sluice_rtcp *r,
 	r->type = word >> 16 & 0xff;
 	r->count = word >> 24 & 0x1f;
 	r->pos = 0;
-	if (word & 1U << 29 && r->is_padded) {
+	r->padding = 0;
+	if (word & 1U << 29 && sluice_rtcp_fills_up(r, in, off, words)) {
+		r->padding = 1U << 29;
+	} else if (word & 1U << 29 && r->is_padded) {
 		words = room;
 	} else if (word & 1U << 29) {
 		last = r->len - 1;
@@ -151,6 +177,10 @@ static __always_inline void sluice_rtcp_begin(struct sluice_rtcp *r,
 	/* RFC 5104 4.3.1.1: entries of two words */
 	if (r->type == SLUICE_RTCP_PSFB && r->count == SLUICE_PSFB_FIR &&
 	    words % 2)
+		return;
+	if (r->type == SLUICE_RTCP_RTPFB &&
+	    r->count == SLUICE_RTPFB_TRANSPORT_CC &&
+	    words < SLUICE_TRANSPORT_CC_LEAST)
 		return;
 	r->left = words;
 	r->block = r->type == SLUICE_RTCP_SR ? 7 : 2;
@@ -209,7 +239,8 @@ static __always_inline void sluice_rtcp_note_feedback(struct sluice_rtcp *r,
 	__u32 format = r->count, pos = r->pos;
 
 	if (r->type == SLUICE_RTCP_RTPFB) {
-		if (pos == 2 && format == SLUICE_RTPFB_NACK)
+		if (pos == 2 && (format == SLUICE_RTPFB_NACK ||
+				 format == SLUICE_RTPFB_TRANSPORT_CC))
 			sluice_rtcp_note_seen(r, word);
 	} else if (format == SLUICE_PSFB_PLI) {
 		if (pos == 2)
@@ -387,8 +418,8 @@ static __always_inline void sluice_rtcp_close(struct sluice_rtcp_pass *p,
 {
 	struct sluice_rtcp *r = p->r;
 
-	sluice_rtcp_patch(p, r->header, 2U << 30 | count << 24 | type << 16 |
-			  ((r->out_len - r->header) / 4 - 1));
+	sluice_rtcp_patch(p, r->header, 2U << 30 | r->padding | count << 24 |
+			  type << 16 | ((r->out_len - r->header) / 4 - 1));
 }
 
 static __always_inline void sluice_rtcp_end_report(struct sluice_rtcp_pass *p)
@@ -503,6 +534,32 @@ static __always_inline void sluice_rtcp_nack(struct sluice_rtcp_pass *p,
 	sluice_rtcp_close(p, SLUICE_RTPFB_NACK, SLUICE_RTCP_RTPFB);
 }
 
+/*
+ * Its sequence numbers are those of a header extension, which passes as it is:
+ * so does what is said of them.
+ */
+static __always_inline void sluice_rtcp_transport_cc(struct sluice_rtcp_pass *p,
+						     __u32 word)
+{
+	struct sluice_rtcp *r = p->r;
+
+	if (r->pos == 2) {
+		r->is_kept = sluice_rtcp_is_seen(r, word) &&
+			     sluice_rtcp_takes(r, SLUICE_FEEDBACK_TRANSPORT_CC);
+		if (r->is_kept) {
+			sluice_rtcp_put(p, 0);
+			sluice_rtcp_put(p, r->map.out_ssrc);
+			sluice_rtcp_put(p, r->map.source_ssrc);
+		}
+	} else if (r->pos > 2 && r->is_kept) {
+		sluice_rtcp_put(p, word);
+	}
+	if (r->left || !r->is_kept)
+		return;
+	r->forwarded++;
+	sluice_rtcp_close(p, SLUICE_RTPFB_TRANSPORT_CC, SLUICE_RTCP_RTPFB);
+}
+
 static __always_inline void sluice_rtcp_pli(struct sluice_rtcp_pass *p,
 					    __u32 word)
 {
@@ -579,6 +636,9 @@ static __always_inline void sluice_rtcp_feedback(struct sluice_rtcp_pass *p,
 
 	if (r->type == SLUICE_RTCP_RTPFB && r->count == SLUICE_RTPFB_NACK)
 		sluice_rtcp_nack(p, word);
+	else if (r->type == SLUICE_RTCP_RTPFB &&
+		 r->count == SLUICE_RTPFB_TRANSPORT_CC)
+		sluice_rtcp_transport_cc(p, word);
 	else if (r->type == SLUICE_RTCP_PSFB && r->count == SLUICE_PSFB_PLI)
 		sluice_rtcp_pli(p, word);
 	else if (r->type == SLUICE_RTCP_PSFB && r->count == SLUICE_PSFB_FIR)
@@ -586,7 +646,7 @@ static __always_inline void sluice_rtcp_feedback(struct sluice_rtcp_pass *p,
 	else if (r->type == SLUICE_RTCP_PSFB && r->count == SLUICE_PSFB_AFB)
 		sluice_rtcp_remb(p, word);
 	else if (r->pos == 1)
-		/* transport-cc and whatever else was not negotiated */
+		/* whatever was never negotiated */
 		r->left_out++;
 }
 

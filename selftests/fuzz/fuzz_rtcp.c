@@ -22,7 +22,7 @@ static void make_line(const uint8_t *data, size_t size, uint32_t from,
 		.in_ssrc = size >= 8 ? sluice_get32(data + 4) + from : 1,
 		.out_ssrc = 2 + from, .seen_ssrc = 3 + from,
 		.source_ssrc = 4, .seq_delta = 0x10005,
-		.timestamp_delta = 0xfffffff0, .feedback = 0xf,
+		.timestamp_delta = 0xfffffff0, .feedback = 0x2f,
 		.cname = "0123456789abcdef",
 	};
 	if (size >= 32 + 4 * from)

@@ -49,6 +49,13 @@ static const uint8_t twcc[] = {
 	0x8f, 205, 0, 4, 0x33, 0x33, 0x33, 0x33, 0x22, 0x22, 0x22, 0x22,
 	0, 1, 0, 1, 0, 0, 0, 0,
 };
+/* As Chromium sends it: two packets, each filled up by bytes of padding. */
+static const uint8_t twcc_filled[] = {
+	0xaf, 205, 0, 5, 0x33, 0x33, 0x33, 0x33, 0x22, 0x22, 0x22, 0x22,
+	0, 1, 0, 1, 0, 0, 7, 0, 0x20, 1, 4, 1,
+	0xaf, 205, 0, 6, 0x33, 0x33, 0x33, 0x33, 0x22, 0x22, 0x22, 0x22,
+	0, 2, 0, 3, 0, 0, 7, 1, 0x20, 3, 4, 5, 6, 0, 0, 3,
+};
 static const uint8_t app[] = { 0x80, 204, 0, 2, 0x33, 0x33, 0x33, 0x33,
 			       't', 'e', 's', 't' };
 
@@ -165,9 +172,9 @@ static void test_feedback(void)
 	      sluice_get32(out + n - 8) == 0x01123456, "remb_is_translated");
 	in_len = 0;
 	add(twcc, sizeof(twcc));
-	CHECK_INT(translate(&map), 0, "transport_cc_is_dropped");
+	CHECK_INT(translate(&map), 0, "transport_cc_not_taken_is_dropped");
 	CHECK_INT(last_error, -SLUICE_DROP_RTCP_FEEDBACK,
-		  "transport_cc_dropped_has_its_reason");
+		  "transport_cc_not_taken_has_its_reason");
 	in_len = 0;
 	add(sr, sizeof(sr));
 	add(bye, sizeof(bye));
@@ -179,6 +186,57 @@ static void test_feedback(void)
 	n = translate(&map);
 	CHECK(n == 8 + 28 + 8 && out[1] == 201 && out[n - 7] == 203,
 	      "bye_alone_gets_a_report");
+}
+
+static void test_transport_cc(void)
+{
+	struct sluice_rtcp_line takes = map;
+	size_t n;
+
+	takes.feedback = SLUICE_FEEDBACK_TRANSPORT_CC;
+	takes.seq_delta = 0x11;
+	in_len = 0;
+	add(twcc, sizeof(twcc));
+	n = translate(&takes);
+	CHECK(n == 8 + 28 + 20 && sluice_get32(out + n - 16) == TO_SIP &&
+	      sluice_get32(out + n - 12) == PHONE &&
+	      !memcmp(out + n - 20, twcc, 4) &&
+	      !memcmp(out + n - 8, twcc + 12, 8), "transport_cc_is_translated");
+	in_len = 0;
+	add(twcc_filled, sizeof(twcc_filled));
+	n = translate(&takes);
+	CHECK(n == 8 + 28 + sizeof(twcc_filled) &&
+	      !memcmp(out + 36, twcc_filled, 4) &&
+	      !memcmp(out + 48, twcc_filled + 12, 12) &&
+	      !memcmp(out + 60, twcc_filled + 24, 4) &&
+	      !memcmp(out + 72, twcc_filled + 36, 16),
+	      "transport_cc_keeps_what_fills_its_words_up");
+	in_len = 0;
+	add(sr, sizeof(sr));
+	add(twcc_filled, 24);
+	add(bye, sizeof(bye));
+	n = translate(&takes);
+	CHECK(n == 52 + 28 + 24 + 8 && out[80] == 0xaf && out[104] == 0x81,
+	      "transport_cc_filled_up_between_others_is_read");
+	/* padding by words is cut off, as of any packet */
+	in_len = 0;
+	add(twcc, sizeof(twcc));
+	add("\0\0\0\4", 4);
+	in[0] |= 0x20;
+	in[3]++;
+	n = translate(&takes);
+	CHECK(n == 8 + 28 + 20 && out[36] == 0x8f && out[39] == 4,
+	      "transport_cc_padded_by_words_is_cut");
+	in_len = 0;
+	add(twcc, 16);
+	in[3] = 3;
+	CHECK(!translate(&takes) && last_error == -SLUICE_DROP_RTCP,
+	      "transport_cc_too_short_is_refused");
+	in_len = 0;
+	add(twcc, sizeof(twcc));
+	takes.seen_ssrc = 0x77777777;
+	CHECK(!translate(&takes) && last_error == -SLUICE_DROP_RTCP_FEEDBACK,
+	      "transport_cc_about_another_source_is_dropped");
 }
 
 static void test_nack(void)
@@ -298,6 +356,9 @@ static int parse(size_t len)
 static void test_mutations(void)
 {
 	uint32_t seed = 7, i, n, bad = 0, written = 0, lines;
+	struct sluice_rtcp_line all = map;
+
+	all.feedback |= SLUICE_FEEDBACK_TRANSPORT_CC;
 
 	for (i = 0; i < 20000; i++) {
 		in_len = 0;
@@ -306,12 +367,13 @@ static void test_mutations(void)
 		add(nack, sizeof(nack));
 		add(fir, sizeof(fir));
 		add(remb, sizeof(remb));
+		add(twcc_filled, sizeof(twcc_filled));
 		add(bye, sizeof(bye));
 		for (n = 1 + i % 4; n; n--) {
 			seed = seed * 1664525 + 1013904223;
 			in[(seed >> 8) % in_len] ^= (uint8_t)(seed >> 24);
 		}
-		n = (uint32_t)translate(&map);
+		n = (uint32_t)translate(&all);
 		if (!n)
 			continue;
 		written++;
@@ -372,6 +434,7 @@ int main(void)
 	test_deltas();
 	test_other_stream();
 	test_feedback();
+	test_transport_cc();
 	test_nack();
 	test_picture_reported();
 	test_blocks();

@@ -275,6 +275,50 @@ static void store_takes_threads(void)
 	store_close(s);
 }
 
+#define BOUNDED_PUTS	40000	/* at most */
+#define BOUNDED_BYTES	8000
+
+static int put_big(struct store *s, int i)
+{
+	struct record *r = record_new();
+	char id[16], big[BOUNDED_BYTES];
+	int err;
+
+	/* SQLite does not write what has not changed. */
+	memset(big, i, sizeof(big));
+	snprintf(id, sizeof(id), "big-%d", i % 20);
+	record_put_bytes(r, "big", big, sizeof(big));
+	err = store_put(s, STORE_CALL, id, r);
+	record_free(r);
+	return err;
+}
+
+/* Writers that never pause, as calls do that come one after the other. */
+static void store_is_bounded(void)
+{
+	off_t largest = 1 << 24, written = 0;
+	struct stat st = { 0 };
+	char id[16], wal[80];
+	struct store *s;
+	int err = 0;
+
+	store_open(dir, &s);
+	snprintf(wal, sizeof(wal), "%s-wal", db_path);
+	for (int i = 0; written < 4 * largest && i < BOUNDED_PUTS; i++) {
+		err |= put_big(s, i);
+		written += BOUNDED_BYTES;
+		if (!stat(wal, &st) && st.st_size > largest)
+			largest = st.st_size;
+	}
+	CHECK(written >= 4 * largest, "store_log_written_over_is_bounded");
+	CHECK_INT(err, 0, "store_log_begun_anew_fails_no_write");
+	for (int i = 0; i < 20; i++) {
+		snprintf(id, sizeof(id), "big-%d", i);
+		store_delete(s, STORE_CALL, id);
+	}
+	store_close(s);
+}
+
 static void store_knows_a_boot(void)
 {
 	struct store *s;
@@ -374,6 +418,7 @@ int main(void)
 	store_keeps();
 	store_outlives_the_process();
 	store_takes_threads();
+	store_is_bounded();
 	store_knows_a_boot();
 	store_full_disk();
 	store_broken_file();

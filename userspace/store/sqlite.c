@@ -19,6 +19,7 @@
 
 #define BUSY_MS			500	/* somebody else writes: a shell */
 #define CHECKPOINT_PAGES	1000	/* of 4 KiB in the WAL */
+#define WAL_PAGES_MAX		4000	/* then writers wait for it to wrap */
 
 static const char *const schema =
 	"CREATE TABLE IF NOT EXISTS meta("
@@ -81,6 +82,22 @@ static int to_errno(int rc)
 
 /* ---- checkpoints ----------------------------------------------------- */
 
+/*
+ * The WAL begins anew when a writer finds all of it in the file. Writers that
+ * never pause leave no such moment: past the limit they wait for the little
+ * that the first pass has left. What cannot be done now, the next one does.
+ */
+static void checkpoint(sqlite3 *db)
+{
+	int pages = 0, done = 0;
+
+	sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, &pages,
+				  &done);
+	if (pages > WAL_PAGES_MAX)
+		sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_RESTART,
+					  NULL, NULL);
+}
+
 static void *checkpoints(void *arg)
 {
 	struct backend *b = arg;
@@ -93,10 +110,7 @@ static void *checkpoints(void *arg)
 		}
 		b->is_due = false;
 		pthread_mutex_unlock(&b->lock);
-		/* What it cannot do now, the next one does. */
-		sqlite3_wal_checkpoint_v2(b->checkpointer, NULL,
-					  SQLITE_CHECKPOINT_PASSIVE, NULL,
-					  NULL);
+		checkpoint(b->checkpointer);
 		pthread_mutex_lock(&b->lock);
 	}
 	pthread_mutex_unlock(&b->lock);
@@ -123,6 +137,12 @@ static int start_checkpoints(struct backend *b, const char *path)
 				 NULL);
 	int err;
 
+	if (rc != SQLITE_OK)
+		return to_errno(rc);
+	sqlite3_busy_timeout(b->checkpointer, BUSY_MS);
+	/* Before its first read a connection knows of no WAL. */
+	rc = sqlite3_exec(b->checkpointer, "SELECT count(*) FROM meta", NULL,
+			  NULL, NULL);
 	if (rc != SQLITE_OK)
 		return to_errno(rc);
 	sqlite3_wal_hook(b->db, committed, b);

@@ -11,8 +11,12 @@
 /* id = generation * LIMIT_MEDIA_SESSIONS + slot + 1, so never 0. */
 #define GENERATIONS	(UINT32_MAX / LIMIT_MEDIA_SESSIONS)
 
+#define NONE		UINT32_MAX
+
 struct slot {
 	uint32_t generation;
+	uint32_t next_free;	/* if it is listed; slot or NONE */
+	bool is_listed;		/* as free; what claims it leaves it there */
 	bool is_open;		/* known to the signalling thread */
 	bool is_used;		/* not yet released */
 	struct ticket ticket;
@@ -20,7 +24,12 @@ struct slot {
 
 struct tickets {
 	pthread_mutex_t lock;
-	uint32_t cursor;
+	/*
+	 * The slot released last is taken first, so that no more of them are
+	 * ever touched than there are sessions at a time.
+	 */
+	uint32_t first_free;
+	uint32_t untouched;	/* from here on none was ever released */
 	uint32_t room, streams;	/* there are, in use */
 	struct slot slot[LIMIT_MEDIA_SESSIONS];
 };
@@ -38,6 +47,7 @@ int tickets_create(struct tickets **ret)
 		return -ENOMEM;
 	pthread_mutex_init(&t->lock, NULL);
 	t->room = UINT32_MAX;
+	t->first_free = NONE;
 	*ret = t;
 	return 0;
 }
@@ -63,29 +73,42 @@ void tickets_free(struct tickets *t)
 	free(t);
 }
 
+/* NONE: all are used. Those that were claimed are passed over. */
+static uint32_t free_slot(struct tickets *t)
+{
+	struct slot *s;
+
+	while (t->first_free != NONE) {
+		s = &t->slot[t->first_free];
+		t->first_free = s->next_free;
+		s->is_listed = false;
+		if (!s->is_used)
+			return (uint32_t)(s - t->slot);
+	}
+	while (t->untouched < LIMIT_MEDIA_SESSIONS &&
+	       t->slot[t->untouched].is_used)
+		t->untouched++;
+	return t->untouched < LIMIT_MEDIA_SESSIONS ? t->untouched++ : NONE;
+}
+
 int tickets_take(struct tickets *t, struct ticket *ticket)
 {
-	int err = -ENOSPC;
+	uint32_t i = NONE;
+	struct slot *s;
 
 	pthread_mutex_lock(&t->lock);
-	for (uint32_t n = 0; has_room(t, ticket->stream_count) &&
-			     n < LIMIT_MEDIA_SESSIONS; n++) {
-		uint32_t i = t->cursor;
-		struct slot *s = &t->slot[i];
-
-		t->cursor = (i + 1) % LIMIT_MEDIA_SESSIONS;
-		if (s->is_used)
-			continue;
+	if (has_room(t, ticket->stream_count))
+		i = free_slot(t);
+	if (i != NONE) {
+		s = &t->slot[i];
 		s->generation = (s->generation + 1) % GENERATIONS;
 		ticket->local.id = s->generation * LIMIT_MEDIA_SESSIONS + i + 1;
 		s->ticket = *ticket;
 		s->is_used = s->is_open = true;
 		t->streams += 2 * ticket->stream_count;
-		err = 0;
-		break;
 	}
 	pthread_mutex_unlock(&t->lock);
-	return err;
+	return i != NONE ? 0 : -ENOSPC;
 }
 
 int tickets_claim(struct tickets *t, const struct ticket *ticket)
@@ -161,6 +184,18 @@ int tickets_close(struct tickets *t, uint32_t id)
 	return err;
 }
 
+/* What is beyond those ever taken comes in its turn. */
+static void list(struct tickets *t, struct slot *s)
+{
+	uint32_t i = (uint32_t)(s - t->slot);
+
+	if (s->is_listed || i >= t->untouched)
+		return;
+	s->next_free = t->first_free;
+	s->is_listed = true;
+	t->first_free = i;
+}
+
 void tickets_release(struct tickets *t, uint32_t id)
 {
 	struct slot *s;
@@ -171,6 +206,7 @@ void tickets_release(struct tickets *t, uint32_t id)
 		s->is_used = s->is_open = false;
 		t->streams -= 2 * s->ticket.stream_count;
 		explicit_bzero(&s->ticket, sizeof(s->ticket));
+		list(t, s);
 	}
 	pthread_mutex_unlock(&t->lock);
 }

@@ -51,29 +51,43 @@
 /* The same for a length that must not be 0: 1..mask + 1. */
 #define sluice_bound_len(x, mask) (sluice_bound((__u64)(x) - 1, mask) + 1)
 
+/*
+ * For BPF not packed: clang would load byte by byte, though every verifier of
+ * a host with efficient unaligned access takes the whole word.
+ */
+#ifdef __bpf__
+#define SLUICE_UNALIGNED __attribute__((may_alias))
+#else
+#define SLUICE_UNALIGNED __attribute__((packed, may_alias))
+#endif
+
 struct sluice_u64_unaligned {
 	__u64 v;
-} __attribute__((packed, may_alias));
+} SLUICE_UNALIGNED;
 
 struct sluice_u32_unaligned {
 	__u32 v;
-} __attribute__((packed, may_alias));
+} SLUICE_UNALIGNED;
+
+struct sluice_u16_unaligned {
+	__u16 v;
+} SLUICE_UNALIGNED;
+
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define sluice_swap16(x) __builtin_bswap16(x)
+#define sluice_swap32(x) __builtin_bswap32(x)
+#define sluice_swap64(x) __builtin_bswap64(x)
+#else
+#define sluice_swap16(x) (x)
+#define sluice_swap32(x) (x)
+#define sluice_swap64(x) (x)
+#endif
 
 /* Network order at any alignment; both byte orders of a host. */
 static __always_inline __u16 sluice_get16(const void *p)
 {
-	const __u8 *b = p;
-
-	return (__u16)(b[0] << 8 | b[1]);
+	return sluice_swap16(((const struct sluice_u16_unaligned *)p)->v);
 }
-
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-#define sluice_swap32(x) __builtin_bswap32(x)
-#define sluice_swap64(x) __builtin_bswap64(x)
-#else
-#define sluice_swap32(x) (x)
-#define sluice_swap64(x) (x)
-#endif
 
 static __always_inline __u32 sluice_get32(const void *p)
 {
@@ -87,10 +101,7 @@ static __always_inline __u64 sluice_get64(const void *p)
 
 static __always_inline void sluice_put16(void *p, __u16 v)
 {
-	__u8 *b = p;
-
-	b[0] = (__u8)(v >> 8);
-	b[1] = (__u8)v;
+	((struct sluice_u16_unaligned *)p)->v = sluice_swap16(v);
 }
 
 static __always_inline void sluice_put32(void *p, __u32 v)

@@ -17,9 +17,10 @@
  * `bpftool map dump` shows them. Elsewhere they are taken through the
  * contract's own types.
  */
-struct sluice_out_value {
+struct sluice_state_value {
 	struct bpf_spin_lock lock;
-	__u32 sources;
+	__u16 sources;
+	__u16 newest;
 	__u64 next_index;
 	__u64 window[SLUICE_WINDOW_BITS / 64];
 	__u32 current_ssrc;
@@ -27,24 +28,11 @@ struct sluice_out_value {
 	__u64 last_sent_ns;
 	__u64 packets;
 	__u64 bytes;
-};
-
-struct sluice_ssrc_value {
-	struct bpf_spin_lock lock;
-	__u32 stream;
-	__u64 highest;
-	__u64 window[SLUICE_WINDOW_BITS / 64];
-	__s64 index_delta;
-	__u32 timestamp_delta;
-	__u32 bad_seq;
-	__u64 packets;
-	__u64 bytes;
-	__u64 first_index;
-	__u64 last_seen_ns;
-	__u32 last_transit;
-	__u32 jitter_q4;
-	__u64 late;
-	__u64 reserved[4];
+	__u64 gone_packets;
+	__u64 gone_lost;
+	__u64 gone_late;
+	__u64 reserved[5];
+	struct sluice_ssrc source[SLUICE_SSRCS_PER_STREAM];
 };
 
 struct sluice_peer_value {
@@ -65,20 +53,15 @@ struct sluice_peer_value {
 	_Static_assert(offsetof(struct value, field) == \
 		       offsetof(struct contract, field), #value "." #field)
 
-_Static_assert(sizeof(struct sluice_out_value) ==
-	       sizeof(struct sluice_out_state), "sluice_out_value");
-_Static_assert(sizeof(struct sluice_ssrc_value) ==
-	       sizeof(struct sluice_ssrc), "sluice_ssrc_value");
+_Static_assert(sizeof(struct sluice_state_value) ==
+	       sizeof(struct sluice_state), "sluice_state_value");
 _Static_assert(sizeof(struct sluice_peer_value) ==
 	       sizeof(struct sluice_peer), "sluice_peer_value");
-SLUICE_SAME_PLACE(sluice_out_value, sluice_out_state, sources);
-SLUICE_SAME_PLACE(sluice_out_value, sluice_out_state, current_ssrc);
-SLUICE_SAME_PLACE(sluice_out_value, sluice_out_state, bytes);
-SLUICE_SAME_PLACE(sluice_ssrc_value, sluice_ssrc, stream);
-SLUICE_SAME_PLACE(sluice_ssrc_value, sluice_ssrc, index_delta);
-SLUICE_SAME_PLACE(sluice_ssrc_value, sluice_ssrc, packets);
-SLUICE_SAME_PLACE(sluice_ssrc_value, sluice_ssrc, last_transit);
-SLUICE_SAME_PLACE(sluice_ssrc_value, sluice_ssrc, late);
+SLUICE_SAME_PLACE(sluice_state_value, sluice_out_state, newest);
+SLUICE_SAME_PLACE(sluice_state_value, sluice_out_state, current_ssrc);
+SLUICE_SAME_PLACE(sluice_state_value, sluice_out_state, bytes);
+SLUICE_SAME_PLACE(sluice_state_value, sluice_state, gone_packets);
+SLUICE_SAME_PLACE(sluice_state_value, sluice_state, source);
 SLUICE_SAME_PLACE(sluice_peer_value, sluice_peer, senders);
 SLUICE_SAME_PLACE(sluice_peer_value, sluice_peer, last_check_ns);
 SLUICE_SAME_PLACE(sluice_peer_value, sluice_peer, burst);
@@ -96,6 +79,7 @@ struct {
 	__uint(max_entries, SLUICE_MAX_FLOWS);
 	__type(key, struct sluice_flow_key);
 	__type(value, struct sluice_flow);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
 } sl_flows SEC(".maps");
 
 struct {
@@ -124,6 +108,7 @@ struct {
 	__uint(max_entries, SLUICE_MAX_KEYS);
 	__type(key, __u32);
 	__type(value, struct sluice_key);
+	__uint(map_flags, BPF_F_MMAPABLE);
 } sl_keys SEC(".maps");
 
 struct {
@@ -140,12 +125,22 @@ struct {
 	__type(value, struct sluice_stream);
 } sl_streams SEC(".maps");
 
+/* Mappable only for its alignment: the first entry begins a page. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, SLUICE_MAX_STREAMS);
 	__type(key, __u32);
-	__type(value, struct sluice_out_value);
-} sl_out SEC(".maps");
+	__type(value, struct sluice_relay);
+	__uint(map_flags, BPF_F_MMAPABLE);
+} sl_relays SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SLUICE_MAX_STREAMS);
+	__type(key, __u32);
+	__type(value, struct sluice_state_value);
+	__uint(map_flags, BPF_F_MMAPABLE);
+} sl_states SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -153,20 +148,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct sluice_rtcp_out);
 } sl_rtcp SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, SLUICE_MAX_SSRCS);
-	__type(key, struct sluice_ssrc_key);
-	__type(value, struct sluice_ssrc_value);
-} sl_ssrcs SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, SLUICE_MAX_STREAMS);
-	__type(key, __u32);
-	__type(value, struct sluice_sources);
-} sl_sources SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -209,7 +190,7 @@ struct {
 } sl_events SEC(".maps");
 
 #define SLUICE_HEAD_MAX	72	/* Ethernet, VLAN tag, IPv6, UDP: 66 */
-#define SLUICE_HEAD_BOUND 127	/* for sluice_bound_len() */
+#define SLUICE_HEAD_BOUND 127	/* for sluice_bound() */
 
 /*
  * What the stages of one packet hand on. In memory rather than on the stack:
@@ -225,8 +206,10 @@ struct sluice_work {
 	__u32 len;		/* of the RTP packet in packet[] */
 	__u32 transport;	/* of arrival */
 	__u32 stream;
+	__u32 slot;		/* source; SLUICE_SSRCS_PER_STREAM: a new one */
+	__u32 rx_key;		/* 0: plain */
+	__u32 tx_key;
 	struct sluice_payload payload;
-	struct sluice_ssrc_key source_key;
 	struct sluice_rtp rtp;
 	/* STUN and RTCP: where it came from, and its flow's flags */
 	struct sluice_addr remote;
@@ -234,8 +217,8 @@ struct sluice_work {
 	__u16 has_flow;
 	__u32 flow_flags;
 	struct sluice_stun stun;
-	/* the source as it was at commit; zero lock word */
-	struct sluice_ssrc source;
+	__u32 reserved;
+	/* all headers, up against the packet */
 	__u8 head[SLUICE_HEAD_MAX];
 	__u8 packet[SLUICE_SCRATCH];
 	__u8 tail[SLUICE_SCRATCH_ROOM - SLUICE_SCRATCH];

@@ -10,10 +10,10 @@
 #include "maps.h"
 #include "stage/parse.h"
 #include "stage/lookup.h"
+#include "stage/find.h"
 #include "stage/relay.h"
 #include "stage/rtcp.h"
 #include "stage/stun.h"
-#include "stage/touch.h"
 #include "stage/watch.h"
 
 /* A step of its own, so that its stack is free again during the crypto. */
@@ -37,7 +37,7 @@ SLUICE_STEP int sluice_admit(struct xdp_md *ctx)
 	w->len = p.len;
 	w->transport = flow ? flow->transport : 0;
 	if (flow && verdict == SLUICE_GO_RTP)
-		sluice_touch_flow(flow, p.byte1);
+		return sluice_find(w, flow, p.byte1 & 0x7f);
 	if (verdict >= SLUICE_GO_STUN) {
 		w->remote = p.key.remote;
 		w->remote_port = p.key.remote_port;

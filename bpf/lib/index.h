@@ -202,6 +202,18 @@ static __always_inline void sluice_index_commit(struct sluice_ssrc *s,
 	s->last_seen_ns = now_ns;
 }
 
+/* A source makes room for another one; its figures stay with the stream. */
+static __always_inline void sluice_source_gone(struct sluice_state *state,
+					       const struct sluice_ssrc *s)
+{
+	__u64 expected = s->highest - s->first_index + 1;
+
+	state->gone_packets += s->packets;
+	state->gone_late += s->late;
+	if (s->packets && expected > s->packets)
+		state->gone_lost += expected - s->packets;
+}
+
 /* What follows an accepted packet that is not sent closes up to before it. */
 static __always_inline void sluice_index_swallow(struct sluice_ssrc *s,
 						 __u64 index)

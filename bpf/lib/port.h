@@ -83,6 +83,9 @@ struct sluice_u16_unaligned {
 #define sluice_swap64(x) (x)
 #endif
 
+#define sluice_be16(x) ((__u16)sluice_swap16((__u16)(x)))
+#define sluice_be32(x) ((__u32)sluice_swap32((__u32)(x)))
+
 /* Network order at any alignment; both byte orders of a host. */
 static __always_inline __u16 sluice_get16(const void *p)
 {

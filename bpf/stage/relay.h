@@ -11,13 +11,9 @@
 #include "lib/rtp.h"
 #include "lib/srtp.h"
 #include "maps.h"
+#include "stage/find.h"
 #include "stage/rewrite.h"
 #include "stage/source.h"
-
-static __always_inline struct sluice_transport *sluice_transport(__u32 id)
-{
-	return bpf_map_lookup_elem(&sl_transports, &id);
-}
 
 static __always_inline struct sluice_stream *sluice_stream(__u32 id)
 {
@@ -32,21 +28,15 @@ static __always_inline bool sluice_is_ready(const struct sluice_transport *t)
 	return !(t->flags & SLUICE_TRANSPORT_WEB) || (t->rx_key && t->tx_key);
 }
 
-/* Into scratch; header, payload type, stream, index. */
+/* Into scratch; header, source, index. */
 SLUICE_STEP int sluice_relay_read(struct xdp_md *ctx)
 {
 	struct sluice_work *w = sluice_work();
-	struct sluice_transport *t;
-	struct sluice_payload *payload;
-	struct sluice_stream *stream;
-	__u32 len, slot;
+	__u32 len;
 	int err;
 
 	if (!w)
 		return -SLUICE_DROP_INTERNAL;
-	t = sluice_transport(w->transport);
-	if (!t || !sluice_is_ready(t))
-		return -SLUICE_DROP_NOT_READY;
 	len = w->len;
 	if (len < SLUICE_RTP_HEADER_LEN)
 		return -SLUICE_DROP_SHORT;
@@ -58,39 +48,24 @@ SLUICE_STEP int sluice_relay_read(struct xdp_md *ctx)
 	err = sluice_rtp_parse(w->packet, len, &w->rtp);
 	if (err)
 		return err;
-
-	payload = &t->payload[w->rtp.pt & 0x7f];
-	slot = payload->stream;
-	if (slot >= SLUICE_STREAMS_PER_TRANSPORT)
-		return -SLUICE_DROP_PAYLOAD_TYPE;
-	w->payload = *payload;
-	w->rtp.timestamp = sluice_convert_arriving(payload, w->rtp.timestamp);
-	w->rtp.is_foreign_clock = payload->convert == SLUICE_CONVERT_EVENT_UP;
-	w->stream = t->streams[slot];
-	stream = sluice_stream(w->stream);
-	if (!w->stream || !stream || stream->from != w->transport)
-		return -SLUICE_DROP_PAYLOAD_TYPE;
-	w->source_key.transport = w->transport;
-	w->source_key.ssrc = w->rtp.ssrc;
-	return t->rx_key ? sluice_source_estimate(w) : 0;
+	w->rtp.timestamp = sluice_convert_arriving(&w->payload,
+						   w->rtp.timestamp);
+	w->rtp.is_foreign_clock = w->payload.convert ==
+				  SLUICE_CONVERT_EVENT_UP;
+	return sluice_source_estimate(w);
 }
 
+/* Of an SRTP packet only. */
 SLUICE_STEP int sluice_relay_open(struct xdp_md *ctx)
 {
 	struct sluice_work *w = sluice_work();
-	struct sluice_transport *t;
 	struct sluice_key *key;
 	__u32 slot;
 	int len;
 
 	if (!w)
 		return -SLUICE_DROP_INTERNAL;
-	t = sluice_transport(w->transport);
-	if (!t)
-		return -SLUICE_DROP_INTERNAL;
-	slot = t->rx_key;
-	if (!slot)
-		return 0;
+	slot = w->rx_key;
 	key = bpf_map_lookup_elem(&sl_keys, &slot);
 	if (!key || !key->profile)
 		return -SLUICE_DROP_NOT_READY;
@@ -103,32 +78,40 @@ SLUICE_STEP int sluice_relay_open(struct xdp_md *ctx)
 	return 0;
 }
 
-/* Authentic from here on: state may change. */
-SLUICE_STEP int sluice_relay_accept(struct xdp_md *ctx)
+/* What stays of the header: without extensions where nobody agreed to them. */
+static __always_inline __u32 sluice_header_len(const struct sluice_work *w,
+					       const struct sluice_relay *r)
 {
-	struct sluice_work *w = sluice_work();
-	struct sluice_transport *t;
-	struct sluice_stream *stream;
-	bool held;
-	int err;
+	if (r->flags & SLUICE_RELAY_EXTENSIONS)
+		return w->rtp.payload_off;
+	return SLUICE_RTP_HEADER_LEN + 4 * (w->rtp.csrc_count & 0x0f);
+}
 
-	if (!w)
-		return -SLUICE_DROP_INTERNAL;
-	t = sluice_transport(w->transport);
-	stream = sluice_stream(w->stream);
-	if (!t || !stream)
-		return -SLUICE_DROP_INTERNAL;
-	held = !(stream->flags & SLUICE_STREAM_ACTIVE);
-	err = sluice_source_accept(w, stream->clock_hz, !t->rx_key, held);
-	if (err)
-		return err;
-	if (held)
-		return -SLUICE_DROP_HELD;
-	if (w->payload.convert != SLUICE_CONVERT_REPORT)
-		return 0;
-	sluice_event_digit(w);
-	sluice_count(SLUICE_COUNT_REPORTED);
-	return XDP_DROP;
+/* 0 or -SLUICE_DROP_x: whether and how an accepted packet can leave. */
+static __always_inline int sluice_relay_way(const struct sluice_work *w,
+					    const struct sluice_relay *r)
+{
+	__u32 slot = r->next_hop, size, tag_len = 0;
+	struct sluice_next_hop *hop;
+	struct sluice_key *key;
+
+	if (!(r->flags & SLUICE_RELAY_TO_READY))
+		return -SLUICE_DROP_NOT_READY;
+	hop = bpf_map_lookup_elem(&sl_next_hops, &slot);
+	if (!hop || !(hop->flags & SLUICE_HOP_VALID))
+		return -SLUICE_DROP_NEXT_HOP;
+	slot = w->tx_key;
+	if (slot) {
+		key = bpf_map_lookup_elem(&sl_keys, &slot);
+		if (!key || !key->profile)
+			return -SLUICE_DROP_NOT_READY;
+		tag_len = sluice_srtp_tag_len(key->profile);
+	}
+	size = sluice_header_len(w, r) + w->rtp.payload_len + tag_len;
+	if (size > SLUICE_PACKET_MAX ||
+	    size + sluice_head_len(&r->egress) > hop->mtu)
+		return -SLUICE_DROP_TOO_BIG;
+	return 0;
 }
 
 /* Takes a header extension out: the payload moves up by way of the frame. */
@@ -151,88 +134,89 @@ static __always_inline int sluice_close_gap(struct xdp_md *ctx,
 	return 0;
 }
 
-/* Egress checks, the outgoing index, the new header. */
-SLUICE_STEP int sluice_relay_map(struct xdp_md *ctx)
+static __always_inline void sluice_write_rtp(struct sluice_work *w,
+					     const struct sluice_relay *r,
+					     __u32 header)
 {
-	struct sluice_work *w = sluice_work();
-	struct sluice_transport *to;
-	struct sluice_next_hop *hop;
-	struct sluice_stream *stream;
-	struct sluice_key *key;
-	__u32 slot, header, size, tag_len = 0;
-	int err;
+	__u8 extension = r->flags & SLUICE_RELAY_EXTENSIONS ?
+				 w->rtp.extension : 0;
 
-	if (!w)
-		return -SLUICE_DROP_INTERNAL;
-	stream = sluice_stream(w->stream);
-	if (!stream)
-		return -SLUICE_DROP_INTERNAL;
-	to = sluice_transport(stream->to);
-	if (!to || !sluice_is_ready(to))
-		return -SLUICE_DROP_NOT_READY;
-	slot = to->next_hop;
-	hop = bpf_map_lookup_elem(&sl_next_hops, &slot);
-	if (!hop || !(hop->flags & SLUICE_HOP_VALID))
-		return -SLUICE_DROP_NEXT_HOP;
-	slot = to->tx_key;
-	if (slot) {
-		key = bpf_map_lookup_elem(&sl_keys, &slot);
-		if (!key || !key->profile)
-			return -SLUICE_DROP_NOT_READY;
-		tag_len = sluice_srtp_tag_len(key->profile);
-	}
-	header = SLUICE_RTP_HEADER_LEN + 4 * (w->rtp.csrc_count & 0x0f);
-	size = header + w->rtp.payload_len + tag_len;
-	if (size > SLUICE_PACKET_MAX ||
-	    size + sizeof(struct udphdr) +
-	    (sluice_addr_is_v4(&to->local) ? sizeof(struct iphdr) :
-	     sizeof(struct ipv6hdr)) > hop->mtu)
-		return -SLUICE_DROP_TOO_BIG;
-
-	err = sluice_close_gap(ctx, w, header);
-	if (err)
-		return err;
-	err = sluice_source_map(w, stream->clock_hz);
-	if (err)
-		return err;
-	sluice_convert_payload(&w->payload, w->packet, header,
-			       header + w->rtp.payload_len, w->rtp.padding);
-	w->packet[0] = 0x80 | w->rtp.padding << 5 | (w->rtp.csrc_count & 0x0f);
+	w->packet[0] = 0x80 | w->rtp.padding << 5 | extension << 4 |
+		       (w->rtp.csrc_count & 0x0f);
 	w->packet[1] = w->rtp.marker << 7 | (w->payload.out_pt & 0x7f);
 	sluice_put16(w->packet + 2, (__u16)w->out_index);
 	sluice_put32(w->packet + 4,
 		     sluice_convert_leaving(&w->payload, w->out_timestamp));
-	sluice_put32(w->packet + 8, stream->out_ssrc);
+	sluice_put32(w->packet + 8, r->out_ssrc);
 	w->rtp.payload_off = header;
 	w->len = header + w->rtp.payload_len;
+}
+
+/* Authentic from here on: state may change. Then the new header. */
+SLUICE_STEP int sluice_relay_accept(struct xdp_md *ctx)
+{
+	struct sluice_work *w = sluice_work();
+	enum sluice_fate fate = SLUICE_FATE_SEND;
+	struct sluice_relay *r;
+	__u32 header;
+	int err, way = 0;
+
+	if (!w)
+		return -SLUICE_DROP_INTERNAL;
+	r = sluice_relay_of(w->stream);
+	if (!r)
+		return -SLUICE_DROP_INTERNAL;
+	if (!(r->flags & SLUICE_RELAY_ACTIVE)) {
+		fate = SLUICE_FATE_HELD;
+		way = -SLUICE_DROP_HELD;
+	} else if (w->payload.convert == SLUICE_CONVERT_REPORT) {
+		fate = SLUICE_FATE_REPORT;
+	} else {
+		way = sluice_relay_way(w, r);
+		if (way)
+			fate = SLUICE_FATE_LOST;
+	}
+	if (w->slot == SLUICE_NO_SLOT) {
+		err = sluice_source_new(ctx);
+		if (err)
+			return err;
+	}
+	err = sluice_source_take(w, r->clock_hz, fate);
+	if (err || way)
+		return err ? err : way;
+	if (fate == SLUICE_FATE_REPORT) {
+		sluice_event_digit(w);
+		sluice_count(SLUICE_COUNT_REPORTED);
+		return XDP_DROP;
+	}
+	header = sluice_header_len(w, r);
+	err = sluice_close_gap(ctx, w, header);
+	if (err)
+		return err;
+	sluice_convert_payload(&w->payload, w->packet, header,
+			       header + w->rtp.payload_len, w->rtp.padding);
+	sluice_write_rtp(w, r, header);
 	return 0;
 }
 
+/* Towards SRTP only. */
 SLUICE_STEP int sluice_relay_close(struct xdp_md *ctx)
 {
 	struct sluice_work *w = sluice_work();
-	struct sluice_transport *to;
-	struct sluice_stream *stream;
+	struct sluice_relay *r;
 	struct sluice_key *key;
 	__u32 slot;
 	int len;
 
 	if (!w)
 		return -SLUICE_DROP_INTERNAL;
-	stream = sluice_stream(w->stream);
-	if (!stream)
-		return -SLUICE_DROP_INTERNAL;
-	to = sluice_transport(stream->to);
-	if (!to)
-		return -SLUICE_DROP_INTERNAL;
-	slot = to->tx_key;
-	if (!slot)
-		return 0;
+	r = sluice_relay_of(w->stream);
+	slot = w->tx_key;
 	key = bpf_map_lookup_elem(&sl_keys, &slot);
-	if (!key)
+	if (!r || !key)
 		return -SLUICE_DROP_INTERNAL;
-	len = sluice_srtp_protect(key, w->out_index, stream->out_ssrc,
-				  w->packet, w->rtp.payload_off, w->len);
+	len = sluice_srtp_protect(key, w->out_index, r->out_ssrc, w->packet,
+				  w->rtp.payload_off, w->len);
 	if (len < 0)
 		return len;
 	w->len = len;
@@ -242,52 +226,51 @@ SLUICE_STEP int sluice_relay_close(struct xdp_md *ctx)
 SLUICE_STEP int sluice_relay_send(struct xdp_md *ctx)
 {
 	struct sluice_work *w = sluice_work();
-	struct sluice_transport *from, *to;
 	struct sluice_next_hop *hop;
-	struct sluice_stream *stream;
+	struct sluice_relay *r;
 	__u32 slot;
 	int err;
 
 	if (!w)
 		return -SLUICE_DROP_INTERNAL;
-	stream = sluice_stream(w->stream);
-	from = sluice_transport(w->transport);
-	if (!stream || !from)
+	r = sluice_relay_of(w->stream);
+	if (!r)
 		return -SLUICE_DROP_INTERNAL;
-	to = sluice_transport(stream->to);
-	if (!to)
-		return -SLUICE_DROP_INTERNAL;
-	slot = to->next_hop;
+	slot = r->next_hop;
 	hop = bpf_map_lookup_elem(&sl_next_hops, &slot);
 	if (!hop)
 		return -SLUICE_DROP_NEXT_HOP;
-	err = sluice_rewrite(ctx, w, to, hop, false);
+	err = sluice_rewrite(ctx, w, &r->egress, NULL, hop);
 	if (err)
 		return err;
-	sluice_count(from->flags & SLUICE_TRANSPORT_WEB ?
+	sluice_count(r->flags & SLUICE_RELAY_FROM_WEB ?
 		     SLUICE_COUNT_RELAYED_WEB : SLUICE_COUNT_RELAYED_SIP);
 	return sluice_send(ctx, hop);
 }
 
 static __always_inline int sluice_relay(struct xdp_md *ctx)
 {
+	struct sluice_work *w = sluice_work();
 	int err;
 
+	if (!w)
+		return -SLUICE_DROP_INTERNAL;
 	err = sluice_relay_read(ctx);
 	if (err)
 		return err;
-	err = sluice_relay_open(ctx);
-	if (err)
-		return err;
+	if (w->rx_key) {
+		err = sluice_relay_open(ctx);
+		if (err)
+			return err;
+	}
 	err = sluice_relay_accept(ctx);
 	if (err)
 		return err;
-	err = sluice_relay_map(ctx);
-	if (err)
-		return err;
-	err = sluice_relay_close(ctx);
-	if (err)
-		return err;
+	if (w->tx_key) {
+		err = sluice_relay_close(ctx);
+		if (err)
+			return err;
+	}
 	return sluice_relay_send(ctx);
 }
 

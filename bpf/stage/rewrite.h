@@ -11,28 +11,11 @@
 #include <linux/udp.h>
 #include <bpf/bpf_endian.h>
 
+#include "lib/egress.h"
 #include "maps.h"
 #include "stage/parse.h"
 
 #define SLUICE_CSUM_CHUNK	512	/* bpf_csum_diff() before 6.13 */
-#define SLUICE_DEFAULT_TTL	64
-#define SLUICE_IP_DF		0x4000
-
-static __always_inline bool sluice_addr_is_v4(const struct sluice_addr *a)
-{
-	const __u32 *w = (const __u32 *)a->b;
-
-	return !w[0] && !w[1] && w[2] == bpf_htonl(0xffff);
-}
-
-static __always_inline __u16 sluice_csum_fold(__u64 sum)
-{
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (__u16)~sum;
-}
 
 /* Sum of packet[0..len), not folded; an odd end is padded with zeros. */
 static __always_inline __s64 sluice_csum_packet(struct sluice_work *w,
@@ -64,72 +47,27 @@ static __always_inline __s64 sluice_csum_packet(struct sluice_work *w,
 	return sum;
 }
 
-/* UDP over either family; sum: of the payload. */
-static __always_inline void sluice_write_udp(struct udphdr *udp,
-					     const struct sluice_transport *t,
-					     bool v4, bool is_rtcp_port,
-					     __u32 payload_len, __u64 sum)
+/* Between the RTCP ports of a pair: the sum follows the ports. */
+static __always_inline void sluice_write_ports(struct udphdr *udp,
+					       const struct sluice_transport *t,
+					       __u64 *sum)
 {
-	const __u16 *local = (const __u16 *)t->local.b;
-	const __u16 *remote = (const __u16 *)t->remote.b;
-	__u16 len = bpf_htons(sizeof(*udp) + payload_len);
-	int i;
+	*sum += (__u16)~udp->source + (__u32)(__u16)~udp->dest +
+		t->rtcp_local_port + (__u32)t->rtcp_remote_port;
+	udp->source = t->rtcp_local_port;
+	udp->dest = t->rtcp_remote_port;
+}
 
-	udp->source = is_rtcp_port ? t->rtcp_local_port : t->local_port;
-	udp->dest = is_rtcp_port ? t->rtcp_remote_port : t->remote_port;
-	udp->len = len;
-	/* RFC 768, RFC 8200 8.1: pseudo header and header */
-	if (v4) {
-		sum += local[6] + local[7] + remote[6] + remote[7];
-	} else {
-#pragma unroll
-		for (i = 0; i < 8; i++)
-			sum += local[i] + remote[i];
-	}
-	sum += bpf_htons(IPPROTO_UDP) + len;
-	sum += udp->source + udp->dest + len;
-	udp->check = sluice_csum_fold(sum);
+/* sum: of all but the two lengths. */
+static __always_inline void sluice_write_udp(struct udphdr *udp, __u32 len,
+					     __u64 sum)
+{
+	__u16 size = bpf_htons(sizeof(*udp) + len);
+
+	udp->len = size;
+	udp->check = sluice_csum_fold(sum + size + size);
 	if (!udp->check)
 		udp->check = 0xffff;
-}
-
-static __always_inline void sluice_write_v4(struct iphdr *ip,
-					    const struct sluice_transport *t,
-					    __u32 total)
-{
-	const __u16 *w = (const __u16 *)ip;
-	__u64 sum = 0;
-	int i;
-
-	__builtin_memset(ip, 0, sizeof(*ip));
-	ip->version = 4;
-	ip->ihl = 5;
-	ip->tos = t->dscp << 2;
-	ip->tot_len = bpf_htons(total);
-	/* RFC 6864 4.1: an atomic datagram needs no identification */
-	ip->frag_off = bpf_htons(SLUICE_IP_DF);
-	ip->ttl = t->ttl ? t->ttl : SLUICE_DEFAULT_TTL;
-	ip->protocol = IPPROTO_UDP;
-	ip->saddr = ((const __u32 *)t->local.b)[3];
-	ip->daddr = ((const __u32 *)t->remote.b)[3];
-#pragma unroll
-	for (i = 0; i < 10; i++)
-		sum += w[i];
-	ip->check = sluice_csum_fold(sum);
-}
-
-static __always_inline void sluice_write_v6(struct ipv6hdr *ip,
-					    const struct sluice_transport *t,
-					    __u32 payload)
-{
-	__u32 traffic_class = t->dscp << 2;
-
-	*(__be32 *)ip = bpf_htonl(6U << 28 | traffic_class << 20);
-	ip->payload_len = bpf_htons(payload);
-	ip->nexthdr = IPPROTO_UDP;
-	ip->hop_limit = t->ttl ? t->ttl : SLUICE_DEFAULT_TTL;
-	__builtin_memcpy(&ip->saddr, t->local.b, sizeof(t->local.b));
-	__builtin_memcpy(&ip->daddr, t->remote.b, sizeof(t->remote.b));
 }
 
 /* Grows at the front, where 256 bytes are promised; shrinks at the end. */
@@ -144,62 +82,86 @@ static __always_inline int sluice_resize(struct xdp_md *ctx, __u32 want)
 	return 0;
 }
 
+/* The headers end where the packet begins; the frame's length before it. */
+static __always_inline __u32
+sluice_write_head(struct sluice_work *w, const struct sluice_egress *e,
+		  const struct sluice_transport *rtcp,
+		  const struct sluice_next_hop *hop, __u64 sum)
+{
+	bool v4 = e->head[0] >> 4 == 4;
+	__u8 *l3 = w->head + SLUICE_HEAD_MAX, *l2;
+	struct sluice_vlan_tag *tag;
+	struct ipv6hdr *ip6;
+	struct udphdr *udp;
+	struct iphdr *ip;
+	__u32 len = w->len, size;
+	__be16 proto;
+
+	sum += e->udp_sum;
+	if (v4) {
+		l3 -= SLUICE_HEAD_V4;
+		__builtin_memcpy(l3, e->head, SLUICE_HEAD_V4);
+		ip = (struct iphdr *)l3;
+		udp = (struct udphdr *)(ip + 1);
+		ip->tot_len = bpf_htons(SLUICE_HEAD_V4 + len);
+		ip->check = sluice_csum_fold((__u64)e->ip_sum + ip->tot_len);
+		if (rtcp)
+			sluice_write_ports(udp, rtcp, &sum);
+		sluice_write_udp(udp, len, sum);
+		size = SLUICE_HEAD_V4;
+		proto = bpf_htons(ETH_P_IP);
+	} else {
+		l3 -= SLUICE_HEAD_V6;
+		__builtin_memcpy(l3, e->head, SLUICE_HEAD_V6);
+		ip6 = (struct ipv6hdr *)l3;
+		udp = (struct udphdr *)(ip6 + 1);
+		ip6->payload_len = bpf_htons(sizeof(*udp) + len);
+		if (rtcp)
+			sluice_write_ports(udp, rtcp, &sum);
+		sluice_write_udp(udp, len, sum);
+		size = SLUICE_HEAD_V6;
+		proto = bpf_htons(ETH_P_IPV6);
+	}
+	*(__be16 *)(l3 - 2) = proto;
+	l2 = l3 - 2;
+	size += sizeof(struct ethhdr);
+	if (hop->flags & SLUICE_HOP_VLAN) {
+		tag = (struct sluice_vlan_tag *)(l3 - sizeof(*tag));
+		tag->tci = bpf_htons(hop->vlan_id);
+		l2 = l3 - sizeof(*tag) - 2;
+		*(__be16 *)l2 = bpf_htons(ETH_P_8021Q);
+		size += sizeof(*tag);
+	}
+	__builtin_memcpy(l2 - 2 * ETH_ALEN, hop->dst_mac, 2 * ETH_ALEN);
+	return size;
+}
+
 /**
- * sluice_rewrite - put packet[0..work->len) on the wire format of @t
- * @is_rtcp_port: between the RTCP ports of a pair
+ * sluice_rewrite - the frame becomes packet[0..work->len) under the headers of @e
+ * @rtcp: the transport whose RTCP ports it goes between; else NULL
  *
  * Return: 0 or -SLUICE_DROP_INTERNAL.
  */
 static __always_inline int sluice_rewrite(struct xdp_md *ctx,
 					  struct sluice_work *w,
-					  const struct sluice_transport *t,
-					  const struct sluice_next_hop *hop,
-					  bool is_rtcp_port)
+					  const struct sluice_egress *e,
+					  const struct sluice_transport *rtcp,
+					  const struct sluice_next_hop *hop)
 {
-	bool v4 = sluice_addr_is_v4(&t->local);
-	struct ethhdr *eth = (struct ethhdr *)w->head;
-	struct sluice_vlan_tag *tag;
-	__be16 proto;
-	__u32 len = w->len, head = sizeof(*eth), at;
+	__u32 len = w->len, head;
 	__s64 sum;
 
 	sum = sluice_csum_packet(w, len);
 	if (sum < 0)
 		return -SLUICE_DROP_INTERNAL;
-	proto = bpf_htons(v4 ? ETH_P_IP : ETH_P_IPV6);
-	__builtin_memcpy(eth->h_dest, hop->dst_mac, ETH_ALEN);
-	__builtin_memcpy(eth->h_source, hop->src_mac, ETH_ALEN);
-	if (hop->flags & SLUICE_HOP_VLAN) {
-		tag = (struct sluice_vlan_tag *)(w->head + head);
-		eth->h_proto = bpf_htons(ETH_P_8021Q);
-		tag->tci = bpf_htons(hop->vlan_id);
-		tag->proto = proto;
-		head += sizeof(*tag);
-	} else {
-		eth->h_proto = proto;
-	}
-	at = head;
-	if (v4) {
-		sluice_write_v4((struct iphdr *)(w->head + at), t,
-				sizeof(struct iphdr) + sizeof(struct udphdr) +
-				len);
-		head += sizeof(struct iphdr);
-	} else {
-		sluice_write_v6((struct ipv6hdr *)(w->head + at), t,
-				sizeof(struct udphdr) + len);
-		head += sizeof(struct ipv6hdr);
-	}
-	sluice_write_udp((struct udphdr *)(w->head + head), t, v4,
-			 is_rtcp_port, len, (__u64)sum);
-	head += sizeof(struct udphdr);
-
+	head = sluice_write_head(w, e, rtcp, hop, (__u64)sum);
 	if (sluice_resize(ctx, head + len))
 		return -SLUICE_DROP_INTERNAL;
-	if (bpf_xdp_store_bytes(ctx, 0, w->head,
-				sluice_bound_len(head, SLUICE_HEAD_BOUND)))
-		return -SLUICE_DROP_INTERNAL;
-	if (bpf_xdp_store_bytes(ctx, head, w->packet,
-				sluice_bound_len(len, SLUICE_SCRATCH - 1)))
+	if (bpf_xdp_store_bytes(ctx, 0, w->head +
+				sluice_bound(SLUICE_HEAD_MAX - head,
+					     SLUICE_HEAD_BOUND),
+				sluice_bound_len(head + len,
+						 SLUICE_SCRATCH - 1)))
 		return -SLUICE_DROP_INTERNAL;
 	return 0;
 }

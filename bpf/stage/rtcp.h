@@ -153,24 +153,25 @@ SLUICE_STEP int sluice_rtcp_accept(struct xdp_md *ctx)
 }
 
 /* The current source of a stream; its deltas, unless it is mapped anew. */
-static __always_inline __u32 sluice_rtcp_source(__u32 id, __u32 from,
-						__u32 *seq_delta,
+static __always_inline __u32 sluice_rtcp_source(__u32 id, __u32 *seq_delta,
 						__u32 *timestamp_delta)
 {
-	struct sluice_ssrc_key key = { .transport = from };
-	struct sluice_out_value *out;
-	struct sluice_ssrc_value *v;
+	struct sluice_state_value *v = sluice_state(id);
+	struct sluice_ssrc *s;
+	__u32 ssrc, slot;
 
-	out = bpf_map_lookup_elem(&sl_out, &id);
-	if (!out || !out->next_index)
+	if (!v || !v->next_index)
 		return 0;
-	key.ssrc = out->current_ssrc;
-	v = bpf_map_lookup_elem(&sl_ssrcs, &key);
-	if (v && v->index_delta != SLUICE_DELTA_RESYNC) {
-		*seq_delta = (__u32)v->index_delta;
-		*timestamp_delta = v->timestamp_delta;
+	ssrc = v->current_ssrc;
+	slot = sluice_source_slot(v, ssrc);
+	if (slot == SLUICE_NO_SLOT)
+		return ssrc;
+	s = sluice_source_at(v, slot);
+	if (s->index_delta != SLUICE_DELTA_RESYNC) {
+		*seq_delta = (__u32)s->index_delta;
+		*timestamp_delta = s->timestamp_delta;
 	}
-	return key.ssrc;
+	return ssrc;
 }
 
 /* One stream that arrives on the transport, as a line for the reading. */
@@ -199,15 +200,15 @@ static long sluice_rtcp_line_step(__u32 i, void *context)
 	line->out_ssrc = to->out_ssrc;
 	line->feedback = to->feedback;
 	__builtin_memcpy(line->cname, to->cname, sizeof(line->cname));
-	line->in_ssrc = sluice_rtcp_source(id, to->from, &unused,
+	line->in_ssrc = sluice_rtcp_source(id, &unused,
 					   &line->timestamp_delta);
 	reverse = to->reverse;
 	back = sluice_stream(reverse);
 	if (!reverse || !back)
 		return 0;
 	line->seen_ssrc = back->out_ssrc;
-	line->source_ssrc = sluice_rtcp_source(reverse, back->from,
-					       &line->seq_delta, &unused);
+	line->source_ssrc = sluice_rtcp_source(reverse, &line->seq_delta,
+					       &unused);
 	return 0;
 }
 
@@ -349,9 +350,7 @@ SLUICE_STEP int sluice_rtcp_map(struct xdp_md *ctx)
 	}
 	size = w->len + trailer_len;
 	if (size > SLUICE_PACKET_MAX ||
-	    size + sizeof(struct udphdr) +
-	    (sluice_addr_is_v4(&to->local) ? sizeof(struct iphdr) :
-	     sizeof(struct ipv6hdr)) > hop->mtu)
+	    size + sluice_head_len(&to->egress) > hop->mtu)
 		return -SLUICE_DROP_TOO_BIG;
 	if (slot) {
 		/* never the same one twice, whoever else is here just now */
@@ -421,8 +420,9 @@ SLUICE_STEP int sluice_rtcp_send(struct xdp_md *ctx)
 	hop = bpf_map_lookup_elem(&sl_next_hops, &slot);
 	if (!hop)
 		return -SLUICE_DROP_NEXT_HOP;
-	err = sluice_rewrite(ctx, w, to, hop,
-			     !(to->flags & SLUICE_TRANSPORT_RTCP_MUX));
+	err = sluice_rewrite(ctx, w, &to->egress,
+			     to->flags & SLUICE_TRANSPORT_RTCP_MUX ? NULL : to,
+			     hop);
 	if (err)
 		return err;
 	sluice_count(from->flags & SLUICE_TRANSPORT_WEB ?

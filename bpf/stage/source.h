@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The arriving source: index estimate before authentication, creation and
- * commit after it. One lock at a time; no crypto under a lock.
+ * commit after it, and the outgoing index in the same breath, under the
+ * stream's lock. No crypto under a lock.
  */
 #ifndef SLUICE_STAGE_SOURCE_H
 #define SLUICE_STAGE_SOURCE_H
@@ -11,125 +12,178 @@
 #include "maps.h"
 
 #define SLUICE_SECOND_NS	1000000000ULL
+#define SLUICE_NO_SLOT		SLUICE_SSRCS_PER_STREAM
 
 /* The contract's view of a locked value; its lock word is never touched. */
-static __always_inline struct sluice_ssrc *
-sluice_ssrc_of(struct sluice_ssrc_value *v)
-{
-	return (struct sluice_ssrc *)v;
-}
-
 static __always_inline struct sluice_out_state *
-sluice_out_of(struct sluice_out_value *v)
+sluice_out_of(struct sluice_state_value *v)
 {
 	return (struct sluice_out_state *)v;
 }
 
-static __always_inline void sluice_sources_add(__u32 stream, int by)
+static __always_inline struct sluice_state_value *sluice_state(__u32 stream)
 {
-	struct sluice_out_value *out = bpf_map_lookup_elem(&sl_out, &stream);
-
-	if (!out)
-		return;
-	bpf_spin_lock(&out->lock);
-	out->sources += by;
-	bpf_spin_unlock(&out->lock);
+	return bpf_map_lookup_elem(&sl_states, &stream);
 }
 
-/* Replaces one slot of the stream's list; 0 is the free slot. */
-static __always_inline bool sluice_sources_swap(__u32 stream, __u64 from,
-						__u64 to)
+static __always_inline struct sluice_ssrc *
+sluice_source_at(struct sluice_state_value *v, __u32 slot)
 {
-	struct sluice_sources *list;
-	int i;
+	return &v->source[sluice_bound(slot, SLUICE_SSRCS_PER_STREAM - 1)];
+}
 
-	list = bpf_map_lookup_elem(&sl_sources, &stream);
-	if (!list)
-		return false;
+/* SLUICE_NO_SLOT: not known. Most packets are of the newest one's source. */
+static __always_inline __u32
+sluice_source_slot(struct sluice_state_value *v, __u32 ssrc)
+{
+	__u32 i, n = v->sources, slot = v->newest;
+
+	if (slot < n && sluice_source_at(v, slot)->ssrc == ssrc)
+		return slot;
+	slot = SLUICE_NO_SLOT;
 #pragma unroll
 	for (i = 0; i < SLUICE_SSRCS_PER_STREAM; i++)
-		if (__sync_val_compare_and_swap(&list->keys[i], from, to) ==
-		    from)
-			return true;
-	return false;
+		if (i < n && v->source[i].ssrc == ssrc)
+			slot = i;
+	return slot;
 }
 
 /**
- * sluice_source_estimate - index of an SRTP packet and first replay check
+ * sluice_source_estimate - the source; of an SRTP packet its index and the
+ * first replay check
  *
- * Reads work->rtp, source_key, stream; sets work->index.
+ * Reads work->rtp, stream and rx_key; sets work->slot and index.
  */
 static __always_inline int sluice_source_estimate(struct sluice_work *w)
 {
-	struct sluice_ssrc_value *v;
-	struct sluice_out_value *out;
+	struct sluice_state_value *v = sluice_state(w->stream);
+	struct sluice_ssrc *s;
 	__u64 index = 0;
 	__u16 seq = w->rtp.seq;
-	__u32 stream = w->stream, owner;
+	__u32 slot;
 	int err;
 
-	v = bpf_map_lookup_elem(&sl_ssrcs, &w->source_key);
-	if (!v) {
+	if (!v)
+		return -SLUICE_DROP_INTERNAL;
+	slot = sluice_source_slot(v, w->rtp.ssrc);
+	w->slot = slot;
+	if (!w->rx_key)
+		return 0;
+	if (slot == SLUICE_NO_SLOT) {
 		/* before the crypto, so that forgeries cost little */
-		out = bpf_map_lookup_elem(&sl_out, &stream);
-		if (!out || out->sources >= SLUICE_SSRCS_PER_STREAM)
+		if (v->sources >= SLUICE_SSRCS_PER_STREAM)
 			return -SLUICE_DROP_SSRC_LIMIT;
-		return sluice_index_estimate(&w->source, seq, true, &w->index);
+		w->index = seq;
+		return 0;
 	}
-	bpf_spin_lock(&v->lock);
-	owner = v->stream;
-	err = sluice_index_estimate(sluice_ssrc_of(v), seq,
-				    !sluice_ssrc_of(v)->packets, &index);
-	if (!err)
-		err = sluice_index_check(sluice_ssrc_of(v), index);
-	bpf_spin_unlock(&v->lock);
-	/* one SSRC belongs to one m-line (RFC 3550 8.1) */
-	if (owner != stream)
-		return -SLUICE_DROP_PAYLOAD_TYPE;
+	s = sluice_source_at(v, slot);
+	/* a guess that the tag confirms; accepted under the lock */
+	err = sluice_index_estimate(s, seq, !s->packets, &index);
 	w->index = index;
+	if (err || index > s->highest)
+		return err;
+	bpf_spin_lock(&v->lock);
+	err = sluice_index_check(s, index);
+	bpf_spin_unlock(&v->lock);
 	return err;
 }
 
-/* The entry of an authenticated packet's source, made if it is new. */
-static __always_inline struct sluice_ssrc_value *
-sluice_source_get(struct sluice_work *w, int *ret_err)
+/* One SSRC belongs to one m-line (RFC 3550 8.1): 1 if another one has it. */
+static long sluice_source_elsewhere_step(__u32 i, void *context)
 {
-	__u64 key = (__u64)w->source_key.ssrc << 32 | w->source_key.transport;
-	struct sluice_ssrc_value *v;
-	__u32 stream = w->stream;
-	int err;
+	struct sluice_work *w = sluice_work();
+	struct sluice_transport *t;
+	struct sluice_state_value *v;
+	__u32 id;
 
-	v = bpf_map_lookup_elem(&sl_ssrcs, &w->source_key);
-	if (v)
-		return v;
-	if (!sluice_sources_swap(stream, 0, key)) {
-		*ret_err = -SLUICE_DROP_SSRC_LIMIT;
-		return NULL;
-	}
-	__builtin_memset(&w->source, 0, sizeof(w->source));
-	w->source.stream = stream;
-	w->source.bad_seq = SLUICE_BAD_SEQ_NONE;
-	w->source.index_delta = SLUICE_DELTA_RESYNC;
-	err = bpf_map_update_elem(&sl_ssrcs, &w->source_key, &w->source,
-				  BPF_NOEXIST);
-	if (!err)
-		sluice_sources_add(stream, 1);
-	else
-		/* another CPU was first, or the map is full */
-		sluice_sources_swap(stream, key, 0);
-	v = bpf_map_lookup_elem(&sl_ssrcs, &w->source_key);
+	if (!w || i >= SLUICE_STREAMS_PER_TRANSPORT)
+		return 1;
+	id = w->transport;
+	t = bpf_map_lookup_elem(&sl_transports, &id);
+	if (!t)
+		return 1;
+	id = t->streams[i & (SLUICE_STREAMS_PER_TRANSPORT - 1)];
+	if (!id || id == w->stream)
+		return 0;
+	v = sluice_state(id);
+	if (!v || sluice_source_slot(v, w->rtp.ssrc) == SLUICE_NO_SLOT)
+		return 0;
+	*(int *)context = 1;
+	return 1;
+}
+
+/*
+ * The slot that a new source gets; the caller holds the lock. Of plain sources
+ * the one that is silent longest makes room: its index is worth nothing. A
+ * secured one stays, or its packets could be replayed.
+ */
+static __always_inline __u32
+sluice_source_room(struct sluice_state_value *v, bool plain)
+{
+	__u64 oldest = ~0ULL;
+	__u32 i, slot = SLUICE_NO_SLOT;
+
+	if (v->sources < SLUICE_SSRCS_PER_STREAM)
+		return v->sources++;
+	if (!plain)
+		return SLUICE_NO_SLOT;
+#pragma unroll
+	for (i = 0; i < SLUICE_SSRCS_PER_STREAM; i++)
+		if (v->source[i].last_seen_ns < oldest) {
+			oldest = v->source[i].last_seen_ns;
+			slot = i;
+		}
+	sluice_source_gone((struct sluice_state *)v,
+			   sluice_source_at(v, slot));
+	return slot;
+}
+
+/* An entry for an authenticated packet's source, into work->slot. */
+SLUICE_STEP int sluice_source_new(struct xdp_md *ctx)
+{
+	struct sluice_work *w = sluice_work();
+	struct sluice_state_value *v;
+	struct sluice_ssrc *s;
+	bool plain;
+	__u32 slot, ssrc;
+	int is_elsewhere = 0;
+
+	if (!w)
+		return -SLUICE_DROP_INTERNAL;
+	v = sluice_state(w->stream);
 	if (!v)
-		*ret_err = -SLUICE_DROP_SSRC_LIMIT;
-	return v;
+		return -SLUICE_DROP_INTERNAL;
+	bpf_loop(SLUICE_STREAMS_PER_TRANSPORT, sluice_source_elsewhere_step,
+		 &is_elsewhere, 0);
+	if (is_elsewhere)
+		return -SLUICE_DROP_PAYLOAD_TYPE;
+	plain = !w->rx_key;
+	ssrc = w->rtp.ssrc;
+	bpf_spin_lock(&v->lock);
+	/* another CPU may have been first */
+	slot = sluice_source_slot(v, ssrc);
+	if (slot == SLUICE_NO_SLOT) {
+		slot = sluice_source_room(v, plain);
+		if (slot != SLUICE_NO_SLOT) {
+			s = sluice_source_at(v, slot);
+			__builtin_memset(s, 0, sizeof(*s));
+			s->ssrc = ssrc;
+			s->bad_seq = SLUICE_BAD_SEQ_NONE;
+			s->index_delta = SLUICE_DELTA_RESYNC;
+		}
+	}
+	bpf_spin_unlock(&v->lock);
+	w->slot = slot;
+	return slot == SLUICE_NO_SLOT ? -SLUICE_DROP_SSRC_LIMIT : 0;
 }
 
 static __always_inline void sluice_event_first(struct sluice_work *w)
 {
 	struct sluice_event e = {
 		.type = SLUICE_EVENT_FIRST_PACKET,
-		.transport = w->source_key.transport,
+		.transport = w->transport,
 		.stream = w->stream,
-		.ssrc = w->source_key.ssrc,
+		.ssrc = w->rtp.ssrc,
 		.time_ns = w->now_ns,
 	};
 
@@ -141,9 +195,9 @@ static __always_inline void sluice_event_digit(struct sluice_work *w)
 {
 	struct sluice_event e = {
 		.type = SLUICE_EVENT_DIGIT,
-		.transport = w->source_key.transport,
+		.transport = w->transport,
 		.stream = w->stream,
-		.ssrc = w->source_key.ssrc,
+		.ssrc = w->rtp.ssrc,
 		.time_ns = w->now_ns,
 		.timestamp = w->rtp.timestamp,
 	};
@@ -188,32 +242,43 @@ SLUICE_STEP int sluice_source_forged(struct xdp_md *ctx)
 	return 0;
 }
 
+/* What becomes of an authentic packet, known before its index moves. */
+enum sluice_fate {
+	SLUICE_FATE_SEND,
+	SLUICE_FATE_REPORT,	/* told of, not sent */
+	SLUICE_FATE_HELD,	/* the stream does not forward */
+	SLUICE_FATE_LOST,	/* nowhere to go */
+};
+
 /**
- * sluice_source_accept - commit an authenticated (or plain) packet
- * @plain: the index is still to be found, by RFC 3550 A.1
- * @held: the stream does not forward: index and window move all the same,
- *	since ROC must not be lost while a call is on hold
+ * sluice_source_take - commit an authenticated (or plain) packet
+ * @clock_hz: of the stream
+ * @fate: whatever it is, arriving index and window move: ROC must not be lost
+ *	while a call is on hold or its next hop is not there
  *
- * Sets work->index and the mapping in work->source.
+ * Sets work->index, and for SLUICE_FATE_SEND out_index and out_timestamp.
  */
-static __always_inline int sluice_source_accept(struct sluice_work *w,
-						__u32 clock_hz, bool plain,
-						bool held)
+static __always_inline int sluice_source_take(struct sluice_work *w,
+					      __u32 clock_hz,
+					      enum sluice_fate fate)
 {
-	struct sluice_ssrc_value *v;
+	__u64 index = w->index, now_ns = w->now_ns, out = 0, packets = 0;
+	__u32 ssrc = w->rtp.ssrc, in_timestamp = w->rtp.timestamp;
+	__u32 timestamp = 0, slot = w->slot;
+	bool plain = !w->rx_key;
+	struct sluice_state_value *v = sluice_state(w->stream);
+	struct sluice_out_state *o;
 	struct sluice_ssrc *s;
-	__u64 index = w->index, now_ns = w->now_ns, packets = 0;
-	__s64 index_delta = 0;
-	__u32 timestamp_delta = 0;
 	int err = 0;
 
-	v = sluice_source_get(w, &err);
 	if (!v)
-		return err;
-	s = sluice_ssrc_of(v);
+		return -SLUICE_DROP_INTERNAL;
+	s = sluice_source_at(v, slot);
+	o = sluice_out_of(v);
 	bpf_spin_lock(&v->lock);
-	if (v->stream != w->stream)
-		err = -SLUICE_DROP_PAYLOAD_TYPE;
+	/* it may have made room meanwhile */
+	if (s->ssrc != ssrc)
+		err = -SLUICE_DROP_SSRC_LIMIT;
 	else if (plain)
 		err = sluice_index_plain(s, w->rtp.seq, &index);
 	/* again: another CPU may have accepted the same index meanwhile */
@@ -221,69 +286,28 @@ static __always_inline int sluice_source_accept(struct sluice_work *w,
 		err = sluice_index_check(s, index);
 	if (!err) {
 		sluice_index_commit(s, index, &w->rtp, clock_hz, now_ns);
-		if (held)
-			s->index_delta = SLUICE_DELTA_RESYNC;
-		else if (w->payload.convert == SLUICE_CONVERT_REPORT)
-			sluice_index_swallow(s, index);
 		packets = s->packets;
-		index_delta = s->index_delta;
-		timestamp_delta = s->timestamp_delta;
-	}
-	bpf_spin_unlock(&v->lock);
-	if (err)
-		return err;
-	w->index = index;
-	w->source.index_delta = index_delta;
-	w->source.timestamp_delta = timestamp_delta;
-	if (packets == 1)
-		sluice_event_first(w);
-	return 0;
-}
-
-/**
- * sluice_source_map - outgoing index and timestamp; counts the packet
- *
- * Sets work->out_index and out_timestamp.
- */
-static __always_inline int sluice_source_map(struct sluice_work *w,
-					     __u32 clock_hz)
-{
-	__s64 old_delta = w->source.index_delta;
-	__u32 old_timestamp = w->source.timestamp_delta;
-	__u64 in_index = w->index, now_ns = w->now_ns, index = 0;
-	__u32 ssrc = w->rtp.ssrc, in_timestamp = w->rtp.timestamp;
-	__u32 timestamp = 0, stream = w->stream;
-	struct sluice_out_value *out;
-	struct sluice_out_state *o;
-	struct sluice_ssrc_value *v;
-	int err;
-
-	out = bpf_map_lookup_elem(&sl_out, &stream);
-	if (!out)
-		return -SLUICE_DROP_INTERNAL;
-	o = sluice_out_of(out);
-	bpf_spin_lock(&out->lock);
-	err = sluice_out_assign(o, &w->source, in_index, in_timestamp, ssrc,
-				clock_hz, now_ns, &index, &timestamp);
-	if (!err) {
-		o->packets++;
-		o->bytes += w->rtp.payload_len;
-	}
-	bpf_spin_unlock(&out->lock);
-
-	if (w->source.index_delta != old_delta ||
-	    w->source.timestamp_delta != old_timestamp) {
-		v = bpf_map_lookup_elem(&sl_ssrcs, &w->source_key);
-		if (v) {
-			bpf_spin_lock(&v->lock);
-			sluice_ssrc_of(v)->index_delta = w->source.index_delta;
-			sluice_ssrc_of(v)->timestamp_delta =
-				w->source.timestamp_delta;
-			bpf_spin_unlock(&v->lock);
+		if (fate == SLUICE_FATE_HELD) {
+			s->index_delta = SLUICE_DELTA_RESYNC;
+		} else if (fate == SLUICE_FATE_REPORT) {
+			sluice_index_swallow(s, index);
+		} else if (fate == SLUICE_FATE_SEND) {
+			err = sluice_out_assign(o, s, index, in_timestamp,
+						ssrc, clock_hz, now_ns, &out,
+						&timestamp);
+			if (!err) {
+				v->newest = slot;
+				o->packets++;
+				o->bytes += w->rtp.payload_len;
+			}
 		}
 	}
-	w->out_index = index;
+	bpf_spin_unlock(&v->lock);
+	w->index = index;
+	w->out_index = out;
 	w->out_timestamp = timestamp;
+	if (packets == 1)
+		sluice_event_first(w);
 	return err;
 }
 

@@ -239,7 +239,7 @@ SLUICE_STEP int sluice_stun_send(struct xdp_md *ctx)
 	hop = bpf_map_lookup_elem(&sl_next_hops, &slot);
 	if (!hop)
 		return -SLUICE_DROP_NEXT_HOP;
-	err = sluice_rewrite(ctx, w, t, hop, false);
+	err = sluice_rewrite(ctx, w, &t->egress, NULL, hop);
 	if (err)
 		return err;
 	__sync_fetch_and_add(&peer->checks, 1);

@@ -7,7 +7,8 @@
  * SLUICE_CONTRACT_VERSION. Lists of numbers are append-only.
  *
  * Packet path: exact 5-tuple (sluice_flow) -> transport (sluice_transport)
- * -> payload type -> stream (sluice_stream) -> SSRC (sluice_ssrc).
+ * -> payload type -> stream (sluice_stream) -> SSRC (sluice_ssrc). The program
+ * goes by way of sluice_relay, which holds what all of these say of a stream.
  *
  * A transport is one secured or plain RTP association: the bundled
  * DTLS-SRTP association of a browser, or one m-line's port on the SIP side.
@@ -19,7 +20,7 @@
 
 #include <linux/types.h>
 
-#define SLUICE_CONTRACT_VERSION	2
+#define SLUICE_CONTRACT_VERSION	3
 
 /* ---- limits ---------------------------------------------------------- */
 
@@ -30,14 +31,13 @@
 #define SLUICE_MAX_KEYS		8192	/* slots; slot 0 means "plain" */
 #define SLUICE_MAX_TRANSPORTS	8192	/* ids; id 0 is never used */
 #define SLUICE_MAX_STREAMS	8192	/* ids; id 0 is never used */
-#define SLUICE_MAX_SSRCS	32768
 #define SLUICE_MAX_FLOWS	16384
 #define SLUICE_MAX_PORTS	65536
 #define SLUICE_MAX_UFRAGS	8192
 #define SLUICE_MAX_NEXT_HOPS	1024	/* ids; id 0 means "not resolved" */
 
 #define SLUICE_STREAMS_PER_TRANSPORT	8
-#define SLUICE_SSRCS_PER_STREAM	16	/* live sources one stream may learn */
+#define SLUICE_SSRCS_PER_STREAM	8	/* live sources one stream may learn */
 #define SLUICE_UFRAG_LEN	8	/* ours: exactly 8 ice-chars */
 #define SLUICE_PACKET_MAX	1600	/* largest UDP payload relayed, bytes */
 #define SLUICE_CSRC_MAX		15	/* RFC 3550 5.1: CC is 4 bits */
@@ -74,13 +74,14 @@ struct sluice_flow_key {
 #define SLUICE_FLOW_USER	(1U << 3) /* everything goes to the daemon */
 #define SLUICE_FLOW_RTCP	(1U << 4) /* the RTCP port of a pair */
 
+#define SLUICE_FLOW_HINTS	2	/* by the payload type's last bit */
+
 /*
- * What most packets of a flow need: the kernel notes it to have that memory
- * fetched early. Never believed; 0: not known.
+ * Which stream a flow's packets were of, and its keys: the kernel notes them
+ * to find the next one's memory at once. Never believed; 0: not known.
  */
 struct sluice_hint {
 	__u32 stream;
-	__u32 to;		/* transport of departure */
 	__u32 rx_key;
 	__u32 tx_key;
 };
@@ -90,7 +91,7 @@ struct sluice_flow {
 	__u32 flags;
 	__u32 credential_generation;	/* of the ICE credentials, 1.. */
 	__u32 reserved;
-	struct sluice_hint hint;	/* the daemon writes zeros */
+	struct sluice_hint hint[SLUICE_FLOW_HINTS]; /* the daemon: zeros */
 };
 
 /* ---- the door: ports the gateway owns -------------------------------- */
@@ -182,9 +183,10 @@ struct sluice_key {
 	__u8 mki[SLUICE_MKI_MAX];	/* then 0 */
 	__u8 reserved[8];
 	struct sluice_cipher_key rtp;
-	__u64 ghash_table[4][16][2];
+	__u8 reserved2[8];
+	__u64 ghash_table[4][16][2];	/* from the start of a line */
 	struct sluice_cipher_key rtcp;
-	__u8 reserved2[64];
+	__u8 reserved3[96];
 };
 
 /* ---- next hops ------------------------------------------------------- */
@@ -205,6 +207,19 @@ struct sluice_next_hop {
 };
 
 /* ---- transports ------------------------------------------------------ */
+
+#define SLUICE_EGRESS_HEAD	48	/* IPv6 and UDP */
+
+/*
+ * The headers that a transport's packets leave with, IPv4's or IPv6's and
+ * UDP's from the first byte: all lengths and sums are 0, and what is known of
+ * the sums stands beside, not folded (lib/egress.h).
+ */
+struct sluice_egress {
+	__u8 head[SLUICE_EGRESS_HEAD];
+	__u32 ip_sum;		/* of an IPv4 header */
+	__u32 udp_sum;		/* of pseudo header and ports */
+};
 
 #define SLUICE_TRANSPORT_WEB		(1U << 0) /* else: SIP side */
 #define SLUICE_TRANSPORT_READY		(1U << 1) /* keys and egress known */
@@ -254,7 +269,8 @@ struct sluice_transport {
 	struct sluice_payload payload[128];
 	/* at remote; 0: not known, or at another address (the daemon's) */
 	__be16 rtcp_remote_port;
-	__u8 reserved[62];
+	__u8 reserved[6];
+	struct sluice_egress egress;	/* of the fields above */
 };
 
 /* ---- streams and sources --------------------------------------------- */
@@ -292,7 +308,8 @@ struct sluice_stream {
  */
 struct sluice_out_state {
 	__u32 lock;		/* struct bpf_spin_lock in the kernel */
-	__u32 sources;		/* live entries in the SSRC map */
+	__u16 sources;		/* entries of source[] in use, from the first */
+	__u16 newest;		/* entry of current_ssrc */
 	__u64 next_index;	/* highest used + 1; 0: nothing sent yet */
 	__u64 window[SLUICE_WINDOW_BITS / 64]; /* bit 0 of [0]: next_index-1 */
 	__u32 current_ssrc;	/* arriving SSRC of the newest packet */
@@ -300,6 +317,39 @@ struct sluice_out_state {
 	__u64 last_sent_ns;
 	__u64 packets;		/* sent */
 	__u64 bytes;		/* RTP payload bytes sent */
+};
+
+/* One arriving source. Index and window move only after authentication. */
+struct sluice_ssrc {
+	__u32 ssrc;		/* host order */
+	__u32 bad_seq;		/* RFC 3550 A.1; > 0xffff: none */
+	__u64 highest;		/* 48-bit index ROC || SEQ of RFC 3711 3.3.1 */
+	__u64 window[SLUICE_WINDOW_BITS / 64]; /* bit 0 of [0]: highest */
+	__s64 index_delta;	/* out index = in index + index_delta */
+	__u32 timestamp_delta;	/* out timestamp = in + delta (mod 2^32) */
+	__u32 last_transit;	/* RFC 3550 A.8, clock units */
+	__u64 packets;		/* authenticated and accepted */
+	__u64 last_seen_ns;
+	__u64 bytes;		/* RTP payload bytes */
+	__u64 first_index;
+	__u64 late;		/* reordered but inside the window */
+	__u32 jitter_q4;	/* jitter in clock units times 16 */
+	__u32 reserved;
+	__u64 reserved2[4];
+};
+
+/*
+ * What packets of a stream move, in one entry under one lock: the outgoing
+ * index space and its arriving sources.
+ */
+struct sluice_state {
+	struct sluice_out_state out;
+	/* of sources that made room for others */
+	__u64 gone_packets;
+	__u64 gone_lost;
+	__u64 gone_late;
+	__u64 reserved[5];
+	struct sluice_ssrc source[SLUICE_SSRCS_PER_STREAM];
 };
 
 /*
@@ -314,37 +364,42 @@ struct sluice_rtcp_out {
 	__u64 reserved[4];
 };
 
-struct sluice_ssrc_key {
-	__u32 transport;	/* of arrival */
-	__u32 ssrc;		/* host order */
-};
+/* ---- the short way --------------------------------------------------- */
 
-/* One arriving source. Index and window move only after authentication. */
-struct sluice_ssrc {
-	__u32 lock;		/* struct bpf_spin_lock in the kernel */
-	__u32 stream;
-	__u64 highest;		/* 48-bit index ROC || SEQ of RFC 3711 3.3.1 */
-	__u64 window[SLUICE_WINDOW_BITS / 64]; /* bit 0 of [0]: highest */
-	__s64 index_delta;	/* out index = in index + index_delta */
-	__u32 timestamp_delta;	/* out timestamp = in + delta (mod 2^32) */
-	__u32 bad_seq;		/* RFC 3550 A.1; > 0xffff: none */
-	__u64 packets;		/* authenticated and accepted */
-	__u64 bytes;		/* RTP payload bytes */
-	__u64 first_index;
-	__u64 last_seen_ns;
-	__u32 last_transit;	/* RFC 3550 A.8, clock units */
-	__u32 jitter_q4;	/* jitter in clock units times 16 */
-	__u64 late;		/* reordered but inside the window */
-	__u64 reserved[4];
+#define SLUICE_RELAY_FROM_READY	(1U << 0) /* the transport, and its keys */
+#define SLUICE_RELAY_TO_READY	(1U << 1)
+#define SLUICE_RELAY_FROM_WEB	(1U << 2)
+#define SLUICE_RELAY_ACTIVE	(1U << 3) /* SLUICE_STREAM_ACTIVE */
+#define SLUICE_RELAY_EXTENSIONS	(1U << 4) /* SLUICE_STREAM_EXTENSIONS */
+
+#define SLUICE_RELAY_PAYLOADS	8
+#define SLUICE_RELAY_NO_PT	0xff
+
+struct sluice_relay_payload {
+	__u8 pt;		/* as it arrives, or SLUICE_RELAY_NO_PT */
+	__u8 out_pt;
+	__u8 convert;		/* enum sluice_convert */
+	__u8 ratio;
 };
 
 /*
- * Keys of a stream's live sources (struct sluice_ssrc_key as
- * ssrc << 32 | transport; 0: free slot), so that a stream is counted, frozen
- * and removed without a walk over all sources.
+ * By stream id: all that a packet of the stream needs of the stream and its
+ * two transports, in two lines of the cache. Written by the daemon whenever
+ * one of the three changes. A payload type beyond the eighth takes the long
+ * way, over the transport.
  */
-struct sluice_sources {
-	__u64 keys[SLUICE_SSRCS_PER_STREAM];
+struct sluice_relay {
+	__u32 flags;
+	__u32 from;
+	__u32 rx_key;
+	__u32 tx_key;
+	__u32 out_ssrc;
+	__u32 clock_hz;
+	__u32 next_hop;
+	__u32 reserved;
+	struct sluice_relay_payload payload[SLUICE_RELAY_PAYLOADS];
+	struct sluice_egress egress;
+	__u64 reserved2;
 };
 
 /* ---- the far end of a transport -------------------------------------- */
@@ -472,10 +527,9 @@ struct sluice_event {
 #define SLUICE_MAP_KEYS		"sl_keys"	/* array */
 #define SLUICE_MAP_TRANSPORTS	"sl_transports"	/* array */
 #define SLUICE_MAP_STREAMS	"sl_streams"	/* array */
-#define SLUICE_MAP_OUT		"sl_out"	/* array, by stream id */
+#define SLUICE_MAP_RELAYS	"sl_relays"	/* array, by stream id */
+#define SLUICE_MAP_STATES	"sl_states"	/* array, by stream id */
 #define SLUICE_MAP_RTCP		"sl_rtcp"	/* array, by stream id */
-#define SLUICE_MAP_SSRCS	"sl_ssrcs"	/* hash */
-#define SLUICE_MAP_SOURCES	"sl_sources"	/* array, by stream id */
 #define SLUICE_MAP_PEERS	"sl_peers"	/* array, by transport id */
 #define SLUICE_MAP_NEXT_HOPS	"sl_next_hops"	/* array */
 #define SLUICE_MAP_DEVICES	"sl_devices"	/* devmap hash, by ifindex */
@@ -485,17 +539,19 @@ struct sluice_event {
 
 _Static_assert(sizeof(struct sluice_addr) == 16, "sluice_addr");
 _Static_assert(sizeof(struct sluice_flow_key) == 40, "sluice_flow_key");
-_Static_assert(sizeof(struct sluice_flow) == 32, "sluice_flow");
+_Static_assert(sizeof(struct sluice_flow) == 40, "sluice_flow");
 _Static_assert(sizeof(struct sluice_aes_key) == 472, "sluice_aes_key");
 _Static_assert(sizeof(struct sluice_cipher_key) == 544, "sluice_cipher_key");
-_Static_assert(sizeof(struct sluice_key) == 2200, "sluice_key");
+_Static_assert(sizeof(struct sluice_key) == 2240, "sluice_key");
 _Static_assert(sizeof(struct sluice_next_hop) == 28, "sluice_next_hop");
 _Static_assert(sizeof(struct sluice_transport) == 668, "sluice_transport");
 _Static_assert(sizeof(struct sluice_event) == 32, "sluice_event");
 _Static_assert(sizeof(struct sluice_stream) == 64, "sluice_stream");
 _Static_assert(sizeof(struct sluice_out_state) == 64, "sluice_out_state");
 _Static_assert(sizeof(struct sluice_ssrc) == 128, "sluice_ssrc");
-_Static_assert(sizeof(struct sluice_sources) == 128, "sluice_sources");
+_Static_assert(sizeof(struct sluice_state) == 1152, "sluice_state");
+_Static_assert(sizeof(struct sluice_egress) == 56, "sluice_egress");
+_Static_assert(sizeof(struct sluice_relay) == 128, "sluice_relay");
 _Static_assert(sizeof(struct sluice_rtcp_out) == 64, "sluice_rtcp_out");
 _Static_assert(sizeof(struct sluice_ice_key) == 64, "sluice_ice_key");
 _Static_assert(sizeof(struct sluice_peer) == 448, "sluice_peer");

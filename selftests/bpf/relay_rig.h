@@ -21,7 +21,9 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "datapath/xdp.h"
 #include "frame.h"
+#include "lib/egress.h"
 #include "lib/stun.h"
 #include "../unit/srtp_oracle.h"
 #include "../unit/tap.h"
@@ -66,10 +68,43 @@ static inline void rig_put(struct rig *r, const char *map, const void *key,
 	}
 }
 
+#define RIG_IDS	16	/* of streams and transports */
+
+/* The short ways, as the daemon makes them of what the maps say. */
+static inline void rig_relays(struct rig *r)
+{
+	static const struct sluice_transport none;
+	struct sluice_transport t[RIG_IDS];
+	struct sluice_relay relay;
+	struct sluice_stream s;
+	uint32_t id;
+
+	for (id = 0; id < RIG_IDS; id++)
+		bpf_map_lookup_elem(rig_map(r, SLUICE_MAP_TRANSPORTS), &id,
+				    &t[id]);
+	for (id = 1; id < RIG_IDS; id++) {
+		bpf_map_lookup_elem(rig_map(r, SLUICE_MAP_STREAMS), &id, &s);
+		xdp_relay_make(id, &s, s.from < RIG_IDS ? &t[s.from] : &none,
+			       s.to < RIG_IDS ? &t[s.to] : &none, &relay);
+		rig_put(r, SLUICE_MAP_RELAYS, &id, &relay);
+	}
+}
+
 static inline void rig_put_at(struct rig *r, const char *map, uint32_t index,
 			      const void *value)
 {
-	rig_put(r, map, &index, value);
+	struct sluice_transport t;
+
+	if (!strcmp(map, SLUICE_MAP_TRANSPORTS)) {
+		t = *(const struct sluice_transport *)value;
+		sluice_egress_make(&t, &t.egress);
+		rig_put(r, map, &index, &t);
+	} else {
+		rig_put(r, map, &index, value);
+	}
+	if (!strcmp(map, SLUICE_MAP_TRANSPORTS) ||
+	    !strcmp(map, SLUICE_MAP_STREAMS))
+		rig_relays(r);
 }
 
 static inline struct sluice_addr rig_addr(const struct addr *a)
@@ -162,20 +197,23 @@ static inline void rig_stream(struct rig *r, uint32_t id, uint32_t flags)
 	rig_put_at(r, SLUICE_MAP_STREAMS, id, &s);
 }
 
+static inline struct sluice_state rig_state(struct rig *r, uint32_t stream)
+{
+	struct sluice_state state = { 0 };
+
+	bpf_map_lookup_elem_flags(rig_map(r, SLUICE_MAP_STATES), &stream,
+				  &state, BPF_F_LOCK);
+	return state;
+}
+
 /* No source has sent yet, nothing was sent. */
 static inline void rig_forget(struct rig *r)
 {
-	static const struct sluice_out_state out;
-	static const struct sluice_sources none;
-	struct sluice_ssrc_key key;
-	int fd = rig_map(r, SLUICE_MAP_SSRCS);
+	static const struct sluice_state none;
+	uint32_t id;
 
-	while (!bpf_map_get_next_key(fd, NULL, &key))
-		bpf_map_delete_elem(fd, &key);
-	rig_put_at(r, SLUICE_MAP_OUT, RIG_WEB, &out);
-	rig_put_at(r, SLUICE_MAP_OUT, RIG_SIP, &out);
-	rig_put_at(r, SLUICE_MAP_SOURCES, RIG_WEB, &none);
-	rig_put_at(r, SLUICE_MAP_SOURCES, RIG_SIP, &none);
+	for (id = 1; id < RIG_IDS; id++)
+		rig_put_at(r, SLUICE_MAP_STATES, id, &none);
 }
 
 static inline uint64_t rig_sum(struct rig *r, const char *map, uint32_t index)

@@ -57,8 +57,8 @@ static void test_relay(const char *mode, void *x)
 	CHECK_INT(stats.lost, 10, name);
 	snprintf(name, sizeof(name), "backend_%s_frozen_with_state", mode);
 	CHECK(!datapath_xdp_ops.stream_freeze(x, 1, &state) &&
-	      state.source_count == 1 && state.out.packets == 21 &&
-	      state.sources[0].packets == 21, name);
+	      state.media.out.sources == 1 && state.media.out.packets == 21 &&
+	      state.media.source[0].packets == 21, name);
 	state.rtcp.next_index = 7;
 	snprintf(name, sizeof(name), "backend_%s_state_same_elsewhere", mode);
 	CHECK(is_same_elsewhere(x, 1, &state), name);

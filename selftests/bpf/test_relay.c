@@ -188,8 +188,6 @@ static void test_wrap(const char *name, uint32_t profile)
 static void test_forgery(const char *name, uint32_t profile)
 {
 	uint8_t packet[FRAME_MAX], copy[FRAME_MAX];
-	struct sluice_ssrc_key key = { RIG_WEB, RIG_WEB_SSRC };
-	struct sluice_ssrc source;
 	struct oracle_rtp r = web_rtp(7);
 	char text[128];
 	int len, i, passed = 0;
@@ -205,8 +203,7 @@ static void test_forgery(const char *name, uint32_t profile)
 	snprintf(text, sizeof(text), "forgery_%s_any_bit_dropped_auth", name);
 	CHECK_INT(passed, 0, text);
 	snprintf(text, sizeof(text), "forgery_%s_makes_no_source", name);
-	CHECK(bpf_map_lookup_elem(rig_map(&rig, SLUICE_MAP_SSRCS), &key,
-				  &source), text);
+	CHECK_INT(rig_state(&rig, RIG_WEB).out.sources, 0, text);
 	CHECK_INT(rig_send(&rig, from_web(), packet, len), XDP_TX,
 		  "forgery_then_genuine_relayed");
 	CHECK_INT(rig_reason(&rig, from_web(), packet, len),
@@ -217,6 +214,47 @@ static void test_forgery(const char *name, uint32_t profile)
 	snprintf(text, sizeof(text), "forgery_%s_short_packet_dropped", name);
 	CHECK_INT(rig_reason(&rig, from_web(), packet, 15),
 		  SLUICE_DROP_SHORT, text);
+}
+
+/* Beyond the limit a plain source takes the place of the one silent longest. */
+static void test_room(void)
+{
+	struct sluice_state before = rig_state(&rig, RIG_SIP), after;
+	struct oracle_rtp r = sip_rtp(1);
+	struct frame_udp udp;
+
+	r.ssrc = 0x9999;
+	CHECK_INT(relay_sip(&r, &udp), 0, "sources_above_limit_make_room");
+	after = rig_state(&rig, RIG_SIP);
+	CHECK(after.out.sources == SLUICE_SSRCS_PER_STREAM &&
+	      before.source[0].ssrc == RIG_SIP_SSRC &&
+	      after.source[0].ssrc == 0x9999,
+	      "source_silent_longest_gives_way");
+	CHECK(after.gone_packets == before.source[0].packets &&
+	      after.out.packets == before.out.packets + 1,
+	      "source_gone_is_counted");
+}
+
+/* A secured one stays: its packets could be replayed. */
+static void test_no_room(void)
+{
+	uint8_t packet[FRAME_MAX];
+	struct frame_udp udp;
+	struct oracle_rtp r;
+	uint32_t i;
+	int bad = 0;
+
+	for (i = 0; i < SLUICE_SSRCS_PER_STREAM; i++) {
+		r = web_rtp(1);
+		r.ssrc = 0x2000 + i;
+		bad += !!relay_web(&r, &udp);
+	}
+	CHECK_INT(bad, 0, "secured_sources_up_to_limit_relayed");
+	r.ssrc = 0x9999;
+	i = (uint32_t)oracle_protect(browser_tx, packet,
+				     oracle_packet(&r, packet));
+	CHECK_INT(rig_reason(&rig, from_web(), packet, i),
+		  SLUICE_DROP_SSRC_LIMIT, "secured_source_above_limit_dropped");
 }
 
 static void test_restart(void)
@@ -255,10 +293,8 @@ static void test_restart(void)
 		bad += !!relay_sip(&r, &udp);
 	}
 	CHECK_INT(bad, 0, "sources_up_to_limit_relayed");
-	r.ssrc = 0x9999;
-	len = oracle_packet(&r, packet);
-	CHECK_INT(rig_reason(&rig, from_sip(), packet, len),
-		  SLUICE_DROP_SSRC_LIMIT, "sources_above_limit_dropped");
+	test_room();
+	test_no_room();
 }
 
 static void test_hold(void)
@@ -537,10 +573,9 @@ static void test_event_reported(void)
 
 static void test_counters(void)
 {
-	struct sluice_out_state out;
+	struct sluice_state state;
 	uint64_t web = rig_sum(&rig, SLUICE_MAP_COUNTERS,
 			       SLUICE_COUNT_RELAYED_WEB);
-	uint32_t id = RIG_WEB;
 	struct frame_udp udp;
 	struct oracle_rtp r = web_rtp(3);
 
@@ -551,9 +586,9 @@ static void test_counters(void)
 	CHECK_INT(rig_sum(&rig, SLUICE_MAP_COUNTERS,
 			  SLUICE_COUNT_RELAYED_WEB) - web, 2,
 		  "counters_relayed_from_browser");
-	bpf_map_lookup_elem(rig_map(&rig, SLUICE_MAP_OUT), &id, &out);
-	CHECK(out.packets == 2 && out.bytes == 320 && out.sources == 1,
-	      "counters_of_stream");
+	state = rig_state(&rig, RIG_WEB);
+	CHECK(state.out.packets == 2 && state.out.bytes == 320 &&
+	      state.out.sources == 1, "counters_of_stream");
 }
 
 int main(void)

@@ -178,7 +178,6 @@ static void test_to_web(void)
 static void test_deltas(void)
 {
 	uint32_t len, to_web = 1, i;
-	struct sluice_ssrc_key key = { RIG_SIP, RIG_SIP_SSRC };
 	struct sluice_ssrc source;
 	uint8_t p[512];
 
@@ -191,9 +190,7 @@ static void test_deltas(void)
 
 		to_web = sip_sends(p, oracle_packet(&s, p)) == XDP_TX;
 	}
-	key.ssrc++;
-	bpf_map_lookup_elem_flags(rig_map(&rig, SLUICE_MAP_SSRCS), &key,
-				  &source, BPF_F_LOCK);
+	source = rig_state(&rig, RIG_SIP).source[1];
 	len = protect(p, make_sr(RIG_WEB_SSRC, RIG_TO_WEB_SSRC,
 				 40001 + (uint32_t)source.index_delta, p));
 	check_name("highest_sequence_is_the_sources", to_web &&
@@ -363,8 +360,8 @@ static void test_bundle(void)
 				    .out_ssrc = 0x0c0c0c0c, .reverse = 4,
 				    .clock_hz = 90000,
 				    .feedback = SLUICE_FEEDBACK_PLI };
-	struct sluice_out_state sent = { .next_index = 5,
-					 .current_ssrc = 0x44444444 };
+	struct sluice_state sent = { .out = { .next_index = 5,
+					      .current_ssrc = 0x44444444 } };
 	uint32_t id = RIG_WEB, len;
 	struct sluice_transport t;
 	uint8_t p[512], again[512];
@@ -374,11 +371,11 @@ static void test_bundle(void)
 	rig_put_at(&rig, SLUICE_MAP_TRANSPORTS, RIG_WEB, &t);
 	rig_put_at(&rig, SLUICE_MAP_STREAMS, 3, &to);
 	rig_put_at(&rig, SLUICE_MAP_STREAMS, 4, &back);
-	rig_put_at(&rig, SLUICE_MAP_OUT, 4, &sent);
+	rig_put_at(&rig, SLUICE_MAP_STATES, 4, &sent);
 	len = protect(p, make_pli(RIG_WEB_SSRC, back.out_ssrc, p));
 	check_name("of_second_line_relayed", web_sends(p, len) == XDP_TX &&
 		   word(left.payload, 1) == to.out_ssrc &&
-		   word(left.payload, 11) == sent.current_ssrc);
+		   word(left.payload, 11) == sent.out.current_ssrc);
 	len = make_sr(RIG_WEB_SSRC, RIG_TO_WEB_SSRC, 1, p);
 	len = protect(p, len + make_pli(RIG_WEB_SSRC, back.out_ssrc, p + len));
 	memcpy(again, p, len);

@@ -35,8 +35,6 @@ struct tally {
 static void set_up(uint32_t profile, const struct oracle_master *in,
 		   const struct oracle_master *out)
 {
-	static const struct sluice_out_state fresh;
-	static const struct sluice_sources none;
 	struct sluice_key rx_key = oracle_expand(in);
 	struct sluice_key tx_key = oracle_expand(out);
 	struct sluice_transport t;
@@ -58,8 +56,6 @@ static void set_up(uint32_t profile, const struct oracle_master *in,
 		t.payload[STREAM_PT + i] = (struct sluice_payload){
 			.stream = (uint8_t)i, .out_pt = RIG_SIP_PT };
 		rig_put_at(&rig, SLUICE_MAP_STREAMS, ids[i], &s);
-		rig_put_at(&rig, SLUICE_MAP_OUT, ids[i], &fresh);
-		rig_put_at(&rig, SLUICE_MAP_SOURCES, ids[i], &none);
 	}
 	rig_put_at(&rig, SLUICE_MAP_TRANSPORTS, RIG_WEB, &t);
 }

@@ -13,6 +13,8 @@
 #include "../bpf/stun_build.h"
 #include "../unit/srtp_oracle.h"
 #include "core/clock.h"
+#include "datapath/xdp.h"
+#include "lib/egress.h"
 #include "lib/stun.h"
 
 #define PAYLOAD		160
@@ -161,6 +163,31 @@ static uint32_t transport_id(enum drive_side side, uint32_t call)
 	return 2 * call + 1 + (side == DRIVE_TO_WEB);
 }
 
+/* As the daemon's. */
+static void add_relays(struct drive *d, uint32_t call)
+{
+	struct sluice_transport t[2];
+	struct sluice_relay relay;
+	struct sluice_stream s;
+	uint32_t id;
+	int side;
+
+	for (side = 0; side < 2; side++) {
+		id = transport_id(side, call);
+		if (bpf_map_lookup_elem(map_fd(d->sluice,
+					SLUICE_MAP_TRANSPORTS), &id, &t[side]))
+			die(SLUICE_MAP_TRANSPORTS);
+	}
+	for (side = 0; side < 2; side++) {
+		id = transport_id(side, call);
+		if (bpf_map_lookup_elem(map_fd(d->sluice, SLUICE_MAP_STREAMS),
+					&id, &s))
+			die(SLUICE_MAP_STREAMS);
+		xdp_relay_make(id, &s, &t[side], &t[!side], &relay);
+		put_at(d->sluice, SLUICE_MAP_RELAYS, id, &relay);
+	}
+}
+
 /* Eight characters, as ours are. */
 static void ufrag_of(uint32_t call, char *ret)
 {
@@ -214,6 +241,7 @@ static void add_side(struct drive *d, enum drive_side side, uint32_t call)
 	t.payload[PT] = (struct sluice_payload){ .out_pt = PT };
 	put(d->sluice, SLUICE_MAP_PORTS, &door, &port);
 	put(d->sluice, SLUICE_MAP_FLOWS, &k, &flow);
+	sluice_egress_make(&t, &t.egress);
 	put_at(d->sluice, SLUICE_MAP_TRANSPORTS, id, &t);
 	put_at(d->sluice, SLUICE_MAP_STREAMS, id, &s);
 	if (secured) {
@@ -243,14 +271,13 @@ void drive_calls(struct drive *d, uint32_t profile, uint32_t streams)
 	resize(d->sluice, SLUICE_MAP_KEYS, ids);
 	resize(d->sluice, SLUICE_MAP_TRANSPORTS, ids);
 	resize(d->sluice, SLUICE_MAP_STREAMS, ids);
-	resize(d->sluice, SLUICE_MAP_OUT, ids);
-	resize(d->sluice, SLUICE_MAP_SOURCES, ids);
+	resize(d->sluice, SLUICE_MAP_RELAYS, ids);
+	resize(d->sluice, SLUICE_MAP_STATES, ids);
 	resize(d->sluice, SLUICE_MAP_PEERS, ids);
 	resize(d->sluice, SLUICE_MAP_RTCP, ids);
 	resize(d->sluice, SLUICE_MAP_UFRAGS, ids);
 	resize(d->sluice, SLUICE_MAP_ICE_KEYS, ids);
 	resize(d->sluice, SLUICE_MAP_FLOWS, 2 * ids);
-	resize(d->sluice, SLUICE_MAP_SSRCS, 4 * ids);
 	if (bpf_object__load(d->sluice))
 		die("sluice_xdp.bpf.o");
 	put_at(d->sluice, SLUICE_MAP_CONTROL, 0, &c);
@@ -258,6 +285,7 @@ void drive_calls(struct drive *d, uint32_t profile, uint32_t streams)
 	for (call = 0; call < streams; call++) {
 		add_side(d, DRIVE_TO_SIP, call);
 		add_side(d, DRIVE_TO_WEB, call);
+		add_relays(d, call);
 	}
 }
 

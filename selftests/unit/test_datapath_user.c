@@ -388,7 +388,7 @@ static void test_hand_over(unsigned int p)
 		send_plain(7, (uint16_t)(65530 + i), &a);
 	}
 	check(!datapath_stream_freeze(f.dp, DATAPATH_USER, UP, &state) &&
-	      state.source_count == 1 && state.out.next_index,
+	      state.media.out.sources == 1 && state.media.out.next_index,
 	      "freeze_hands_over_the_state", name);
 	r = shape(WEB_PT, 7, 4);
 	check(from_browser(&r) == SLUICE_DROP_PAYLOAD_TYPE,

@@ -75,7 +75,7 @@ static int play_stream(void *b, uint32_t id, const struct sluice_stream *s,
 static int play_freeze(void *b, uint32_t id, struct datapath_stream_state *ret)
 {
 	memset(ret, 0, sizeof(*ret));
-	ret->out.next_index = NEXT_INDEX;
+	ret->media.out.next_index = NEXT_INDEX;
 	return note(streams, id, NULL);
 }
 

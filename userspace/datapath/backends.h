@@ -5,6 +5,11 @@
 
 #include "datapath/datapath.h"
 
+/* stats.c; the state has at most SLUICE_SSRCS_PER_STREAM sources */
+void datapath_state_stats(const struct sluice_stream *stream,
+			  const struct sluice_state *state,
+			  struct datapath_stream_stats *ret);
+
 extern const struct datapath_ops datapath_user_ops;
 extern const struct datapath_ops datapath_xdp_ops;
 

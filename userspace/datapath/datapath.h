@@ -53,11 +53,8 @@ struct datapath_stream_stats {
 
 /* State moved by freeze: the out index and the sources of one stream. */
 struct datapath_stream_state {
-	struct sluice_out_state out;
+	struct sluice_state media;
 	struct sluice_rtcp_out rtcp;
-	uint32_t source_count;
-	struct sluice_ssrc_key source_keys[SLUICE_SSRCS_PER_STREAM];
-	struct sluice_ssrc sources[SLUICE_SSRCS_PER_STREAM];
 };
 
 /* What the kernel saw; struct sluice_event of the contract. */

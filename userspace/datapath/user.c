@@ -33,13 +33,13 @@ struct user_port *user_port_find(struct user *u,
 	return p;
 }
 
-struct user_source *user_source_find(struct user_stream *s, uint32_t ssrc)
+struct sluice_ssrc *user_source_find(struct user_stream *s, uint32_t ssrc)
 {
 	uint32_t i;
 
-	for (i = 0; i < s->out.sources; i++)
-		if (s->sources[i].ssrc == ssrc)
-			return &s->sources[i];
+	for (i = 0; i < s->state.out.sources; i++)
+		if (s->state.source[i].ssrc == ssrc)
+			return &s->state.source[i];
 	return NULL;
 }
 
@@ -185,19 +185,11 @@ static void stream_remove(struct user *u, uint32_t id)
 static void stream_restore(struct user_stream *s,
 			   const struct datapath_stream_state *state)
 {
-	uint32_t i, n = state->source_count;
-
-	if (n > SLUICE_SSRCS_PER_STREAM)
-		n = SLUICE_SSRCS_PER_STREAM;
-	s->out = state->out;
+	s->state = state->media;
 	s->rtcp = state->rtcp;
-	s->out.lock = 0;
-	s->out.sources = n;
-	for (i = 0; i < n; i++) {
-		s->sources[i].ssrc = state->source_keys[i].ssrc;
-		s->sources[i].state = state->sources[i];
-		s->sources[i].state.lock = 0;
-	}
+	s->state.out.lock = 0;
+	if (s->state.out.sources > SLUICE_SSRCS_PER_STREAM)
+		s->state.out.sources = SLUICE_SSRCS_PER_STREAM;
 }
 
 static int user_stream_set(void *backend, uint32_t id,
@@ -231,21 +223,12 @@ static int user_stream_freeze(void *backend, uint32_t id,
 {
 	struct user *u = backend;
 	struct user_stream *s;
-	uint32_t i;
 
 	s = id < u->size ? u->streams[id] : NULL;
 	if (!s)
 		return -ENOENT;
-	memset(ret, 0, sizeof(*ret));
-	ret->out = s->out;
+	ret->media = s->state;
 	ret->rtcp = s->rtcp;
-	ret->source_count = s->out.sources;
-	for (i = 0; i < s->out.sources; i++) {
-		ret->source_keys[i].transport = s->stream.from;
-		ret->source_keys[i].ssrc = s->sources[i].ssrc;
-		ret->sources[i] = s->sources[i].state;
-		ret->sources[i].stream = id;
-	}
 	stream_remove(u, id);
 	return 0;
 }
@@ -254,38 +237,12 @@ static int user_stream_stats(void *backend, uint32_t id,
 			     struct datapath_stream_stats *ret)
 {
 	struct user *u = backend;
-	struct datapath_stream_stats st = { 0 };
-	const struct sluice_ssrc *source;
 	struct user_stream *s;
-	uint64_t expected;
-	uint32_t i;
 
 	s = id < u->size ? u->streams[id] : NULL;
 	if (!s)
 		return -ENOENT;
-	st.packets = s->out.packets;
-	st.bytes = s->out.bytes;
-	st.out_ssrc = s->stream.out_ssrc;
-	for (i = 0; i < s->out.sources; i++) {
-		source = &s->sources[i].state;
-		st.received += source->packets;
-		st.late += source->late;
-		expected = source->highest - source->first_index + 1;
-		if (expected > source->packets)
-			st.lost += expected - source->packets;
-		if (source->last_seen_ns < st.last_seen_ns)
-			continue;
-		st.last_seen_ns = source->last_seen_ns;
-		st.in_ssrc = s->sources[i].ssrc;
-		if (source->index_delta != SLUICE_DELTA_RESYNC) {
-			st.seq_delta = (uint32_t)source->index_delta;
-			st.timestamp_delta = source->timestamp_delta;
-		}
-		if (s->stream.clock_hz)
-			st.jitter_us = (uint32_t)(source->jitter_q4 *
-				(1000000ULL / 16) / s->stream.clock_hz);
-	}
-	*ret = st;
+	datapath_state_stats(&s->stream, &s->state, ret);
 	return 0;
 }
 

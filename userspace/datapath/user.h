@@ -21,16 +21,10 @@ struct user_port {
 	UT_hash_handle hh;
 };
 
-struct user_source {
-	uint32_t ssrc;
-	struct sluice_ssrc state;
-};
-
 struct user_stream {
 	struct sluice_stream stream;
 	struct sluice_rtcp_out rtcp;	/* the kernel's, kept for it */
-	struct sluice_out_state out;	/* .sources: entries of sources[] */
-	struct user_source sources[SLUICE_SSRCS_PER_STREAM];
+	struct sluice_state state;
 };
 
 /* Everything pointed to is owned; NULL: the id is free. */
@@ -51,7 +45,7 @@ struct user_flow *user_flow_find(struct user *u,
 				 const struct sluice_flow_key *key);
 struct user_port *user_port_find(struct user *u,
 				 const struct sluice_port_key *key);
-struct user_source *user_source_find(struct user_stream *s, uint32_t ssrc);
+struct sluice_ssrc *user_source_find(struct user_stream *s, uint32_t ssrc);
 
 /* user_crypt.c. -EINVAL: unknown profile; -ENOMEM. */
 int user_crypt_create(const struct sluice_key *key, struct user_crypt **ret);

@@ -124,15 +124,15 @@ static bool is_elsewhere(const struct relay *r)
 	return false;
 }
 
-static int relay_open(struct relay *r, const struct user_source *source)
+static int relay_open(struct relay *r, const struct sluice_ssrc *source)
 {
-	bool fresh = !source->state.packets;
+	bool fresh = !source->packets;
 	int err, len;
 
-	err = sluice_index_estimate(&source->state, r->rtp.seq, fresh,
+	err = sluice_index_estimate(source, r->rtp.seq, fresh,
 				    &r->index);
 	if (!err)
-		err = sluice_index_check(&source->state, r->index);
+		err = sluice_index_check(source, r->index);
 	if (err)
 		return err;
 	len = user_crypt_unprotect(r->rx, r->index, r->rtp.ssrc, r->data,
@@ -152,18 +152,19 @@ static int relay_open(struct relay *r, const struct user_source *source)
 static bool make_room(struct relay *r)
 {
 	struct user_stream *s = r->stream;
-	struct user_source *oldest = &s->sources[0];
+	struct sluice_ssrc *oldest = &s->state.source[0];
 	uint32_t i;
 
-	if (s->out.sources < SLUICE_SSRCS_PER_STREAM)
+	if (s->state.out.sources < SLUICE_SSRCS_PER_STREAM)
 		return true;
 	if (r->rx)
 		return false;
-	for (i = 1; i < s->out.sources; i++)
-		if (s->sources[i].state.last_seen_ns <
-		    oldest->state.last_seen_ns)
-			oldest = &s->sources[i];
-	*oldest = s->sources[--s->out.sources];
+	for (i = 1; i < s->state.out.sources; i++)
+		if (s->state.source[i].last_seen_ns <
+		    oldest->last_seen_ns)
+			oldest = &s->state.source[i];
+	sluice_source_gone(&s->state, oldest);
+	*oldest = s->state.source[--s->state.out.sources];
 	return true;
 }
 
@@ -172,11 +173,11 @@ static bool make_room(struct relay *r)
  * authentic. While a stream is held index and window go on all the same, or
  * ROC would be lost.
  */
-static int relay_accept(struct relay *r, struct user_source **ret)
+static int relay_accept(struct relay *r, struct sluice_ssrc **ret)
 {
 	struct user_stream *s = r->stream;
-	struct user_source *source = user_source_find(s, r->rtp.ssrc);
-	struct user_source fresh = { .ssrc = r->rtp.ssrc };
+	struct sluice_ssrc *source = user_source_find(s, r->rtp.ssrc);
+	struct sluice_ssrc fresh = { .ssrc = r->rtp.ssrc };
 	bool is_held = !(s->stream.flags & SLUICE_STREAM_ACTIVE);
 	int err;
 
@@ -185,28 +186,28 @@ static int relay_accept(struct relay *r, struct user_source **ret)
 			return -SLUICE_DROP_SSRC_LIMIT;
 		if (is_elsewhere(r))
 			return -SLUICE_DROP_PAYLOAD_TYPE;
-		fresh.state.bad_seq = SLUICE_BAD_SEQ_NONE;
-		fresh.state.index_delta = SLUICE_DELTA_RESYNC;
+		fresh.bad_seq = SLUICE_BAD_SEQ_NONE;
+		fresh.index_delta = SLUICE_DELTA_RESYNC;
 		source = &fresh;
 	}
 	if (r->rx) {
 		err = relay_open(r, source);
 	} else {
-		err = sluice_index_plain(&source->state, r->rtp.seq,
+		err = sluice_index_plain(source, r->rtp.seq,
 					 &r->index);
 		if (!err)
-			err = sluice_index_check(&source->state, r->index);
+			err = sluice_index_check(source, r->index);
 	}
 	if (err)
 		return err;
 	if (source == &fresh) {
-		s->sources[s->out.sources] = fresh;
-		source = &s->sources[s->out.sources++];
+		s->state.source[s->state.out.sources] = fresh;
+		source = &s->state.source[s->state.out.sources++];
 	}
-	sluice_index_commit(&source->state, r->index, &r->rtp,
+	sluice_index_commit(source, r->index, &r->rtp,
 			    s->stream.clock_hz, r->now_ns);
 	if (is_held) {
-		source->state.index_delta = SLUICE_DELTA_RESYNC;
+		source->index_delta = SLUICE_DELTA_RESYNC;
 		return -SLUICE_DROP_HELD;
 	}
 	*ret = source;
@@ -214,7 +215,7 @@ static int relay_accept(struct relay *r, struct user_source **ret)
 }
 
 /* An RFC 4733 packet that is told of, not sent. */
-static void relay_report(struct relay *r, struct user_source *source)
+static void relay_report(struct relay *r, struct sluice_ssrc *source)
 {
 	struct datapath_socket_ops *sockets = &r->u->sockets;
 	struct sluice_event e = {
@@ -226,7 +227,7 @@ static void relay_report(struct relay *r, struct user_source *source)
 		.timestamp = r->rtp.timestamp,
 	};
 
-	sluice_index_swallow(&source->state, r->index);
+	sluice_index_swallow(source, r->index);
 	if (r->rtp.payload_len < SLUICE_EVENT_LEN || !sockets->event)
 		return;
 	e.value = sluice_get32(r->data + r->rtp.payload_off);
@@ -234,7 +235,7 @@ static void relay_report(struct relay *r, struct user_source *source)
 }
 
 /* Header without extension; CSRCs stay where they are. */
-static int relay_map(struct relay *r, struct user_source *source,
+static int relay_map(struct relay *r, struct sluice_ssrc *source,
 		     __u64 *ret_index)
 {
 	struct user_stream *s = r->stream;
@@ -253,14 +254,14 @@ static int relay_map(struct relay *r, struct user_source *source,
 	if (len + tag_len > SLUICE_PACKET_MAX || len + tag_len > r->capacity)
 		return -SLUICE_DROP_TOO_BIG;
 
-	err = sluice_out_assign(&s->out, &source->state, r->index,
+	err = sluice_out_assign(&s->state.out, source, r->index,
 				r->rtp.timestamp, r->rtp.ssrc,
 				s->stream.clock_hz, r->now_ns, &index,
 				&timestamp);
 	if (err)
 		return err;
-	s->out.packets++;
-	s->out.bytes += r->rtp.payload_len;
+	s->state.out.packets++;
+	s->state.out.bytes += r->rtp.payload_len;
 
 	memmove(r->data + header, r->data + r->rtp.payload_off,
 		r->rtp.payload_len);
@@ -305,7 +306,7 @@ static int relay_send(struct relay *r, uint64_t index)
 static int relay(struct relay *r, const struct addr *local,
 		 const struct addr *remote, enum sluice_counter *ret_counter)
 {
-	struct user_source *source;
+	struct sluice_ssrc *source;
 	__u64 index;
 	int err;
 
@@ -373,8 +374,8 @@ static uint32_t own_packet(struct user_stream *s, const struct datapath_own *p,
 /* Its index is the next one; the current source's packets come after it. */
 static uint64_t own_index(struct user_stream *s)
 {
-	struct sluice_out_state *o = &s->out;
-	struct user_source *current;
+	struct sluice_out_state *o = &s->state.out;
+	struct sluice_ssrc *current;
 	uint64_t index = o->next_index;
 
 	sluice_window_shift(o->window, 1);
@@ -382,8 +383,8 @@ static uint64_t own_index(struct user_stream *s)
 	o->next_index++;
 	o->packets++;
 	current = user_source_find(s, o->current_ssrc);
-	if (current && current->state.index_delta != SLUICE_DELTA_RESYNC)
-		current->state.index_delta++;
+	if (current && current->index_delta != SLUICE_DELTA_RESYNC)
+		current->index_delta++;
 	return index;
 }
 
@@ -403,8 +404,8 @@ int datapath_user_own(void *backend, uint32_t id, struct datapath_own *p)
 	    key_of(u, to, to->tx_key, &r.tx))
 		return -EAGAIN;
 	if (p->is_first)
-		p->timestamp = s->out.last_timestamp + (s->out.last_sent_ns ?
-			sluice_clock_units(now - s->out.last_sent_ns,
+		p->timestamp = s->state.out.last_timestamp + (s->state.out.last_sent_ns ?
+			sluice_clock_units(now - s->state.out.last_sent_ns,
 					   s->stream.clock_hz) : 0);
 	index = own_index(s);
 	r.len = own_packet(s, p, index, packet);

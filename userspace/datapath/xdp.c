@@ -10,6 +10,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@
 #include "core/log.h"
 #include "datapath/backends.h"
 #include "datapath/pins.h"
+#include "lib/egress.h"
 #include "lib/srtp.h"
 
 const char *const xdp_map_names[XDP_MAPS] = {
@@ -31,10 +33,9 @@ const char *const xdp_map_names[XDP_MAPS] = {
 	[XDP_KEYS] = SLUICE_MAP_KEYS,
 	[XDP_TRANSPORTS] = SLUICE_MAP_TRANSPORTS,
 	[XDP_STREAMS] = SLUICE_MAP_STREAMS,
-	[XDP_OUT] = SLUICE_MAP_OUT,
+	[XDP_RELAYS] = SLUICE_MAP_RELAYS,
+	[XDP_STATES] = SLUICE_MAP_STATES,
 	[XDP_RTCP] = SLUICE_MAP_RTCP,
-	[XDP_SSRCS] = SLUICE_MAP_SSRCS,
-	[XDP_SOURCES] = SLUICE_MAP_SOURCES,
 	[XDP_PEERS] = SLUICE_MAP_PEERS,
 	[XDP_NEXT_HOPS] = SLUICE_MAP_NEXT_HOPS,
 	[XDP_DEVICES] = SLUICE_MAP_DEVICES,
@@ -59,14 +60,24 @@ static int libbpf_log(enum libbpf_print_level level, const char *fmt,
 	return 0;
 }
 
-/* Writes or, without a value, removes an entry of a hash. */
+#define MEMORY_TRIES	100
+
+/*
+ * Writes or, without a value, removes an entry of a hash. Entries that are
+ * made on demand come from a reserve of the CPU, which is filled up from the
+ * next interrupt on: more of them at once than it holds is no lack of memory.
+ */
 static int hash_set(struct xdp *x, enum xdp_map map, const void *key,
 		    const void *value)
 {
-	int err;
+	int err, i;
 
-	if (value)
-		return bpf_map_update_elem(x->maps[map], key, value, BPF_ANY);
+	for (i = 0; value; i++) {
+		err = bpf_map_update_elem(x->maps[map], key, value, BPF_ANY);
+		if (err != -ENOMEM || i == MEMORY_TRIES)
+			return err;
+		sched_yield();
+	}
 	err = bpf_map_delete_elem(x->maps[map], key);
 	return err == -ENOENT ? 0 : err;
 }
@@ -144,7 +155,7 @@ static int xdp_transport_set(void *backend, uint32_t id,
 					  BPF_ANY);
 		neighbours_forget(x->neighbours, id);
 		x->transport_is_used[id] = 0;
-		return err;
+		return err ? err : xdp_relay_transport(x, id);
 	}
 	value = *transport;
 	value.next_hop = 0;
@@ -158,8 +169,10 @@ static int xdp_transport_set(void *backend, uint32_t id,
 			return err;
 	}
 	x->transport_is_used[id] = 1;
-	return bpf_map_update_elem(x->maps[XDP_TRANSPORTS], &id, &value,
-				   BPF_ANY);
+	sluice_egress_make(&value, &value.egress);
+	err = bpf_map_update_elem(x->maps[XDP_TRANSPORTS], &id, &value,
+				  BPF_ANY);
+	return err ? err : xdp_relay_transport(x, id);
 }
 
 static bool is_egress(void *arg, int ifindex)
@@ -190,6 +203,7 @@ static void route_changed(void *arg, uint32_t id, uint32_t hop_id)
 		return;
 	t.next_hop = hop_id;
 	bpf_map_update_elem(x->maps[XDP_TRANSPORTS], &id, &t, BPF_ANY);
+	xdp_relay_transport(x, id);
 }
 
 static int per_cpu_sum(struct xdp *x, enum xdp_map map, uint32_t index,
@@ -266,7 +280,6 @@ static void xdp_tick(void *backend)
 
 	heartbeat(x);
 	neighbours_tick(x->neighbours);
-	xdp_stream_sweep(x);
 }
 
 static void xdp_close(void *backend)

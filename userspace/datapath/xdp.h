@@ -14,9 +14,21 @@ struct ring_buffer;
 
 enum xdp_map {
 	XDP_CONTROL, XDP_FLOWS, XDP_PORTS, XDP_UFRAGS, XDP_ICE_KEYS, XDP_KEYS,
-	XDP_TRANSPORTS, XDP_STREAMS, XDP_OUT, XDP_RTCP, XDP_SSRCS,
-	XDP_SOURCES, XDP_PEERS, XDP_NEXT_HOPS, XDP_DEVICES, XDP_DROPS, XDP_COUNTERS, XDP_EVENTS,
+	XDP_TRANSPORTS, XDP_STREAMS, XDP_RELAYS, XDP_STATES, XDP_RTCP,
+	XDP_PEERS, XDP_NEXT_HOPS, XDP_DEVICES, XDP_DROPS, XDP_COUNTERS,
+	XDP_EVENTS,
 	XDP_MAPS
+};
+
+/* A stream in the lists of its transports: where it arrives, where it leaves. */
+struct xdp_ends {
+	uint32_t transport[2];
+	uint32_t next[2];
+	uint32_t prev[2];
+};
+
+struct xdp_firsts {
+	uint32_t stream[2];
 };
 
 extern const char *const xdp_map_names[XDP_MAPS];
@@ -41,12 +53,13 @@ struct xdp {
 	datapath_event_cb *each;	/* while events are consumed */
 	void *each_arg;
 	uint64_t boot_id[2];
-	uint32_t sweep;			/* next stream to look at */
 	uint32_t size;			/* of the maps by stream, by transport */
 	uint32_t key_size;		/* of the map of keys */
 	uint8_t *stream_is_used;
 	uint8_t *key_is_used;
 	uint8_t *transport_is_used;
+	struct xdp_ends *ends;		/* by stream */
+	struct xdp_firsts *firsts;	/* by transport */
 	struct sluice_port_key web_port; /* set by this run */
 };
 
@@ -68,8 +81,19 @@ int xdp_stream_stats(void *backend, uint32_t id,
 int xdp_peer_get(void *backend, uint32_t transport, struct sluice_peer *ret);
 int xdp_peer_set(void *backend, uint32_t transport,
 		 const struct sluice_peer *peer);
-/* Part of tick: plain sources that fell silent make room for new ones. */
-void xdp_stream_sweep(struct xdp *x);
+
+/* xdp_relay.c */
+void xdp_relay_make(uint32_t id, const struct sluice_stream *stream,
+		    const struct sluice_transport *from,
+		    const struct sluice_transport *to,
+		    struct sluice_relay *ret);
+/* Of what the maps say. */
+int xdp_relay_write(struct xdp *x, uint32_t id);
+/* All of the streams that arrive or leave there. */
+int xdp_relay_transport(struct xdp *x, uint32_t transport);
+/* Into the lists of its transports; NULL: out of them. */
+void xdp_relay_link(struct xdp *x, uint32_t id,
+		    const struct sluice_stream *stream);
 
 /* xdp_attach.c: interfaces, native or generic, canary. */
 int xdp_attach_all(struct xdp *x, const struct datapath_config *config,

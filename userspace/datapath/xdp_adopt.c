@@ -250,8 +250,10 @@ int xdp_stream_claim(void *backend, uint32_t id, struct sluice_stream *ret)
 	if (!s.out_ssrc)
 		return -ENOENT;
 	x->stream_is_used[id] = 1;
+	xdp_relay_link(x, id, &s);
 	*ret = s;
-	return 0;
+	/* a claimed transport may have got another next hop */
+	return xdp_relay_write(x, id);
 }
 
 void xdp_flows(void *backend, datapath_flow_cb *each, void *arg)

@@ -18,19 +18,17 @@ static int resize(struct xdp *x, enum xdp_map i, uint32_t entries)
 int xdp_size_set(struct xdp *x, uint32_t streams)
 {
 	static const enum xdp_map by_id[] = {
-		XDP_TRANSPORTS, XDP_PEERS, XDP_STREAMS, XDP_OUT, XDP_RTCP,
-		XDP_SOURCES, XDP_UFRAGS, XDP_ICE_KEYS };
+		XDP_TRANSPORTS, XDP_PEERS, XDP_STREAMS, XDP_RELAYS,
+		XDP_STATES, XDP_RTCP, XDP_UFRAGS, XDP_ICE_KEYS };
 	int err = resize(x, XDP_KEYS, streams + DATAPATH_KEYS_SPARE);
 	size_t i;
 
 	for (i = 0; i < sizeof(by_id) / sizeof(by_id[0]) && !err; i++)
 		err = resize(x, by_id[i], streams);
-	/* a pair of ports and two flows a stream, four sources */
+	/* a pair of ports and two flows a stream */
 	if (!err && 2 * streams > SLUICE_MAX_PORTS)
 		err = resize(x, XDP_PORTS, 2 * streams);
-	if (!err)
-		err = resize(x, XDP_FLOWS, 2 * streams);
-	return err ? err : resize(x, XDP_SSRCS, 4 * streams);
+	return err ? err : resize(x, XDP_FLOWS, 2 * streams);
 }
 
 static uint32_t entries(const struct xdp *x, enum xdp_map i)
@@ -55,8 +53,10 @@ int xdp_size_read(struct xdp *x)
 	x->stream_is_used = calloc(x->size, 1);
 	x->transport_is_used = calloc(x->size, 1);
 	x->key_is_used = calloc(x->key_size, 1);
-	return x->stream_is_used && x->transport_is_used && x->key_is_used ?
-	       0 : -ENOMEM;
+	x->ends = calloc(x->size, sizeof(*x->ends));
+	x->firsts = calloc(x->size, sizeof(*x->firsts));
+	return x->stream_is_used && x->transport_is_used && x->key_is_used &&
+	       x->ends && x->firsts ? 0 : -ENOMEM;
 }
 
 void xdp_size_free(struct xdp *x)
@@ -64,4 +64,6 @@ void xdp_size_free(struct xdp *x)
 	free(x->stream_is_used);
 	free(x->transport_is_used);
 	free(x->key_is_used);
+	free(x->ends);
+	free(x->firsts);
 }

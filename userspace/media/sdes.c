@@ -72,10 +72,12 @@ static int expand(const struct media_sdes *sdes, struct sip_crypt **ret)
 /* The index space goes on with ROC 0; no receiver has it from before. */
 static void restart_out(struct datapath_stream_state *state)
 {
-	state->out.next_index &= 0x7fff;
-	memset(state->out.window, 0, sizeof(state->out.window));
-	for (uint32_t k = 0; k < state->source_count; k++)
-		state->sources[k].index_delta = SLUICE_DELTA_RESYNC;
+	struct sluice_out_state *out = &state->media.out;
+
+	out->next_index &= 0x7fff;
+	memset(out->window, 0, sizeof(out->window));
+	for (uint32_t k = 0; k < out->sources; k++)
+		state->media.source[k].index_delta = SLUICE_DELTA_RESYNC;
 }
 
 /* Nothing passes from here until both are there again. */
@@ -101,7 +103,7 @@ static int switch_keys(struct session *s, uint32_t i,
 	if (is_frozen[TO_SIP])
 		restart_out(&state[TO_SIP]);
 	if (is_frozen[TO_WEB])
-		state[TO_WEB].source_count = state[TO_WEB].out.sources = 0;
+		state[TO_WEB].media.out.sources = 0;
 	if (is_new[TO_WEB]) {
 		datapath_peer_set(s->w->dp, s->backend, st->transport, NULL);
 		st->rtcp_learn_base = 0;

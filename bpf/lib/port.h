@@ -28,6 +28,13 @@
  */
 #define SLUICE_SUBPROG static __noinline __attribute__((unused))
 
+/* Before a loop whose body is large. */
+#ifdef __clang__
+#define SLUICE_ROLLED _Pragma("clang loop unroll(disable)")
+#else
+#define SLUICE_ROLLED
+#endif
+
 /* Hides a value's origin from the compiler. */
 #define sluice_opaque(x) __asm__ volatile("" : "+r"(x))
 

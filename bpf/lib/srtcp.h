@@ -106,8 +106,9 @@ static __always_inline int sluice_srtcp_protect(const struct sluice_key *key,
 						__u32 index, __u32 ssrc,
 						__u8 *packet, __u32 len)
 {
-	struct sluice_srtp_pass pass = { packet, &key->rtcp, NULL,
-					 SLUICE_SRTCP_CLEAR_LEN, len };
+	struct sluice_srtp_pass pass = { .packet = packet, .key = &key->rtcp,
+					 .start = SLUICE_SRTCP_CLEAR_LEN,
+					 .end = len };
 	struct sluice_srtp_work *work = sluice_srtp_work(packet);
 	__u32 word = SLUICE_SRTCP_E | index, profile = key->profile, off = len;
 	__u32 trailer_len = sluice_srtcp_trailer_len(profile);
@@ -197,8 +198,8 @@ static __always_inline int sluice_srtcp_unprotect(const struct sluice_key *key,
 						  __u32 ssrc, __u8 *packet,
 						  __u32 len, __u32 *ret_index)
 {
-	struct sluice_srtp_pass pass = { packet, &key->rtcp, NULL,
-					 SLUICE_SRTCP_CLEAR_LEN, 0 };
+	struct sluice_srtp_pass pass = { .packet = packet, .key = &key->rtcp,
+					 .start = SLUICE_SRTCP_CLEAR_LEN };
 	struct sluice_srtp_work *work = sluice_srtp_work(packet);
 	__u32 profile = key->profile, word = 0, index, off, diff;
 	__u32 got0, got1, got2, got3;

@@ -73,35 +73,58 @@ struct sluice_srtp_pass {
 	const void *ghash_table;	/* of key, for RTP */
 	__u32 start;		/* of the bytes to work on */
 	__u32 end;
+	__u32 hash_blocks;	/* of HMAC's inner hash */
+	__u32 is_opening;	/* GCM: what arrives is hashed, not what leaves */
 };
+
+/* Blocks that one call of a loop's body takes: a call costs as much as half. */
+#define SLUICE_STRIDE	4
+#define SLUICE_STRIDES(blocks) \
+	(((blocks) + SLUICE_STRIDE - 1) / SLUICE_STRIDE)
 
 static __always_inline struct sluice_srtp_work *sluice_srtp_work(__u8 *packet)
 {
 	return (struct sluice_srtp_work *)(packet + SLUICE_SCRATCH_WORK);
 }
 
-static __always_inline void sluice_xor32(__u8 *p, __u32 v)
+/* Two halves of a block of key stream, as they lie in memory. */
+static __always_inline void sluice_key_stream(const struct sluice_srtp_pass *pass,
+					      __u32 i, __u64 *ret_first,
+					      __u64 *ret_last)
 {
-	((struct sluice_u32_unaligned *)p)->v ^= sluice_swap32(v);
+	struct sluice_srtp_work *work = sluice_srtp_work(pass->packet);
+	__u32 block[4];
+
+	sluice_aes_ctr_block(&pass->key->aes, &work->ctr, i, block);
+	*ret_first = sluice_swap64((__u64)block[0] << 32 | block[1]);
+	*ret_last = sluice_swap64((__u64)block[2] << 32 | block[3]);
+}
+
+static __always_inline void sluice_xor64(__u8 *p, __u64 v)
+{
+	((struct sluice_u64_unaligned *)p)->v ^= v;
 }
 
 /* Whole blocks always: what follows the packet in scratch has no meaning. */
 static __attribute__((unused)) long sluice_ctr_step(sluice_loop_index i, void *context)
 {
 	struct sluice_srtp_pass *pass = context;
-	struct sluice_srtp_work *work = sluice_srtp_work(pass->packet);
-	__u32 off = pass->start + i * SLUICE_AES_BLOCK;
-	__u32 block[4];
+	__u64 first, last;
+	__u32 k, n, off;
 	__u8 *p;
 
-	sluice_aes_ctr_block(&pass->key->aes, &work->ctr, i, block);
-	if (off > SLUICE_SCRATCH_WORK - SLUICE_AES_BLOCK)
-		return 1;
-	p = sluice_srtp_at(pass->packet, off);
-	sluice_xor32(p, block[0]);
-	sluice_xor32(p + 4, block[1]);
-	sluice_xor32(p + 8, block[2]);
-	sluice_xor32(p + 12, block[3]);
+	SLUICE_ROLLED
+	for (k = 0; k < SLUICE_STRIDE; k++) {
+		n = i * SLUICE_STRIDE + k;
+		off = pass->start + n * SLUICE_AES_BLOCK;
+		if (off >= pass->end ||
+		    off > SLUICE_SCRATCH_WORK - SLUICE_AES_BLOCK)
+			return 1;
+		sluice_key_stream(pass, n, &first, &last);
+		p = sluice_srtp_at(pass->packet, off);
+		sluice_xor64(p, first);
+		sluice_xor64(p + 8, last);
+	}
 	return 0;
 }
 
@@ -152,15 +175,60 @@ static __attribute__((unused)) long sluice_ghash_step(sluice_loop_index i, void 
 	return 0;
 }
 
+/* CTR and GHASH in one go. */
+static __attribute__((unused)) long sluice_gcm_step(sluice_loop_index i, void *context)
+{
+	struct sluice_srtp_pass *pass = context;
+	__u64 first, last, stream_first, stream_last;
+	__u32 k, n, off;
+	__u8 *p;
+
+	SLUICE_ROLLED
+	for (k = 0; k < SLUICE_STRIDE; k++) {
+		n = i * SLUICE_STRIDE + k;
+		off = pass->start + n * SLUICE_AES_BLOCK;
+		if (off >= pass->end ||
+		    off > SLUICE_SCRATCH_WORK - SLUICE_AES_BLOCK)
+			return 1;
+		sluice_key_stream(pass, n, &stream_first, &stream_last);
+		p = sluice_srtp_at(pass->packet, off);
+		if (!pass->is_opening) {
+			sluice_xor64(p, stream_first);
+			sluice_xor64(p + 8, stream_last);
+			stream_first = stream_last = 0;
+		}
+		if (sluice_ghash_input(pass, n, &first, &last))
+			return 1;
+		sluice_xor64(p, stream_first);
+		sluice_xor64(p + 8, stream_last);
+		sluice_ghash_lookup(pass->ghash_table,
+				    &sluice_srtp_work(pass->packet)->ghash,
+				    first, last);
+	}
+	return 0;
+}
+
+/* One block of the inner hash; then the only one of the outer. */
 static __attribute__((unused)) long sluice_hmac_step(sluice_loop_index i, void *context)
 {
 	struct sluice_srtp_pass *pass = context;
 	struct sluice_srtp_work *work = sluice_srtp_work(pass->packet);
 	__u32 off = i * SLUICE_SHA1_BLOCK;
+	__u8 *p;
+	int k;
 
 	if (off > SLUICE_SCRATCH_WORK - SLUICE_SHA1_BLOCK)
 		return 1;
-	sluice_sha1_block(work->state, sluice_srtp_at(pass->packet, off));
+	p = sluice_srtp_at(pass->packet, off);
+	if (i >= pass->hash_blocks) {
+		p = work->outer;
+#pragma GCC unroll 5
+		for (k = 0; k < 5; k++) {
+			sluice_put32(p + 4 * k, work->state[k]);
+			work->state[k] = pass->key->hmac_outer[k];
+		}
+	}
+	sluice_sha1_round(work->state, p);
 	return 0;
 }
 
@@ -189,23 +257,17 @@ SLUICE_SUBPROG int sluice_srtp_hmac(struct sluice_srtp_pass *pass, __u32 roc)
 	sluice_put64(sluice_srtp_at(pass->packet, last),
 		     (SLUICE_SHA1_BLOCK + len + 4) * 8);
 
-#pragma GCC unroll 5
-	for (i = 0; i < 5; i++)
-		work->state[i] = pass->key->hmac_inner[i];
-	sluice_loop(blocks, sluice_hmac_step, pass);
-
 	p = work->outer;
-#pragma GCC unroll 5
-	for (i = 0; i < 5; i++) {
-		sluice_put32(p + 4 * i, work->state[i]);
-		work->state[i] = pass->key->hmac_outer[i];
-	}
 	sluice_put32(p + 20, 0x80000000);
 #pragma GCC unroll 5
 	for (i = 24; i < 64; i += 8)
 		sluice_put64(p + i, 0);
 	sluice_put32(p + 60, (SLUICE_SHA1_BLOCK + SLUICE_SHA1_LEN) * 8);
-	sluice_sha1_block(work->state, p);
+#pragma GCC unroll 5
+	for (i = 0; i < 5; i++)
+		work->state[i] = pass->key->hmac_inner[i];
+	pass->hash_blocks = blocks;
+	sluice_loop(blocks + 1, sluice_hmac_step, pass);
 #pragma GCC unroll 4
 	for (i = 0; i < 4; i++)
 		work->tag[i] = work->state[i];
@@ -236,31 +298,24 @@ static __always_inline void sluice_gcm_counter(const __u8 *salt, __u64 index,
 	ret[3] = 2;
 }
 
-/*
- * GHASH's result and the key stream block before the first become the tag. It
- * is made by the step of all other blocks, on zeros in the last bytes before
- * the working state.
- */
-static __always_inline void sluice_gcm_mask(struct sluice_srtp_pass *pass)
+/* GHASH's result and the key stream block before the first become the tag. */
+SLUICE_SUBPROG void sluice_gcm_mask(struct sluice_srtp_pass *pass)
 {
 	struct sluice_srtp_work *work = sluice_srtp_work(pass->packet);
-	__u8 *p = pass->packet + SLUICE_SCRATCH_WORK - SLUICE_AES_BLOCK;
-	__u64 first, last;
+	__u32 block[4];
 
-	sluice_put64(p, 0);
-	sluice_put64(p + 8, 0);
-	pass->start = SLUICE_SCRATCH_WORK;
-	sluice_ctr_step((__u32)-1, pass);
-	first = sluice_get64(p) ^ work->ghash.y1;
-	last = sluice_get64(p + 8) ^ work->ghash.y0;
-	work->tag[0] = (__u32)(first >> 32);
-	work->tag[1] = (__u32)first;
-	work->tag[2] = (__u32)(last >> 32);
-	work->tag[3] = (__u32)last;
+	sluice_aes_ctr_block(&pass->key->aes, &work->ctr, (__u32)-1, block);
+	work->tag[0] = block[0] ^ (__u32)(work->ghash.y1 >> 32);
+	work->tag[1] = block[1] ^ (__u32)work->ghash.y1;
+	work->tag[2] = block[2] ^ (__u32)(work->ghash.y0 >> 32);
+	work->tag[3] = block[3] ^ (__u32)work->ghash.y0;
 }
 
-/* The tag over header (AAD) and ciphertext, into the working state. */
-SLUICE_SUBPROG void sluice_gcm_tag(struct sluice_srtp_pass *pass)
+/*
+ * Header (AAD) and payload, which is encrypted or decrypted on the way; the tag
+ * over header and ciphertext, into the working state.
+ */
+SLUICE_SUBPROG void sluice_gcm(struct sluice_srtp_pass *pass)
 {
 	struct sluice_srtp_work *work = sluice_srtp_work(pass->packet);
 	__u32 header_len = pass->start, len = pass->end;
@@ -272,7 +327,8 @@ SLUICE_SUBPROG void sluice_gcm_tag(struct sluice_srtp_pass *pass)
 	sluice_loop(sluice_srtp_blocks(pass), sluice_ghash_step, pass);
 	pass->start = header_len;
 	pass->end = len;
-	sluice_loop(sluice_srtp_blocks(pass), sluice_ghash_step, pass);
+	sluice_loop(SLUICE_STRIDES(sluice_srtp_blocks(pass)), sluice_gcm_step,
+		    pass);
 	sluice_ghash_lookup(pass->ghash_table, &work->ghash,
 			    (__u64)header_len * 8,
 			    (__u64)(len - header_len) * 8);
@@ -290,7 +346,8 @@ SLUICE_SUBPROG void sluice_srtp_ctr_start(struct sluice_srtp_pass *pass)
 /* Encrypts or decrypts the pass's range. */
 static __always_inline void sluice_srtp_ctr(struct sluice_srtp_pass *pass)
 {
-	sluice_loop(sluice_srtp_blocks(pass), sluice_ctr_step, pass);
+	sluice_loop(SLUICE_STRIDES(sluice_srtp_blocks(pass)), sluice_ctr_step,
+		    pass);
 }
 
 /*
@@ -307,8 +364,9 @@ static __always_inline int sluice_srtp_protect(const struct sluice_key *key,
 					       __u8 *packet, __u32 header_len,
 					       __u32 len)
 {
-	struct sluice_srtp_pass pass = { packet, &key->rtp, key->ghash_table,
-					 header_len, len };
+	struct sluice_srtp_pass pass = { .packet = packet, .key = &key->rtp,
+					 .ghash_table = key->ghash_table,
+					 .start = header_len, .end = len };
 	struct sluice_srtp_work *work = sluice_srtp_work(packet);
 	__u32 profile = key->profile;
 	__u32 tag_len = sluice_srtp_tag_len(profile);
@@ -334,8 +392,7 @@ static __always_inline int sluice_srtp_protect(const struct sluice_key *key,
 	case SLUICE_SRTP_AEAD_AES_256_GCM:
 		sluice_gcm_counter(key->rtp.salt, index, ssrc, work->counter);
 		sluice_srtp_ctr_start(&pass);
-		sluice_srtp_ctr(&pass);
-		sluice_gcm_tag(&pass);
+		sluice_gcm(&pass);
 		break;
 	default:
 		return -SLUICE_DROP_INTERNAL;
@@ -351,16 +408,17 @@ static __always_inline int sluice_srtp_protect(const struct sluice_key *key,
 }
 
 /*
- * As above, the other way. Nothing is decrypted before the tag is verified;
- * AUTH if it is wrong.
+ * As above, the other way: AUTH if the tag is wrong. With GCM the scratch
+ * buffer then holds what nobody vouches for.
  */
 static __always_inline int sluice_srtp_unprotect(const struct sluice_key *key,
 						 __u64 index, __u32 ssrc,
 						 __u8 *packet,
 						 __u32 header_len, __u32 len)
 {
-	struct sluice_srtp_pass pass = { packet, &key->rtp, key->ghash_table,
-					 header_len, 0 };
+	struct sluice_srtp_pass pass = { .packet = packet, .key = &key->rtp,
+					 .ghash_table = key->ghash_table,
+					 .start = header_len, .is_opening = 1 };
 	struct sluice_srtp_work *work = sluice_srtp_work(packet);
 	__u32 profile = key->profile;
 	__u32 tag_len = sluice_srtp_tag_len(profile);
@@ -397,7 +455,7 @@ static __always_inline int sluice_srtp_unprotect(const struct sluice_key *key,
 	case SLUICE_SRTP_AEAD_AES_256_GCM:
 		sluice_gcm_counter(key->rtp.salt, index, ssrc, work->counter);
 		sluice_srtp_ctr_start(&pass);
-		sluice_gcm_tag(&pass);
+		sluice_gcm(&pass);
 		diff = (work->tag[0] ^ got0) | (work->tag[1] ^ got1) |
 		       (work->tag[2] ^ got2) | (work->tag[3] ^ got3);
 		break;
@@ -406,10 +464,10 @@ static __always_inline int sluice_srtp_unprotect(const struct sluice_key *key,
 	}
 	if (diff)
 		return -SLUICE_DROP_AUTH;
-	if (tag_len < 16)
+	if (tag_len < 16) {
 		sluice_srtp_ctr_start(&pass);
-	pass.start = header_len;
-	sluice_srtp_ctr(&pass);
+		sluice_srtp_ctr(&pass);
+	}
 	return (int)len;
 }
 

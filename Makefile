@@ -37,7 +37,8 @@ CLI_SRC := $(sort $(wildcard tools/*.c))
 CLI_OBJ := $(CLI_SRC:%.c=$(O)/%.o)
 BPF_SRC := $(sort $(wildcard bpf/*.bpf.c selftests/bpf/*.bpf.c \
 	selftests/perf/*.bpf.c))
-BPF_OBJ := $(foreach f,$(BPF_SRC),$(O)/$(notdir $(f:.c=.o)))
+BPF_OBJ := $(foreach f,$(BPF_SRC),$(O)/$(notdir $(f:.c=.o))) \
+	$(O)/xdp-dispatcher.o
 BPF_HDR := $(wildcard bpf/*.h bpf/*/*.h)
 
 .PHONY: all
@@ -70,6 +71,12 @@ $(O)/$(notdir $(1:.c=.o)): $(1) $(BPF_HDR)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -c -o $$@ $$<
 endef
 $(foreach f,$(BPF_SRC),$(eval $(call bpf_rule,$(f))))
+
+# The name that libxdp looks for.
+$(O)/xdp-dispatcher.o: $(O)/xdp_dispatcher.bpf.o
+	$(Q)cp $< $@
+# It is the program's source once more.
+$(O)/sluice_next.bpf.o: bpf/sluice_xdp.bpf.c
 
 include mk/phone.mk mk/deps.mk mk/demo.mk mk/check.mk mk/bench.mk mk/fuzz.mk mk/install.mk mk/style.mk
 

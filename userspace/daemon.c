@@ -293,6 +293,7 @@ static int start_media(struct daemon *d)
 			.pin_dir = c->pins,
 			.object = d->object,
 			.discard_media = d->options.discard_media,
+			.by_netlink = !strcmp(c->datapath_attach, "netlink"),
 			.streams = c->datapath_streams,
 		},
 		.store = d->store,

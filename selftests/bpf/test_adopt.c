@@ -7,6 +7,7 @@
 
 #include "backend_rig.h"
 
+#include <linux/if_link.h>
 #include <sys/mman.h>
 #include <xdp/libxdp.h>
 
@@ -15,12 +16,21 @@
 /* An entry of each kind that nobody will claim. */
 #define ORPHAN		9
 
+/* What the next to open is told. */
+static bool by_netlink;
+static const char *program = "sluice_xdp";
+
 static int open_with(bool discard, void **ret, char *reason)
 {
 	struct datapath_config config = { .web = web_local, .sip = sip_local,
-					  .pin_dir = PINS, .object = object,
-					  .discard_media = discard };
+					  .pin_dir = PINS,
+					  .discard_media = discard,
+					  .by_netlink = by_netlink };
+	char path[4096];
 
+	snprintf(path, sizeof(path), "%.*s/%s.bpf.o",
+		 (int)(strrchr(object, '/') - object), object, program);
+	config.object = path;
 	return datapath_xdp_open(&config, ret, reason, 256);
 }
 
@@ -235,36 +245,62 @@ static pid_t storm_begin(struct storm *storm)
 	_exit(0);
 }
 
-/* What reached the browser, each number once and in order; else -1. */
-static int storm_heard(void)
+struct heard {
+	uint32_t count, lost;
+	bool is_bad;		/* forged, twice or out of order */
+};
+
+/* What reached the browser. */
+static struct heard storm_heard(void)
 {
 	struct timeval wait = { .tv_usec = 300000 };
-	int n = 0, len, last = -1, seq;
+	uint16_t next = 0, seq;
+	struct heard h = { 0 };
 	uint8_t packet[512];
+	int len;
 
 	setsockopt(peer_sockets[0], SOL_SOCKET, SO_RCVTIMEO, &wait,
 		   sizeof(wait));
 	while ((len = (int)recv(peer_sockets[0], packet, 512, 0)) > 0) {
-		if (oracle_unprotect(browser_rx, packet, len) < 12)
-			return -1;
-		seq = packet[2] << 8 | packet[3];
-		if (n && seq != ((last + 1) & 0xffff))
-			return -1;
-		last = seq;
-		n++;
+		if (oracle_unprotect(browser_rx, packet, len) < 12) {
+			h.is_bad = true;
+			continue;
+		}
+		seq = (uint16_t)(packet[2] << 8 | packet[3]);
+		if (h.count && (uint16_t)(seq - next) > 0x7fff)
+			h.is_bad = true;
+		else if (h.count)
+			h.lost += (uint16_t)(seq - next);
+		next = (uint16_t)(seq + 1);
+		h.count++;
 	}
-	return n;
+	return h;
 }
 
-/* More processes, one after the other, while packets pass. */
-static void storm(const char *how)
+static void tag_of(void *x, char ret[17])
+{
+	struct datapath_interface i[2] = { 0 };
+
+	if (x)
+		datapath_xdp_interfaces(x, i, 2);
+	memcpy(ret, i[1].program_tag, 17);
+}
+
+/*
+ * One process after the other, each with the other build of the program, while
+ * packets pass. Without a gap: what a link promises; what else is lost on the
+ * way is told.
+ */
+static void storm(const char *how, bool without_gap)
 {
 	struct storm *storm = mmap(NULL, sizeof(*storm), PROT_READ | PROT_WRITE,
 				   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	/* an emulated processor takes its time */
-	int rounds = getenv("SHORT") ? 1 : 3;
+	int rounds = getenv("SHORT") ? 2 : 4;
 	int buffer = 64 << 20, opened = 0, i;
-	char reason[256] = "", name[64];
+	char reason[256] = "", name[64], tags[2][17];
+	struct heard heard;
+	bool is_other = true;
 	void *x;
 	pid_t pid;
 
@@ -273,31 +309,145 @@ static void storm(const char *how)
 	pid = storm_begin(storm);
 	for (i = 0; i < rounds; i++) {
 		x = NULL;
+		program = i % 2 ? "sluice_xdp" : "sluice_next";
 		opened += !open_with(false, &x, reason);
+		tag_of(x, tags[i % 2]);
+		is_other = is_other && tags[i % 2][0] &&
+			   (!i || strcmp(tags[0], tags[1]));
 		datapath_xdp_ops.close(x);
 	}
 	storm->is_over = true;
 	waitpid(pid, NULL, 0);
+	heard = storm_heard();
 	snprintf(name, sizeof(name), "%s_program_replaced", how);
 	CHECK_INT(opened, rounds, name);
+	snprintf(name, sizeof(name), "%s_other_build_by_its_tag", how);
+	CHECK(is_other, name);
 	snprintf(name, sizeof(name), "%s_packets_sent_meanwhile", how);
 	CHECK(storm->sent > 100, name);
-	snprintf(name, sizeof(name), "%s_none_lost_none_twice", how);
-	CHECK_INT(storm_heard(), storm->sent, name);
-	printf("# %u packets\n", storm->sent);
+	snprintf(name, sizeof(name), "%s_none_twice_none_forged", how);
+	CHECK(!heard.is_bad, name);
+	snprintf(name, sizeof(name), without_gap ? "%s_none_lost" :
+		 "%s_all_accounted_for", how);
+	CHECK_INT(heard.count + (without_gap ? 0 : heard.lost), storm->sent,
+		  name);
+	printf("# %s: %u packets, %u lost over %d replacements\n", how,
+	       storm->sent, heard.lost, rounds);
 	munmap(storm, sizeof(*storm));
 }
 
-static void test_storm(void)
+/* Somebody else's, onto a device without a program. */
+static int foreigner(const char *device)
+{
+	struct bpf_insn insns[] = { { .code = 0xb7, .imm = 2 },
+				    { .code = 0x95 } };
+	LIBBPF_OPTS(bpf_prog_load_opts, opts);
+	int fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "foreigner", "GPL", insns, 2,
+			       &opts);
+	int err = bpf_xdp_attach((int)if_nametoindex(device), fd,
+				 XDP_FLAGS_DRV_MODE, NULL);
+
+	close(fd);
+	return err;
+}
+
+static uint32_t id_on(const char *device)
+{
+	uint32_t id = 0;
+
+	bpf_xdp_query_id((int)if_nametoindex(device), 0, &id);
+	return id;
+}
+
+static const char *attach_of(void *x)
+{
+	static struct datapath_interface i[2];
+
+	return datapath_xdp_interfaces(x, i, 2) == 2 &&
+	       !strcmp(i[0].attach, i[1].attach) ? i[1].attach : "";
+}
+
+/* Killed, replaced, taken up, gone. */
+static void test_storm(const char *how, bool without_gap)
+{
+	char reason[256] = "", name[64];
+	void *x = NULL;
+
+	snprintf(name, sizeof(name), "%s_process_killed", how);
+	CHECK_INT(live_and_die(), 0, name);
+	peer_keys();
+	snprintf(name, sizeof(name), "%s_absent_relays", how);
+	CHECK_INT(relayed(100, 20), 40, name);
+	storm(how, without_gap);
+	/* what is attached stays as it is, whatever the setting is by now */
+	by_netlink = !by_netlink;
+	snprintf(name, sizeof(name), "%s_attached_as_it_was", how);
+	CHECK(!open_with(false, &x, reason) && !strcmp(attach_of(x), how),
+	      name);
+	by_netlink = false;
+	printf("# %s\n", reason);
+	if (x) {
+		datapath_xdp_keep(x, false);
+		datapath_xdp_ops.close(x);
+	}
+	snprintf(name, sizeof(name), "%s_pins_gone_in_the_end", how);
+	CHECK(access(PINS, F_OK), name);
+	snprintf(name, sizeof(name), "%s_interfaces_clear_in_the_end", how);
+	CHECK(!strcmp(how, "dispatcher") || (!id_on("sip0") && !id_on("web0")),
+	      name);
+	srtp_dealloc(browser_tx);
+	srtp_dealloc(browser_rx);
+}
+
+/* ---- by netlink: whose program is it ---------------------------------------- */
+
+static int pins_rename(const char *from, const char *to)
+{
+	char a[128], b[128];
+
+	snprintf(a, sizeof(a), PINS "/%s", from);
+	snprintf(b, sizeof(b), PINS "/%s", to);
+	return rename(a, b);
+}
+
+static void test_netlink_pins(void)
 {
 	char reason[256] = "";
 	void *x = NULL;
+	uint32_t id;
 
-	CHECK_INT(live_and_die(), 0, "link_process_killed");
+	by_netlink = true;
+	CHECK_INT(live_and_die(), 0, "netlink_pin_process_killed");
 	peer_keys();
-	storm("link");
-	open_with(true, &x, reason);
+	/* as if it died when the program was exchanged and the pin not yet */
+	CHECK(!pins_rename("prog_sip0", "next_sip0") &&
+	      !open_with(false, &x, reason),
+	      "netlink_pin_half_exchanged_is_understood");
 	datapath_xdp_ops.close(x);
+	CHECK_INT(relayed(100, 5), 10, "netlink_pin_half_exchanged_relays_on");
+	must(run("ip link set dev sip0 xdp off") || foreigner("sip0"),
+	     "foreigner");
+	id = id_on("sip0");
+	CHECK(open_with(false, &x, reason) == -EEXIST &&
+	      strstr(reason, "sip0 has XDP program") &&
+	      strstr(reason, "foreigner"),
+	      "netlink_program_of_others_refused_and_named");
+	printf("# %s\n", reason);
+	CHECK(id && id_on("sip0") == id, "netlink_program_of_others_left_alone");
+	must(run("ip link set dev sip0 xdp off"), "foreigner");
+	CHECK(!open_with(false, &x, reason) && !strcmp(attach_of(x), "netlink"),
+	      "netlink_program_taken_away_is_attached_again");
+	CHECK_INT(relayed(110, 5), 10, "netlink_attached_again_relays_on");
+	CHECK_INT(run("ip link set dev sip0 xdp off"), 0,
+		  "netlink_program_can_be_taken_away");
+	CHECK(datapath_xdp_attach_missing(x, reason, sizeof(reason)) == 1,
+	      "netlink_program_put_back_by_the_same_process");
+	CHECK_INT(datapath_xdp_attach_missing(x, reason, sizeof(reason)), 0,
+		  "netlink_program_that_is_there_stays");
+	CHECK_INT(relayed(120, 5), 10, "netlink_put_back_relays_on");
+	datapath_xdp_keep(x, false);
+	datapath_xdp_ops.close(x);
+	by_netlink = false;
 	srtp_dealloc(browser_tx);
 	srtp_dealloc(browser_rx);
 }
@@ -343,13 +493,6 @@ static void leave(struct xdp_program *p, const char *device)
 	xdp_program__close(p);
 }
 
-static const char *attach_of(void *x)
-{
-	static struct datapath_interface i[2];
-
-	return datapath_xdp_interfaces(x, i, 2) == 2 ? i[1].attach : "";
-}
-
 static void test_dispatcher(void)
 {
 	struct xdp_program *web = dispatch("web0"), *sip = dispatch("sip0");
@@ -359,25 +502,11 @@ static void test_dispatcher(void)
 	if (!web || !sip) {
 		tap_skip("dispatcher", "libxdp makes no dispatcher here");
 	} else if (open_with(true, &x, reason)) {
-		tap_skip("dispatcher", reason);
+		CHECK(false, "dispatcher_joined");
+		printf("# %s\n", reason);
 	} else {
 		datapath_xdp_ops.close(x);
-		x = NULL;
-		CHECK_INT(live_and_die(), 0, "dispatcher_process_killed");
-		peer_keys();
-		CHECK_INT(relayed(100, 20), 40, "dispatcher_absent_relays");
-		storm("dispatcher");
-		CHECK(!open_with(false, &x, reason) &&
-		      !strcmp(attach_of(x), "dispatcher"),
-		      "dispatcher_joined_again");
-		printf("# %s\n", reason);
-		if (x) {
-			datapath_xdp_keep(x, false);
-			datapath_xdp_ops.close(x);
-		}
-		CHECK(access(PINS, F_OK), "dispatcher_pins_gone_in_the_end");
-		srtp_dealloc(browser_tx);
-		srtp_dealloc(browser_rx);
+		test_storm("dispatcher", false);
 	}
 	leave(web, "web0");
 	leave(sip, "sip0");
@@ -494,9 +623,12 @@ int main(void)
 	run("nsenter --net=/proc/%d/ns/net ethtool -K sip1 gro on", peers[1]);
 	test_adopt("native");
 	if (!is_short) {
-		test_storm();
+		test_storm("link", true);
+		by_netlink = true;
+		test_storm("netlink", false);
+		test_netlink_pins();
 		test_contract();
-	test_misfit();
+		test_misfit();
 	}
 	test_dispatcher();
 	kill(peers[0], SIGKILL);

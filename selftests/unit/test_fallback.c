@@ -148,6 +148,11 @@ void datapath_xdp_discard(const char *pin_dir)
 {
 }
 
+int datapath_xdp_attach_missing(void *backend, char *reason, size_t size)
+{
+	return 0;
+}
+
 int datapath_xdp_interfaces(void *backend, struct datapath_interface *ret,
 			    size_t max)
 {

@@ -72,7 +72,7 @@ for f in "$build"/bpf/test_*; do
 	copy "$f"
 	mv "$root$f" "$root/build/bpf/"
 done
-cp "$build"/*.bpf.o "$root/build/"
+cp "$build"/*.bpf.o "$build/xdp-dispatcher.o" "$root/build/"
 # NSS, which libsrtp2 may be built upon, opens these by itself
 for f in /usr/lib/*-linux-*/nss/*.so /usr/lib/*-linux-*/libsoftokn3.so /usr/lib/*-linux-*/libfreebl*.so; do
 	[ ! -e "$f" ] || copy "$f"

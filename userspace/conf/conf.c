@@ -53,6 +53,7 @@ void conf_free(struct conf *c)
 	free(c->sip_dtmf);
 	free(c->web_dtmf);
 	free(c->sip_keyframes);
+	free(c->datapath_attach);
 	free(c);
 }
 
@@ -88,11 +89,12 @@ static int set_defaults(struct conf *c, const char *file)
 	c->sip_dtmf = strdup("pass");
 	c->web_dtmf = strdup("pass");
 	c->sip_keyframes = strdup("auto");
+	c->datapath_attach = strdup("auto");
 	c->srtp_profiles = calloc(3, sizeof(*c->srtp_profiles));
 	if (!c->file || !c->control || !c->state || !c->pins || !c->log_level ||
 	    !c->call_refer || !c->register_mode || !c->sip_srtp ||
 	    !c->sip_dtmf || !c->web_dtmf || !c->sip_keyframes ||
-	    !c->srtp_profiles)
+	    !c->datapath_attach || !c->srtp_profiles)
 		return -ENOMEM;
 	c->srtp_profiles[0] = strdup("AEAD_AES_128_GCM");
 	c->srtp_profiles[1] = strdup("AES_CM_128_HMAC_SHA1_80");

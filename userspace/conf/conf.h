@@ -53,6 +53,7 @@ struct conf {
 	char *web_dtmf;			/* "pass" */
 	char *sip_keyframes;		/* "auto" */
 	enum conf_datapath datapath;
+	char *datapath_attach;		/* "auto" */
 	uint32_t datapath_streams;	/* 8192 */
 	bool phone;			/* true */
 	char *control;			/* /run/sluice/control.sock */

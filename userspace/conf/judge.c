@@ -254,6 +254,14 @@ const char *conf_judge_keyframes(const char *text)
 		"picture; write auto, rtcp or info";
 }
 
+const char *conf_judge_attach(const char *text)
+{
+	static const char *const words[] = { "auto", "netlink", NULL };
+
+	return is_one_of(text, words) ? NULL : "is no way to attach a "
+		"program; write auto or netlink";
+}
+
 const char *conf_judge_refer(const char *text)
 {
 	if (!strcmp(text, "pass") || !strcmp(text, "execute"))

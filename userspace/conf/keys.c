@@ -154,6 +154,10 @@ const struct conf_key conf_keys[CONF_KEY_COUNT] = {
 	[CONF_KEY_DATAPATH] = {
 		.name = "datapath", .kind = CONF_KIND_CHOICE,
 		.offset = AT(datapath), .example = "\"auto\"" },
+	[CONF_KEY_DATAPATH_ATTACH] = {
+		.name = "datapath_attach", .kind = CONF_KIND_STRING,
+		.offset = AT(datapath_attach), .judge = conf_judge_attach,
+		.example = "\"auto\"" },
 	[CONF_KEY_DATAPATH_STREAMS] = {
 		.name = "datapath_streams", .kind = CONF_KIND_NUMBER,
 		.offset = AT(datapath_streams), .min = 4,

@@ -32,7 +32,8 @@ enum conf_key_id {
 	CONF_KEY_PBX_REGISTER_PASSWORD_FILE, CONF_KEY_PBX_REGISTER_REALM,
 	CONF_KEY_PBX_REGISTER_DOMAIN, CONF_KEY_PBX_REGISTER_EXPIRES,
 	CONF_KEY_PBX_REGISTER_CALLS_TO,
-	CONF_KEY_DATAPATH, CONF_KEY_DATAPATH_STREAMS, CONF_KEY_PHONE, CONF_KEY_CONTROL,
+	CONF_KEY_DATAPATH, CONF_KEY_DATAPATH_ATTACH, CONF_KEY_DATAPATH_STREAMS,
+	CONF_KEY_PHONE, CONF_KEY_CONTROL,
 	CONF_KEY_STATE, CONF_KEY_PINS, CONF_KEY_METRICS, CONF_KEY_ICE_SERVERS,
 	CONF_KEY_SRTP_PROFILES, CONF_KEY_CHECK_FROM, CONF_KEY_REGISTER,
 	CONF_KEY_REGISTER_MIN, CONF_KEY_REGISTER_MAX,
@@ -122,6 +123,7 @@ const char *conf_judge_sip_srtp(const char *text);
 const char *conf_judge_sip_dtmf(const char *text);
 const char *conf_judge_web_dtmf(const char *text);
 const char *conf_judge_keyframes(const char *text);
+const char *conf_judge_attach(const char *text);
 /* Why no socket can carry this address in SDP; NULL: it can. */
 const char *conf_judge_ip(const struct addr *a);
 

@@ -36,6 +36,9 @@ void datapath_xdp_keep(void *backend, bool is_kept);
 /* Media that an earlier run left and that a start without XDP would lose. */
 bool datapath_xdp_has_media(const char *pin_dir);
 void datapath_xdp_discard(const char *pin_dir);
+/* Puts the program back where others took it away; how many, or -errno. */
+int datapath_xdp_attach_missing(void *backend, char *reason,
+				size_t reason_size);
 /* Number of interfaces filled in. */
 int datapath_xdp_interfaces(void *backend, struct datapath_interface *ret,
 			    size_t max);

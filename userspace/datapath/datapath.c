@@ -30,6 +30,7 @@ struct datapath {
 	void *backend[DATAPATH_BACKENDS];	/* NULL: not open */
 	enum datapath_backend preferred;
 	char reason[512];
+	struct datapath_config config;	/* strings are its own */
 	struct datapath_adoption adoption;
 	uint32_t size;
 	struct id_pool keys;
@@ -132,6 +133,15 @@ static int open_xdp(struct datapath *dp, const struct datapath_config *config)
 	return 0;
 }
 
+static int keep_config(struct datapath *dp, const struct datapath_config *c)
+{
+	dp->config = *c;
+	dp->config.pin_dir = c->pin_dir ? strdup(c->pin_dir) : NULL;
+	dp->config.object = c->object ? strdup(c->object) : NULL;
+	return (c->pin_dir && !dp->config.pin_dir) ||
+	       (c->object && !dp->config.object) ? -ENOMEM : 0;
+}
+
 int datapath_open(const struct datapath_config *config, struct datapath **ret)
 {
 	struct datapath *dp = calloc(1, sizeof(*dp));
@@ -144,7 +154,9 @@ int datapath_open(const struct datapath_config *config, struct datapath **ret)
 	dp->preferred = DATAPATH_USER;
 
 	dp->size = config->streams ? config->streams : SLUICE_MAX_STREAMS;
-	err = open_xdp(dp, config);
+	err = keep_config(dp, config);
+	if (!err)
+		err = open_xdp(dp, config);
 	if (!err && dp->backend[DATAPATH_XDP])
 		dp->size = datapath_xdp_size(dp->backend[DATAPATH_XDP]);
 	if (!err)
@@ -180,6 +192,8 @@ void datapath_close(struct datapath *dp)
 	id_pool_free(&dp->keys);
 	id_pool_free(&dp->transports);
 	id_pool_free(&dp->streams);
+	free((char *)dp->config.pin_dir);
+	free((char *)dp->config.object);
 	free(dp);
 }
 
@@ -262,6 +276,52 @@ void datapath_keep(struct datapath *dp, bool is_kept)
 {
 	if (dp->backend[DATAPATH_XDP])
 		datapath_xdp_keep(dp->backend[DATAPATH_XDP], is_kept);
+}
+
+/* ---- the operator's orders ---------------------------------------------- */
+
+void datapath_detach(struct datapath *dp)
+{
+	void *backend = dp->backend[DATAPATH_XDP];
+
+	dp->backend[DATAPATH_XDP] = NULL;
+	dp->preferred = DATAPATH_USER;
+	snprintf(dp->reason, sizeof(dp->reason),
+		 "user: detached by the operator");
+	datapath_xdp_keep(backend, false);
+	datapath_xdp_ops.close(backend);
+	log_info("datapath: %s", dp->reason);
+}
+
+int datapath_prepare(const struct datapath *dp, void **ret_backend,
+		     char *reason, size_t reason_size)
+{
+	struct datapath_config config = dp->config;
+
+	if (datapath_xdp_has_media(config.pin_dir)) {
+		snprintf(reason, reason_size, "%s holds media of another run: "
+			 "a start adopts it", config.pin_dir);
+		return -EEXIST;
+	}
+	/* ids are as large as they are */
+	config.streams = dp->size;
+	config.discard_media = true;
+	return datapath_xdp_open(&config, ret_backend, reason, reason_size);
+}
+
+void datapath_install(struct datapath *dp, void *backend, const char *reason)
+{
+	dp->backend[DATAPATH_XDP] = backend;
+	dp->preferred = DATAPATH_XDP;
+	snprintf(dp->reason, sizeof(dp->reason), "xdp: %s", reason);
+	log_info("datapath: %s", dp->reason);
+}
+
+int datapath_attach_missing(struct datapath *dp, char *reason,
+			    size_t reason_size)
+{
+	return datapath_xdp_attach_missing(dp->backend[DATAPATH_XDP], reason,
+					   reason_size);
 }
 
 /* ---- reading ----------------------------------------------------------- */

@@ -139,6 +139,7 @@ struct datapath_config {
 	const char *pin_dir;	/* bpffs folder, made if missing */
 	const char *object;	/* path of sluice_xdp.bpf.o */
 	bool discard_media;	/* what an earlier run left is removed */
+	bool by_netlink;	/* not by a bpf_link */
 	uint32_t streams;	/* ids; 0: SLUICE_MAX_STREAMS */
 	struct datapath_socket_ops sockets;
 };
@@ -190,6 +191,25 @@ void datapath_settle(struct datapath *dp);
  */
 void datapath_keep(struct datapath *dp, bool is_kept);
 
+/*
+ * The operator's order to a process that runs, on the media thread while the
+ * signalling thread, which reads what changes here, waits for it.
+ *
+ * Takes the kernel backend away with its pins; nothing may be in it any more.
+ */
+void datapath_detach(struct datapath *dp);
+/*
+ * A kernel backend for a datapath that has none, attached and empty; takes its
+ * time, and may be called on any thread. reason: one line, as at the start.
+ */
+int datapath_prepare(const struct datapath *dp, void **ret_backend,
+		     char *reason, size_t reason_size);
+/* Takes what datapath_prepare() made; the doors are the caller's to set. */
+void datapath_install(struct datapath *dp, void *backend, const char *reason);
+/* Puts the program back where others took it away: how many, or -errno. */
+int datapath_attach_missing(struct datapath *dp, char *reason,
+			    size_t reason_size);
+
 /* The backend new sessions are tried on first. Any thread. */
 enum datapath_backend datapath_preferred(const struct datapath *dp);
 /* One line: why this backend, which interfaces, native or generic. Any thread. */
@@ -199,8 +219,10 @@ const char *datapath_reason(const struct datapath *dp);
 struct datapath_interface {
 	char name[16];
 	char mode[16];		/* "native", "generic" */
-	char attach[16];	/* "link", "dispatcher" */
+	char attach[16];	/* "link", "netlink", "dispatcher" */
+	bool is_there;		/* nobody else took it away */
 	uint32_t program_id;
+	char program_tag[17];	/* as bpftool prints it; "": unknown */
 };
 int datapath_interfaces(const struct datapath *dp,
 			struct datapath_interface *ret, size_t max);

@@ -161,60 +161,52 @@ void pinned_streams(struct pinned *p,
 	}
 }
 
-/* ---- links ----------------------------------------------------------------- */
+/* ---- interfaces ------------------------------------------------------------ */
 
-static bool read_link(const char *dir, const char *name,
-		      struct datapath_interface *ret)
+static bool add(const struct attach *a, struct datapath_interface *ret,
+		size_t n)
 {
-	struct bpf_link_info info = { 0 };
-	uint32_t size = sizeof(info);
-	char path[512];
-	int fd, err;
-
-	if (pins_path(dir, PINS_LINK_PREFIX, name, path, sizeof(path)))
-		return false;
-	fd = bpf_obj_get(path);
-	if (fd < 0)
-		return false;
-	err = bpf_obj_get_info_by_fd(fd, &info, &size);
-	close(fd);
-	if (err || !info.xdp.ifindex)
-		return false;
-	memset(ret, 0, sizeof(*ret));
-	snprintf(ret->name, sizeof(ret->name), "%s", name);
-	strcpy(ret->mode, attach_is_generic((int)info.xdp.ifindex) ?
-			  "generic" : "native");
-	strcpy(ret->attach, "link");
-	ret->program_id = info.prog_id;
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(ret[i].name, a->name))
+			return false;
+	xdp_interface(a, &ret[n]);
 	return true;
+}
+
+static size_t add_members(struct datapath_interface *ret, size_t n, size_t max)
+{
+	struct if_nameindex *all = if_nameindex(), *i;
+	struct attach a;
+
+	for (i = all; i && i->if_index && n < max; i++)
+		if (attach_find_member((int)i->if_index, &a) &&
+		    add(&a, ret, n))
+			n++;
+	if (all)
+		if_freenameindex(all);
+	return n;
 }
 
 size_t pinned_interfaces(const char *dir, struct datapath_interface *ret,
 			 size_t max)
 {
-	size_t n = 0, skip = strlen(PINS_LINK_PREFIX);
+	const char *interface;
 	DIR *d = opendir(dir);
 	struct dirent *e;
+	struct attach a;
+	size_t n = 0;
 
 	if (!d)
 		return 0;
-	while (n < max && (e = readdir(d)))
-		if (!strncmp(e->d_name, PINS_LINK_PREFIX, skip) &&
-		    read_link(dir, e->d_name + skip, &ret[n]))
-			n++;
+	while (n < max && (e = readdir(d))) {
+		interface = pins_interface(e->d_name);
+		if (!interface || !attach_find(dir, interface, &a))
+			continue;
+		n += add(&a, ret, n);
+		attach_leave(&a);
+	}
 	closedir(d);
-	return n;
-}
-
-/* A dispatcher keeps its members without a pin of ours. */
-static void leave_dispatchers(void)
-{
-	struct if_nameindex *all = if_nameindex(), *i;
-
-	for (i = all; i && i->if_index; i++)
-		attach_leave_dispatcher((int)i->if_index);
-	if (all)
-		if_freenameindex(all);
+	return add_members(ret, n, max);
 }
 
 int pinned_detach(const char *dir)
@@ -223,7 +215,7 @@ int pinned_detach(const char *dir)
 
 	if (err)
 		return err == -EWOULDBLOCK ? -EBUSY : err;
-	leave_dispatchers();
+	attach_clear_dispatchers();
 	pins_remove(dir);
 	close(fd);
 	return 0;

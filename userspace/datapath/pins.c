@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "datapath/pins.h"
 
-#include <bpf/bpf.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +14,8 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
+
+#include "datapath/attach.h"
 
 #define BPFFS_ROOT	"/sys/fs/bpf"
 
@@ -79,34 +80,31 @@ static bool has_prefix(const char *name, const char *prefix)
 	return !strncmp(name, prefix, strlen(prefix));
 }
 
-/* Now, not when the kernel's worker comes round to the last reference. */
-static void detach_link(const char *dir, const char *name)
+const char *pins_interface(const char *name)
 {
-	char path[PATH_MAX];
-	int fd;
+	static const char *const prefixes[] = {
+		PINS_LINK_PREFIX, PINS_PROGRAM_PREFIX, PINS_NEXT_PREFIX };
 
-	if (pins_path(dir, "", name, path, sizeof(path)))
-		return;
-	fd = bpf_obj_get(path);
-	if (fd < 0)
-		return;
-	bpf_link_detach(fd);
-	close(fd);
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++)
+		if (has_prefix(name, prefixes[i]))
+			return name + strlen(prefixes[i]);
+	return NULL;
 }
 
 void pins_clear(const char *dir)
 {
 	DIR *d = opendir(dir);
+	const char *interface;
 	struct dirent *e;
 
 	if (!d)
 		return;
 	while ((e = readdir(d))) {
-		if (has_prefix(e->d_name, PINS_LINK_PREFIX))
-			detach_link(dir, e->d_name);
-		else if (!has_prefix(e->d_name, PINS_MAP_PREFIX))
-			continue;
-		unlinkat(dirfd(d), e->d_name, 0);
+		interface = pins_interface(e->d_name);
+		if (interface)
+			attach_clear(dir, interface);
+		else if (has_prefix(e->d_name, PINS_MAP_PREFIX))
+			unlinkat(dirfd(d), e->d_name, 0);
 	}
 	closedir(d);
 }
@@ -125,19 +123,19 @@ static bool is_kept(const char *name, const char *const *kept, size_t count)
 	return false;
 }
 
-void pins_drop_links(const char *dir, const char *const *kept, size_t count)
+void pins_drop_interfaces(const char *dir, const char *const *kept,
+			  size_t count)
 {
 	DIR *d = opendir(dir);
+	const char *interface;
 	struct dirent *e;
 
 	if (!d)
 		return;
 	while ((e = readdir(d))) {
-		if (!has_prefix(e->d_name, PINS_LINK_PREFIX) ||
-		    is_kept(e->d_name + strlen(PINS_LINK_PREFIX), kept, count))
-			continue;
-		detach_link(dir, e->d_name);
-		unlinkat(dirfd(d), e->d_name, 0);
+		interface = pins_interface(e->d_name);
+		if (interface && !is_kept(interface, kept, count))
+			attach_clear(dir, interface);
 	}
 	closedir(d);
 }

@@ -334,6 +334,7 @@ bool datapath_xdp_has_media(const char *pin_dir)
 
 void datapath_xdp_discard(const char *pin_dir)
 {
+	attach_clear_dispatchers();
 	pins_remove(pin_dir);
 }
 
@@ -341,17 +342,10 @@ int datapath_xdp_interfaces(void *backend, struct datapath_interface *ret,
 			    size_t max)
 {
 	struct xdp *x = backend;
-	const struct attach *a;
 	size_t i;
 
-	for (i = 0; i < x->attached_count && i < max; i++) {
-		a = &x->attached[i];
-		memset(&ret[i], 0, sizeof(ret[i]));
-		memcpy(ret[i].name, a->name, sizeof(ret[i].name));
-		strcpy(ret[i].mode, a->is_generic ? "generic" : "native");
-		strcpy(ret[i].attach, a->member ? "dispatcher" : "link");
-		ret[i].program_id = a->program_id;
-	}
+	for (i = 0; i < x->attached_count && i < max; i++)
+		xdp_interface(&x->attached[i], &ret[i]);
 	return (int)i;
 }
 
@@ -495,7 +489,7 @@ static void describe(const struct xdp *x, char *reason, size_t size)
 		at += (size_t)snprintf(reason + at, size - at,
 				       "%s%s %s by %s", i ? ", " : "", a->name,
 				       a->is_generic ? "generic" : "native",
-				       a->member ? "dispatcher" : "link");
+				       attach_way_name(a->way));
 	}
 }
 
@@ -549,6 +543,7 @@ int datapath_xdp_open(const struct datapath_config *config, void **ret,
 		return -ENOMEM;
 	strcpy(x->object_path, config->object);
 	x->lock_fd = -1;
+	x->by_netlink = config->by_netlink;
 	x->cpus = libbpf_num_possible_cpus();
 	read_boot_id(x->boot_id);
 	libbpf_set_print(libbpf_log);

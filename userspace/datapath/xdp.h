@@ -38,6 +38,7 @@ struct xdp {
 	char object_path[512];
 	char pin_dir[256];
 	int lock_fd;
+	bool by_netlink;		/* the setting */
 	int maps[XDP_MAPS];
 	int cpus;
 	/* adoption: of what an earlier run left in pin_dir */
@@ -99,6 +100,7 @@ void xdp_relay_link(struct xdp *x, uint32_t id,
 int xdp_attach_all(struct xdp *x, const struct datapath_config *config,
 		   char *reason, size_t reason_size);
 void xdp_detach_all(struct xdp *x);
+void xdp_interface(const struct attach *a, struct datapath_interface *ret);
 
 /* xdp_adopt.c */
 /*

@@ -410,6 +410,6 @@ uint32_t xdp_settle(void *backend)
 	neighbours_settle(x->neighbours);
 	for (i = 0; i < x->attached_count; i++)
 		names[i] = x->attached[i].name;
-	pins_drop_links(x->pin_dir, names, x->attached_count);
+	pins_drop_interfaces(x->pin_dir, names, x->attached_count);
 	return n;
 }

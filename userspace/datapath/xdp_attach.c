@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/log.h"
+#include "datapath/backends.h"
 #include "datapath/canary.h"
 #include "datapath/netlink.h"
 
@@ -85,12 +86,20 @@ void xdp_detach_all(struct xdp *x)
 	}
 }
 
+static struct attach_config attach_config(struct xdp *x, bool is_generic)
+{
+	return (struct attach_config){ .object = x->object,
+				       .object_path = x->object_path,
+				       .pin_dir = x->pin_dir,
+				       .is_generic = is_generic,
+				       .wants_netlink = x->by_netlink };
+}
+
 static int attach_mode(struct xdp *x, const struct netlink_link *links,
 		       size_t count, bool is_generic, char *reason,
 		       size_t size)
 {
-	struct attach_config config = { x->object, x->object_path, x->pin_dir,
-					is_generic };
+	struct attach_config config = attach_config(x, is_generic);
 	struct attach *a;
 	size_t i;
 	int err;
@@ -108,6 +117,54 @@ static int attach_mode(struct xdp *x, const struct netlink_link *links,
 		x->attached_count++;
 	}
 	return 0;
+}
+
+/* A device of the same name may be another one by now. */
+static int attach_again(struct xdp *x, struct attach *a, char *reason,
+			size_t size)
+{
+	struct attach_config config = attach_config(x, a->is_generic);
+	uint32_t ifindex = if_nametoindex(a->name);
+
+	if (!ifindex) {
+		snprintf(reason, size, "%s is not there any more", a->name);
+		return -ENODEV;
+	}
+	if (bpf_map_update_elem(x->maps[XDP_DEVICES], &ifindex, &ifindex,
+				BPF_ANY))
+		return -errno;
+	attach_leave(a);
+	a->ifindex = (int)ifindex;
+	return attach_open(a, &config, reason, size);
+}
+
+int datapath_xdp_attach_missing(void *backend, char *reason,
+				size_t reason_size)
+{
+	struct xdp *x = backend;
+	int n = 0, err;
+
+	for (size_t i = 0; i < x->attached_count; i++) {
+		if (attach_is_there(&x->attached[i]))
+			continue;
+		err = attach_again(x, &x->attached[i], reason, reason_size);
+		if (err)
+			return err;
+		log_info("datapath: %s: attached again", x->attached[i].name);
+		n++;
+	}
+	return n;
+}
+
+void xdp_interface(const struct attach *a, struct datapath_interface *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	memcpy(ret->name, a->name, sizeof(ret->name));
+	strcpy(ret->mode, a->is_generic ? "generic" : "native");
+	strcpy(ret->attach, attach_way_name(a->way));
+	ret->is_there = attach_is_there(a);
+	ret->program_id = a->program.id;
+	memcpy(ret->program_tag, a->program.tag, sizeof(ret->program_tag));
 }
 
 /* Every egress takes a frame; a generic one is an ordinary transmit. */

@@ -27,15 +27,19 @@ const struct command command_list[] = {
 	{ "show", "datapath", .help = "packets by datapath",
 	  .run = run_list, .list = &list_backends, .is_offline = true },
 	{ "show", "interfaces", .help = "interfaces with the XDP program",
-	  .run = run_list, .list = &list_interfaces },
+	  .run = run_list, .list = &list_interfaces, .is_offline = true },
 	{ "terminate", "call", "ID", .help = "end a call",
 	  .run = run_terminate, .is_optional = true },
 	{ "move", "call", "ID", .key = "path", .values = "kernel|user",
 	  .help = "its media to the other datapath", .run = run_move,
 	  .is_optional = true },
-	{ "detach", "datapath",
-	  .help = "remove what a dead daemon left in the kernel",
-	  .run = run_detach },
+	{ "detach", "datapath", .key = "calls", .values = "move",
+	  .is_key_optional = true,
+	  .help = "take the program off the interfaces", .run = run_detach },
+	{ "adopt", "datapath", .key = "calls", .values = "move",
+	  .is_key_optional = true,
+	  .help = "put the program onto the interfaces again",
+	  .run = run_adopt },
 	{ "check", NULL, "FILE", .help = "check a configuration file",
 	  .run = run_check },
 	{ "reload", .help = "read the configuration again",
@@ -51,11 +55,14 @@ const struct command command_list[] = {
 /* What stands behind the verb, to be freed. */
 static char *signature(const struct command *c)
 {
-	return text_format("%s%s%s%s%s%s%s%s", c->object ? " " : "",
+	const char *open = c->is_key_optional ? " [" : " ";
+	const char *close = c->is_key_optional ? "]" : "";
+
+	return text_format("%s%s%s%s%s%s%s%s%s", c->object ? " " : "",
 			   c->object ? c->object : "", c->argument ? " " : "",
-			   c->argument ? c->argument : "", c->key ? " " : "",
+			   c->argument ? c->argument : "", c->key ? open : "",
 			   c->key ? c->key : "", c->key ? "=" : "",
-			   c->key ? c->values : "");
+			   c->key ? c->values : "", c->key ? close : "");
 }
 
 void command_print_help(void)
@@ -103,13 +110,15 @@ static bool matches(const struct command *c, const struct options *o,
 {
 	bool named = o->word_count > 1 && c->object &&
 		     !strcmp(o->words[1], c->object);
-	int used = named ? 2 : 1;
+	int used = named ? 2 : 1, more;
 
 	if (strcmp(c->verb, o->words[0]) ||
-	    (c->object && !named && !c->is_optional) ||
-	    o->word_count != used + (c->argument ? 1 : 0) + (c->key ? 1 : 0))
+	    (c->object && !named && !c->is_optional))
 		return false;
-	if (c->key) {
+	more = o->word_count - used - (c->argument ? 1 : 0);
+	if (more != (c->key ? 1 : 0) && !(c->is_key_optional && !more))
+		return false;
+	if (more) {
 		const char *last = o->words[o->word_count - 1];
 		size_t n = strlen(c->key);
 

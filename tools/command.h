@@ -14,6 +14,7 @@ struct command {
 	const char *argument;	/* "ID", "FILE" or NULL */
 	const char *key;	/* of a key=value behind it, or NULL */
 	const char *values;	/* "a|b" */
+	bool is_key_optional;
 	const char *help;
 	/* Runs it; the exit code. argument: NULL if the table has none. */
 	int (*run)(const struct command *command, const struct options *o,
@@ -43,7 +44,8 @@ int run_stream(const struct command *c, const struct options *o,
 	       const char *id);
 int run_check(const struct command *c, const struct options *o,
 	      const char *file);
-/* In offline.c. */
+int run_adopt(const struct command *c, const struct options *o,
+	      const char *id);
 int run_detach(const struct command *c, const struct options *o,
 	       const char *id);
 /* In completion.c. */

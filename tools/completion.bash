@@ -5,7 +5,7 @@
 _sluicectl()
 {
 	local current=${COMP_WORDS[COMP_CWORD]} words="" said="" i
-	local verbs="status show terminate move detach check reload trace events completion"
+	local verbs="status show terminate move detach adopt check reload trace events completion"
 	local options="--json --socket --pins --no-header --columns --sort --limit --watch --color --utc --help --version"
 
 	for ((i = 1; i < COMP_CWORD; i++)); do
@@ -31,6 +31,9 @@ _sluicectl()
 	detach)
 		words="datapath"
 		;;
+	adopt)
+		words="datapath"
+		;;
 	"show call")
 		words=$(sluicectl -H -o call show calls 2>/dev/null)
 		;;
@@ -39,6 +42,12 @@ _sluicectl()
 		;;
 	"move call")
 		words=$(sluicectl -H -o call show calls 2>/dev/null)
+		;;
+	"detach datapath")
+		words="calls=move"
+		;;
+	"adopt datapath")
+		words="calls=move"
 		;;
 	"check")
 		mapfile -t COMPREPLY < <(compgen -f -- "$current")

@@ -47,6 +47,10 @@ static void print_objects(void)
 static void print_arguments(void)
 {
 	for (const struct command *c = command_list; c->verb; c++) {
+		if (c->key && !c->argument)
+			printf("\t\"%s %s\")\n\t\twords=\"%s=%s\"\n"
+			       "\t\t;;\n", c->verb, c->object, c->key,
+			       c->values);
 		if (!c->argument)
 			continue;
 		printf("\t\"%s%s%s\")\n", c->verb, c->object ? " " : "",

@@ -110,5 +110,7 @@ const struct list list_interfaces = {
 	{ "mode", "mode", .kind = LIST_TEXT },
 	{ "attach", "attach", .kind = LIST_TEXT },
 	{ "program", "program_id", .kind = LIST_NUMBER },
+	{ "tag", "program_tag", .kind = LIST_TEXT },
+	{ "attached", "is_attached", .kind = LIST_BOOL },
 	{ .name = NULL },
 } };

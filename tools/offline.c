@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "command.h"
 #include "core/addr.h"
 #include "core/clock.h"
 #include "datapath/pinned.h"
@@ -108,9 +107,11 @@ static json_t *interfaces(const char *dir)
 
 	for (size_t i = 0; i < n; i++)
 		json_array_append_new(list, json_pack(
-			"{s:s, s:s, s:s, s:I}", "name", all[i].name, "mode",
-			all[i].mode, "attach", all[i].attach, "program_id",
-			(json_int_t)all[i].program_id));
+			"{s:s, s:s, s:s, s:b, s:I, s:s}", "name", all[i].name,
+			"mode", all[i].mode, "attach", all[i].attach,
+			"is_attached", all[i].is_there, "program_id",
+			(json_int_t)all[i].program_id, "program_tag",
+			all[i].program_tag));
 	return list;
 }
 
@@ -188,8 +189,7 @@ json_t *offline_show(const char *object, const struct options *o)
 	return answer;
 }
 
-int run_detach(const struct command *c, const struct options *o,
-	       const char *id)
+int offline_detach(const struct options *o)
 {
 	int err = pinned_detach(o->pins);
 
@@ -203,8 +203,9 @@ int run_detach(const struct command *c, const struct options *o,
 		return EXIT_NOT_FOUND;
 	}
 	if (err == -EBUSY)
-		fprintf(stderr, "sluicectl: sluiced is at work with %s: stop "
-			"it, which ends its calls and detaches\n", o->pins);
+		fprintf(stderr, "sluicectl: a sluiced that does not answer is "
+			"at work with %s: name its socket with -s, or stop "
+			"it\n", o->pins);
 	else
 		fprintf(stderr, "sluicectl: %s: %s\n", o->pins,
 			strerror(-err));

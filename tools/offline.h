@@ -8,9 +8,11 @@
 struct options;
 
 /*
- * The answer to "show OBJECT" (streams, drops, datapath) as the daemon would
+ * The answer to "show OBJECT" (streams, drops, datapath, interfaces) as the daemon would
  * give it, as far as the kernel knows; NULL once stderr says why not.
  */
 json_t *offline_show(const char *object, const struct options *o);
+/* What a dead daemon left in the kernel; the exit code. */
+int offline_detach(const struct options *o);
 
 #endif

@@ -27,14 +27,17 @@ static void print_json(const json_t *object)
 static json_t *arguments(const struct command *c, const struct options *o,
 			 const char *id)
 {
+	const char *value = c->key ? strchr(o->words[o->word_count - 1], '=') :
+				     NULL;
 	json_t *args;
 
-	if (!id)
+	if (!id && !value)
 		return NULL;
-	args = json_pack("{s:s}", "id", id);
-	if (c->key)
-		json_object_set_new(args, c->key, json_string(
-			strchr(o->words[o->word_count - 1], '=') + 1));
+	args = json_object();
+	if (id)
+		json_object_set_new(args, "id", json_string(id));
+	if (value)
+		json_object_set_new(args, c->key, json_string(value + 1));
 	return args;
 }
 
@@ -192,6 +195,68 @@ int run_move(const struct command *c, const struct options *o, const char *id)
 		       json_string_value(json_object_get(answer, "path")));
 	json_decref(answer);
 	return EXIT_OK;
+}
+
+static void print_sessions(const json_t *answer, const char *to)
+{
+	json_int_t moved = json_integer_value(json_object_get(
+		answer, "moved_sessions"));
+	json_int_t other = json_integer_value(json_object_get(
+		answer, "other_sessions"));
+
+	if (moved)
+		printf("%lld sessions moved to the %s path\n",
+		       (long long)moved, to);
+	if (other)
+		printf("%lld sessions stay where they are\n",
+		       (long long)other);
+}
+
+/* path: where sessions go to by it. */
+static int order_datapath(const struct command *c, const struct options *o,
+			  const char *done, const char *was_so,
+			  const char *path)
+{
+	json_t *answer;
+	int code = ask_and_judge(c, o, NULL, &answer);
+
+	if (code)
+		return code;
+	if (!o->is_json) {
+		printf("%s: %s\n", json_is_true(json_object_get(
+					   answer, "is_changed")) ?
+		       done : was_so, json_string_value(json_object_get(
+					      answer, "reason")));
+		print_sessions(answer, path);
+	}
+	json_decref(answer);
+	return EXIT_OK;
+}
+
+int run_adopt(const struct command *c, const struct options *o, const char *id)
+{
+	int code = order_datapath(c, o, "attached", "attached already",
+				  "kernel");
+
+	if (code == EXIT_UNREACHABLE)
+		fputs("sluicectl: every start adopts what an earlier one left\n",
+		      stderr);
+	return code;
+}
+
+int run_detach(const struct command *c, const struct options *o,
+	       const char *id)
+{
+	int code = order_datapath(c, o, "detached", "nothing was attached",
+				  "user");
+
+	if (code != EXIT_UNREACHABLE)
+		return code;
+	if (o->word_count > 2) {
+		fputs("sluicectl: only a daemon can move calls\n", stderr);
+		return code;
+	}
+	return offline_detach(o);
 }
 
 int run_reload(const struct command *c, const struct options *o,

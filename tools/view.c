@@ -62,8 +62,10 @@ static void print_interfaces(const json_t *answer)
 		name = text(one, "name", NULL);
 		mode = text(one, "mode", NULL);
 		attach = text(one, "attach", NULL);
-		line("interface", text_format("%s  %s  %s", name, mode,
-					      attach));
+		line("interface", text_format("%s  %s  %s%s", name, mode,
+					      attach, json_is_false(
+					      json_object_get(one, "is_attached")) ?
+					      "  GONE" : ""));
 		free(name);
 		free(mode);
 		free(attach);

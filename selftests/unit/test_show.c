@@ -14,7 +14,7 @@
 
 static struct call_info calls[3];
 static char terminated[64];
-static bool trunk_up;
+static bool trunk_up, is_gone;
 static json_t *published;
 
 void calls_each(struct calls *c,
@@ -75,6 +75,24 @@ void media_adoption(const struct media *m, struct media_adoption *ret)
 					.lost = 1, .absent_ms = 1200 };
 }
 
+static int kernel_err;
+static bool kernel_moves;
+
+int media_detach(struct media *m, bool moves, struct media_kernel *ret)
+{
+	kernel_moves = moves;
+	*ret = (struct media_kernel){ .is_changed = !kernel_err,
+				      .moved = moves ? 3 : 0,
+				      .stay = kernel_err ? 3 : 0 };
+	return kernel_err;
+}
+
+int media_attach(struct media *m, bool moves, struct media_kernel *ret)
+{
+	*ret = (struct media_kernel){ .reason = "eth0 has XDP program 7" };
+	return kernel_err;
+}
+
 const struct datapath *media_datapath(const struct media *m)
 {
 	return NULL;
@@ -95,7 +113,9 @@ int datapath_interfaces(const struct datapath *dp,
 {
 	ret[0] = (struct datapath_interface){ .name = "eth0", .mode = "native",
 					      .attach = "link",
-					      .program_id = 17 };
+					      .is_there = !is_gone,
+					      .program_id = 17,
+					      .program_tag = "a8f2" };
 	return 1;
 }
 
@@ -469,6 +489,58 @@ static void test_others(void)
 	json_decref(r.body);
 }
 
+static json_t *kernel_args(const char *word)
+{
+	return json_pack("{s:s}", "calls", word);
+}
+
+/* The operator's orders to the kernel path. */
+static void test_kernel(struct conf *conf)
+{
+	struct ctl_reply r = ask_with("detach datapath", kernel_args("move"));
+	char *text;
+
+	CHECK(!r.code && kernel_moves && json_integer_value(json_object_get(
+			r.body, "moved_sessions")) == 3,
+	      "detach_moves_when_told");
+	json_decref(r.body);
+	r = ask_with("detach datapath", kernel_args("end"));
+	CHECK_STR(r.code, "usage", "detach_wrong_word_is_usage");
+	json_decref(r.body);
+	kernel_err = -EBUSY;
+	r = ask_with("detach datapath", NULL);
+	CHECK(!kernel_moves && !strcmp(r.code, "refused") &&
+	      strstr(r.error, "carries 3 sessions: calls=move"),
+	      "detach_refused_with_a_way_out");
+	json_decref(r.body);
+	r = ask_with("adopt datapath", NULL);
+	CHECK(!strcmp(r.code, "refused") &&
+	      strstr(r.error, "eth0 has XDP program 7"),
+	      "adopt_refused_says_why");
+	json_decref(r.body);
+	kernel_err = 0;
+	r = ask_with("adopt datapath", NULL);
+	CHECK(!r.code && json_is_false(json_object_get(r.body, "is_changed")),
+	      "adopt_of_what_is_attached_is_no_change");
+	json_decref(r.body);
+	conf->datapath = CONF_DATAPATH_USER;
+	r = ask_with("adopt datapath", NULL);
+	CHECK(!strcmp(r.code, "refused") &&
+	      strstr(r.error, "says datapath = \"user\""),
+	      "adopt_against_the_configuration_refused");
+	json_decref(r.body);
+	conf->datapath = CONF_DATAPATH_AUTO;
+	is_gone = true;
+	r = ask("status", NULL);
+	text = json_dumps(json_object_get(r.body, "warnings"), 0);
+	CHECK(r.code && !strcmp(r.code, "degraded") &&
+	      strstr(text, "eth0 has lost the XDP program"),
+	      "status_program_gone_is_degraded");
+	free(text);
+	json_decref(r.body);
+	is_gone = false;
+}
+
 static void test_streams_of_lines(const struct ctl_context *x)
 {
 	static const char message[] =
@@ -574,6 +646,7 @@ int main(void)
 	test_status();
 	test_account();
 	test_others();
+	test_kernel(&conf);
 	test_streams_of_lines(&x);
 	test_reload(&x);
 	return tap_done();

@@ -170,6 +170,8 @@ void show_status(void *arg, const json_t *args, struct ctl_reply *ret)
 			 "pbx: %s", own.aor, own.reason);
 		json_array_append_new(warnings, ctl_text(text));
 	}
+	if (show_warn_interfaces(x, warnings))
+		ret->code = "degraded";
 	kept = store(x, warnings, ret);
 	calls_each(x->calls, warn_one_way, warnings);
 	ret->body = json_pack(
@@ -329,6 +331,8 @@ int show_register(struct ctl *c, struct ctl_context *context)
 		{ "show interfaces", show_interfaces },
 		{ "terminate call", show_terminate },
 		{ "move call", show_move },
+		{ "detach datapath", show_detach },
+		{ "adopt datapath", show_adopt },
 		{ "reload", show_reload },
 	};
 	int err = 0;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the datapath and the entrances count. */
+#include <errno.h>
+#include <string.h>
+
 #include "core/clock.h"
 #include "ctl/show_parts.h"
 
@@ -19,11 +22,33 @@ json_t *show_interface_list(const struct ctl_context *x)
 
 	for (int i = 0; i < n; i++)
 		json_array_append_new(list, json_pack(
-			"{s:o, s:o, s:o, s:I}", "name", ctl_text(all[i].name),
+			"{s:o, s:o, s:o, s:b, s:I, s:o}",
+			"name", ctl_text(all[i].name),
 			"mode", ctl_text(all[i].mode), "attach",
-			ctl_text(all[i].attach), "program_id",
-			(json_int_t)all[i].program_id));
+			ctl_text(all[i].attach), "is_attached",
+			all[i].is_there, "program_id",
+			(json_int_t)all[i].program_id, "program_tag",
+			ctl_text(all[i].program_tag)));
 	return list;
+}
+
+bool show_warn_interfaces(const struct ctl_context *x, json_t *warnings)
+{
+	struct datapath_interface all[INTERFACES_MAX];
+	int n = datapath_interfaces(media_datapath(x->media), all,
+				    INTERFACES_MAX);
+	bool any = false;
+	char text[128];
+
+	for (int i = 0; i < n; i++) {
+		if (all[i].is_there)
+			continue;
+		snprintf(text, sizeof(text), "%.15s has lost the XDP program: "
+			 "sluicectl adopt datapath", all[i].name);
+		json_array_append_new(warnings, ctl_text(text));
+		any = true;
+	}
+	return any;
 }
 
 void show_interfaces(void *arg, const json_t *args, struct ctl_reply *ret)
@@ -129,4 +154,76 @@ void show_datapath(void *arg, const json_t *args, struct ctl_reply *ret)
 		"interfaces", show_interface_list(x),
 		"backends", backend(&totals[DATAPATH_XDP], DATAPATH_XDP),
 		backend(&totals[DATAPATH_USER], DATAPATH_USER));
+}
+
+/* ---- orders ------------------------------------------------------------ */
+
+/* calls=move; false: refused. */
+static bool moves_calls(const json_t *args, bool *ret_moves,
+			struct ctl_reply *ret)
+{
+	const char *calls = json_string_value(json_object_get(args, "calls"));
+
+	*ret_moves = calls != NULL;
+	if (!calls || !strcmp(calls, "move"))
+		return true;
+	show_refuse(ret, "usage", "calls is move, or is left out");
+	return false;
+}
+
+static json_t *kernel(const struct ctl_context *x, const struct media_kernel *k)
+{
+	const struct datapath *dp = media_datapath(x->media);
+
+	return json_pack("{s:b, s:I, s:I, s:s, s:o, s:o}",
+			 "is_changed", k->is_changed,
+			 "moved_sessions", (json_int_t)k->moved,
+			 "other_sessions", (json_int_t)k->stay,
+			 "preferred",
+			 show_backend_name(datapath_preferred(dp)),
+			 "reason", ctl_text(datapath_reason(dp)),
+			 "interfaces", show_interface_list(x));
+}
+
+void show_detach(void *arg, const json_t *args, struct ctl_reply *ret)
+{
+	const struct ctl_context *x = arg;
+	struct media_kernel k = { 0 };
+	bool moves;
+	int err;
+
+	if (!moves_calls(args, &moves, ret))
+		return;
+	err = media_detach(x->media, moves, &k);
+	if (err == -EBUSY && !moves)
+		show_refuse(ret, "refused", "the kernel carries %u sessions: "
+			    "calls=move takes them to the user path, without a "
+			    "gap", k.stay);
+	else if (err)
+		show_refuse(ret, "refused", "the program stays attached: %s",
+			    k.reason[0] ? k.reason : strerror(-err));
+	else
+		ret->body = kernel(x, &k);
+}
+
+void show_adopt(void *arg, const json_t *args, struct ctl_reply *ret)
+{
+	const struct ctl_context *x = arg;
+	struct media_kernel k = { 0 };
+	bool moves;
+	int err;
+
+	if (!moves_calls(args, &moves, ret))
+		return;
+	if (x->conf->datapath == CONF_DATAPATH_USER) {
+		show_refuse(ret, "refused", "%s says datapath = \"user\"",
+			    x->conf->file);
+		return;
+	}
+	err = media_attach(x->media, moves, &k);
+	if (err)
+		show_refuse(ret, "refused", "not attached: %s",
+			    k.reason[0] ? k.reason : strerror(-err));
+	else
+		ret->body = kernel(x, &k);
 }

@@ -8,7 +8,7 @@
 
 ctl_handler show_status, show_trunks, show_registrations, show_reload;
 ctl_handler show_calls, show_call, show_streams, show_terminate, show_move;
-ctl_handler show_drops, show_datapath, show_interfaces;
+ctl_handler show_drops, show_datapath, show_interfaces, show_detach, show_adopt;
 
 /* "192.0.2.1:5060", or null if it is unset. */
 json_t *show_addr(const struct addr *a);
@@ -16,6 +16,8 @@ json_t *show_addr(const struct addr *a);
 json_t *show_percent(uint64_t part, uint64_t whole);
 const char *show_backend_name(uint32_t backend);
 json_t *show_interface_list(const struct ctl_context *x);
+/* A warning for each interface without its program; false: there is none. */
+bool show_warn_interfaces(const struct ctl_context *x, json_t *warnings);
 
 /* Two digits behind the point. */
 double show_round(double value);

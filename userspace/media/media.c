@@ -365,6 +365,32 @@ int media_move(struct media *m, uint32_t id, enum datapath_backend to)
 	return post(m, WORKER_MOVE, &move, sizeof(move));
 }
 
+int media_detach(struct media *m, bool moves, struct media_kernel *ret)
+{
+	struct worker_kernel order = { .moves = moves };
+
+	return worker_order(m->worker, WORKER_DETACH, &order, ret);
+}
+
+/* Loading takes its time, in which media must go on: not over there. */
+int media_attach(struct media *m, bool moves, struct media_kernel *ret)
+{
+	struct worker_kernel order = { .moves = moves };
+	struct datapath *dp = m->worker->dp;
+	int err;
+
+	memset(ret, 0, sizeof(*ret));
+	if (datapath_preferred(dp) != DATAPATH_XDP) {
+		err = datapath_prepare(dp, &order.backend, order.reason,
+				       sizeof(order.reason));
+		if (err) {
+			memcpy(ret->reason, order.reason, sizeof(ret->reason));
+			return err;
+		}
+	}
+	return worker_order(m->worker, WORKER_ATTACH, &order, ret);
+}
+
 static bool is_open(struct media *m, uint32_t id)
 {
 	struct ticket ticket;

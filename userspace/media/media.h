@@ -187,6 +187,24 @@ void media_close(struct media *m, uint32_t id);
 /* "AEAD_AES_128_GCM" to enum sluice_srtp_profile; 0: no such profile. */
 uint16_t media_profile_by_name(const char *name);
 
+/*
+ * The operator's orders to the kernel path. Both wait for the media thread.
+ * moves: the sessions that are on the other path go along.
+ */
+struct media_kernel {
+	bool is_changed;	/* false: it was so already */
+	uint32_t moved;		/* sessions */
+	uint32_t stay;		/* sessions that are in the way, or stay put */
+	char reason[256];	/* of a failure */
+};
+/* -EBUSY: the kernel carries sessions, and they are not to move. */
+int media_detach(struct media *m, bool moves, struct media_kernel *ret);
+/*
+ * Attaches where nothing is, or where others took the program away. -errno
+ * with a reason; what is already attached is no failure.
+ */
+int media_attach(struct media *m, bool moves, struct media_kernel *ret);
+
 /* ---- messages to the signalling thread ------------------------------- */
 
 enum media_message {

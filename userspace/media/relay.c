@@ -426,20 +426,41 @@ int relay_ufrag(struct session *s, const struct credentials *c, bool is_there)
 	return err;
 }
 
+static int open_ports(struct session *s, const struct session_stream *st)
+{
+	int err = port_set(s, &st->local, st->local.port, SLUICE_PORT_SIP,
+			   st->transport);
+
+	if (!err && st->rtcp.fd >= 0)
+		err = port_set(s, &st->local, st->local.port + 1,
+			       SLUICE_PORT_SIP_RTCP, st->transport);
+	return err;
+}
+
 int relay_open_stream(struct session *s, uint32_t i)
 {
 	struct session_stream *st = &s->stream[i];
-	int err;
 
 	st->transport = datapath_transport_alloc(s->w->dp);
 	if (!st->transport)
 		return -ENOSPC;
 	datapath_peer_set(s->w->dp, s->backend, st->transport, NULL);
-	err = port_set(s, &st->local, st->local.port, SLUICE_PORT_SIP,
-		       st->transport);
-	if (!err && st->rtcp.fd >= 0)
-		err = port_set(s, &st->local, st->local.port + 1,
-			       SLUICE_PORT_SIP_RTCP, st->transport);
+	return open_ports(s, st);
+}
+
+int relay_announce(struct session *s)
+{
+	int err = 0;
+
+	for (uint32_t i = 0; i < 2 && !err; i++)
+		if (s->ours[i].generation)
+			err = relay_ufrag(s, &s->ours[i], true);
+	for (uint32_t i = 0; i < s->stream_count && !err; i++) {
+		err = open_ports(s, &s->stream[i]);
+		relay_sip_flows(s, i);
+	}
+	for (uint32_t i = 0; i < s->tuple_count && !err; i++)
+		err = relay_web_flow(s, &s->tuple[i]->remote, true);
 	return err;
 }
 

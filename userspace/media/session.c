@@ -393,6 +393,11 @@ void session_move(struct session *s, enum datapath_backend to)
 	if (err)
 		log_call_warn(s->call, "media: cannot be moved: %s",
 			      strerror(-err));
+	session_moved(s);
+}
+
+void session_moved(struct session *s)
+{
 	session_save(s);
 	tell_figures(s);
 }

@@ -125,6 +125,8 @@ void session_close(struct session *s);	/* tells MEDIA_CLOSED, frees */
 /* Frees what is this process's; the datapath and the store keep theirs. */
 void session_leave(struct session *s);
 void session_move(struct session *s, enum datapath_backend to);
+/* It is in another backend by now: stored, and told. */
+void session_moved(struct session *s);
 void session_restart_ice(struct session *s, const char *ufrag,
 			 const char *password);
 /* Where its SDP wants RTCP without mux. */
@@ -204,6 +206,8 @@ void session_reserve_srtcp(struct session *s, const struct srtcp *srtcp);
 /* relay.c: the session in the datapath. */
 int relay_open(struct session *s);
 int relay_open_stream(struct session *s, uint32_t i);
+/* Ports, names and flows once more, for a backend that came later. */
+int relay_announce(struct session *s);
 /* Brings keys, transports and streams to what the session says. */
 int relay_apply(struct session *s);
 /* New keys in s: fresh slots, fresh streams, the old ones wiped. */

@@ -148,6 +148,21 @@ static void command_open(struct worker *w, struct worker_open *open)
 	}
 }
 
+static void kernel_order(struct worker *w, uint32_t type,
+			 const struct worker_kernel *order)
+{
+	struct media_kernel ret = { 0 };
+	int err = type == WORKER_DETACH ? kernel_detach(w, order, &ret) :
+					  kernel_attach(w, order, &ret);
+
+	pthread_mutex_lock(&w->order_lock);
+	w->order_err = err;
+	w->order_ret = ret;
+	w->is_ordered = false;
+	pthread_cond_signal(&w->order_done);
+	pthread_mutex_unlock(&w->order_lock);
+}
+
 static void command(struct worker *w, struct message *m)
 {
 	struct session *s;
@@ -217,6 +232,10 @@ static void command(struct worker *w, struct message *m)
 			packets_ask_picture(s);
 		break;
 	}
+	case WORKER_DETACH:
+	case WORKER_ATTACH:
+		kernel_order(w, m->type, (const void *)m->data);
+		break;
 	case WORKER_STOP:
 		w->is_stopping = true;
 		w->is_keeping = ((struct worker_stop *)m->data)->keep;
@@ -357,12 +376,25 @@ static void *run(void *arg)
 
 /* ---- life -------------------------------------------------------------- */
 
-static int web_open(struct worker *w)
+int worker_web_port(struct worker *w)
 {
 	const struct addr *web = &w->settings.web;
 	struct sluice_port_key key = { .local = datapath_addr(web),
 				       .port = htons(web->port) };
 	struct sluice_port port = { .kind = SLUICE_PORT_WEB };
+
+	return datapath_port_set(w->dp, &key, &port);
+}
+
+int worker_watch_datapath(struct worker *w)
+{
+	w->datapath_end.fd = datapath_event_fd(w->dp);
+	return w->datapath_end.fd < 0 ? 0 : worker_watch(w, &w->datapath_end);
+}
+
+static int web_open(struct worker *w)
+{
+	const struct addr *web = &w->settings.web;
 	char text[ADDR_STRLEN];
 	int size = WEB_BUFFER, err;
 
@@ -376,7 +408,7 @@ static int web_open(struct worker *w)
 	setsockopt(w->web_end.fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
 	setsockopt(w->web_end.fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	err = worker_watch(w, &w->web_end);
-	return err ? err : datapath_port_set(w->dp, &key, &port);
+	return err ? err : worker_web_port(w);
 }
 
 static int datapath_start(struct worker *w,
@@ -411,6 +443,8 @@ int worker_create(const struct media_settings *settings, struct ports *ports,
 	for (int i = 0; i < 65536; i++)
 		w->port_fd[i] = -1;
 	pthread_mutex_init(&w->totals_lock, NULL);
+	pthread_mutex_init(&w->order_lock, NULL);
+	pthread_cond_init(&w->order_done, NULL);
 	w->receiver = calloc(1, sizeof(*w->receiver));
 	w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	err = w->receiver ? (w->epoll_fd < 0 ? -errno : 0) : -ENOMEM;
@@ -427,9 +461,7 @@ int worker_create(const struct media_settings *settings, struct ports *ports,
 	if (!err) {
 		/* id 0 is none */
 		tickets_set_room(tickets, datapath_size(w->dp) - 1);
-		w->datapath_end.fd = datapath_event_fd(w->dp);
-		if (w->datapath_end.fd >= 0)
-			err = worker_watch(w, &w->datapath_end);
+		err = worker_watch_datapath(w);
 	}
 	if (!err)
 		err = web_open(w);
@@ -454,6 +486,26 @@ int worker_start(struct worker *w)
 	err = -pthread_create(&w->thread, NULL, run, w);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	w->is_running = !err;
+	return err;
+}
+
+int worker_order(struct worker *w, enum worker_command command,
+		 const struct worker_kernel *order, struct media_kernel *ret)
+{
+	struct message *m = message_new(command, sizeof(*order));
+	int err;
+
+	if (!m)
+		return -ENOMEM;
+	memcpy(m->data, order, sizeof(*order));
+	w->is_ordered = true;
+	queue_push_always(w->commands, m);
+	pthread_mutex_lock(&w->order_lock);
+	while (w->is_ordered)
+		pthread_cond_wait(&w->order_done, &w->order_lock);
+	err = w->order_err;
+	*ret = w->order_ret;
+	pthread_mutex_unlock(&w->order_lock);
 	return err;
 }
 
@@ -486,6 +538,8 @@ void worker_free(struct worker *w, bool keep)
 	queue_free(w->commands);
 	tuples_free(w->tuples);
 	pthread_mutex_destroy(&w->totals_lock);
+	pthread_mutex_destroy(&w->order_lock);
+	pthread_cond_destroy(&w->order_done);
 	free(w->receiver);
 	free(w->adopted);
 	free(w);

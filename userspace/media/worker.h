@@ -25,6 +25,8 @@ enum worker_command {
 	WORKER_CREDENTIALS,	/* struct worker_credentials */
 	WORKER_DIGIT,		/* struct worker_digit */
 	WORKER_PICTURE,		/* struct worker_close: the id */
+	WORKER_DETACH,		/* struct worker_kernel */
+	WORKER_ATTACH,		/* struct worker_kernel */
 	WORKER_STOP,		/* struct worker_stop */
 };
 
@@ -62,6 +64,13 @@ struct worker_credentials {
 	uint32_t id;
 	char ufrag[SLUICE_UFRAG_LEN + 1];
 	char password[33];
+};
+
+/* The one order that is waited for: worker_order(). */
+struct worker_kernel {
+	bool moves;
+	void *backend;		/* WORKER_ATTACH: datapath_prepare(), or NULL */
+	char reason[256];	/* what that said */
 };
 
 struct worker_stop {
@@ -111,6 +120,11 @@ struct worker {
 	struct receiver *receiver;
 	pthread_mutex_t totals_lock;
 	struct datapath_totals totals[DATAPATH_BACKENDS];
+	pthread_mutex_t order_lock;
+	pthread_cond_t order_done;
+	bool is_ordered;		/* somebody waits */
+	int order_err;
+	struct media_kernel order_ret;
 	/* Made before the thread starts, read by anybody. */
 	struct adopted *adopted;
 	uint32_t adopted_count;
@@ -129,12 +143,29 @@ int worker_start(struct worker *w);
  */
 void worker_free(struct worker *w, bool keep);
 
+/*
+ * WORKER_DETACH, WORKER_ATTACH: returns when it is done. On the thread that
+ * reads the datapath besides the media thread.
+ */
+int worker_order(struct worker *w, enum worker_command command,
+		 const struct worker_kernel *order, struct media_kernel *ret);
+
+/* kernel.c: the kernel path taken away and put back under live sessions. */
+int kernel_detach(struct worker *w, const struct worker_kernel *order,
+		  struct media_kernel *ret);
+int kernel_attach(struct worker *w, const struct worker_kernel *order,
+		  struct media_kernel *ret);
+
 /* adopt.c: the stored sessions whose media is still in the kernel. */
 int adopt_sessions(struct worker *w);
 
 /* ---- for the rest of the media thread ---------------------------------- */
 
 int worker_watch(struct worker *w, struct endpoint *e);
+/* The datapath's reports, if it has any. */
+int worker_watch_datapath(struct worker *w);
+/* The door that all browsers use. */
+int worker_web_port(struct worker *w);
 void worker_unwatch(struct worker *w, struct endpoint *e);
 /* What waits at a socket, up to a bound. Not while a datagram is dealt with. */
 void worker_receive(struct worker *w, struct endpoint *e);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* See restart.sh. Run in namespace web. */
 'use strict';
-const fs = require('fs');
-const path = require('path');
 const { busywait, note, ok, run_all, test } = require('../browser/tap.js');
-const { LAB, calls, log, peer, sluicectl } = require('./lab.js');
+const { again_with, kernel, kill, pid, start, start_any } =
+	require('./keeper.js');
+const { calls, log, peer, sluicectl } = require('./lab.js');
 const { Remote } = require('./party.js');
 const { Pbx, plain_sdp } = require('./pbx.js');
 const { Talk } = require('./talk.js');
@@ -17,65 +17,9 @@ const ROUNDS = Number(process.env.ROUNDS || 4);
 const users = [];
 let pbx, remote, alice, talks = [];
 
-/* ---- the daemon ----------------------------------------------------------- */
-
-const pid_file = path.join(LAB, 'pid');
-const pid = () => Number(fs.readFileSync(pid_file));
-
-/* Gone when it resolves. */
-function kill(signal = 'SIGKILL')
-{
-	fs.writeFileSync(path.join(LAB, 'again'), '');
-	process.kill(pid(), signal);
-	return busywait(5, () => !fs.existsSync(pid_file));
-}
-
-async function serves()
-{
-	try {
-		return (await sluicectl('status')).version;
-	} catch {
-		return false;
-	}
-}
-
-async function start()
-{
-	const before = log('gateway').split('media: adopted').length;
-	const began = Date.now();
-
-	fs.writeFileSync(path.join(LAB, 'go'), '');
-	await busywait(20, () =>
-		log('gateway').split('media: adopted').length > before);
-	const took = Date.now() - began;
-
-	await is_up();
-	return took;
-}
-
-async function is_up()
-{
-	if (!await busywait(20, serves))
-		throw new Error('the daemon does not start again');
-}
-
-function start_any()
-{
-	fs.writeFileSync(path.join(LAB, 'go'), '');
-	return is_up();
-}
+/* ---- calls ---------------------------------------------------------------- */
 
 const datapath = async () => (await sluicectl('show', 'datapath'));
-
-/* sluicectl on the pinned maps; the daemon is gone. */
-async function kernel(...words)
-{
-	const { out } = await peer('sluicectl_pinned', '-j', ...words);
-
-	return JSON.parse(out.split('\n').find((l) => l[0] === '{'));
-}
-
-/* ---- calls ---------------------------------------------------------------- */
 
 const all = (what) => Promise.all(talks.map(what));
 
@@ -342,11 +286,11 @@ test('rekey', async () => {
 });
 
 test('keep_media', async () => {
-	fs.writeFileSync(path.join(LAB, 'options'), '--keep-media');
+	again_with({ options: '--keep-media' });
 	await kill();
 	await start();
 	await go_on();
-	fs.writeFileSync(path.join(LAB, 'options'), '');
+	again_with({});
 	await kill('SIGTERM');
 	await all((t) => t.more(25));
 	await start();
@@ -424,8 +368,8 @@ test('detach', async () => {
 	const done = await peer('sluicectl_pinned', 'detach', 'datapath');
 	const nothing = await peer('sluicectl_pinned', 'show', 'streams');
 
-	ok(busy.code === 1 && /is at work/.test(busy.out),
-		'detach_under_a_daemon_is_refused', busy.out);
+	ok(busy.code === 1 && /carries 1 sessions: calls=move/.test(busy.out),
+		'detach_under_a_daemon_with_calls_is_refused', busy.out);
 	ok(done.code === 0 && nothing.code === 3,
 		'detach_takes_the_pins_away', done.out + nothing.out);
 	const bye = pbx.expect((m) => m.method === 'BYE', 8000);

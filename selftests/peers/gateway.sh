@@ -92,3 +92,14 @@ drops()
 	sluicectl -j show drops | jq --arg s "$1" --arg r "$2" '[.drops[] |
 		select(.side == $s and .reason == $r).total] | add // 0'
 }
+
+# Nothing of the gateway, nor of anybody, is on its interfaces.
+xdp_is_off()
+{
+	! in_ns gw ip -d link show | grep -q 'prog/xdp'
+}
+
+pins_are_gone()
+{
+	[ ! -e "/sys/fs/bpf/sluice-$LAB_ID" ]
+}

@@ -3,13 +3,16 @@
 #
 # Runs the gateway for a test that kills it: its pid is in $LAB/pid while it
 # lives; killed by SIGKILL, or ended while there is $LAB/again, it is started
-# anew when $LAB/go is there, with what $LAB/options says.
+# anew when $LAB/go is there, with what $LAB/options says; from another binary,
+# if $LAB/binary names one.
 
 trap 'kill -TERM $child' TERM
 while :; do
 	options=()
 	[ ! -s "$LAB/options" ] || options=("$(cat "$LAB/options")")
-	"$GATEWAY_REAL" "$@" "${options[@]}" &
+	binary=$GATEWAY_REAL
+	[ ! -s "$LAB/binary" ] || binary=$(cat "$LAB/binary")
+	"$binary" "$@" "${options[@]}" &
 	child=$!
 	echo $child >"$LAB/pid"
 	rc=143

@@ -6,7 +6,7 @@
 'use strict';
 const crypto = require('crypto');
 const { busywait, ok, run_all, test } = require('../browser/tap.js');
-const { peer } = require('./lab.js');
+const { log, peer } = require('./lab.js');
 const { ADDRESS, Dialog, Pbx, plain_sdp } = require('./pbx.js');
 const { User, connect, tag_of, token, uri_of } = require('./wsclient.js');
 
@@ -139,6 +139,83 @@ test('calls', async () => {
 	'bye_challenge_is_answered', b2 && b2.text);
 	pbx.respond(b2, 200, 'OK');
 	ok((await bye).status === 200, 'bye_is_over');
+	await alice.flow.close();
+});
+
+/* call.refer = "execute": the gateway is who calls, and who is asked. */
+test('transfer', async () => {
+	const alice = await online('alice');
+	const call = alice.dial('0123');
+	const m = await pbx.method('INVITE');
+	const contact = `Contact: <sip:gw@${ADDRESS}:5060>`;
+	const tag = token(4);
+
+	pbx.respond(m, 200, 'OK', { to_tag: tag, body: plain_sdp(),
+		headers: [contact] });
+	await call.done;
+	await pbx.method('ACK');
+	const d = new Dialog(pbx, m, tag);
+	const notified = async () => {
+		const n = await pbx.method('NOTIFY');
+		if (n)
+			pbx.respond(n, 200, 'OK');
+		return n && n.body.trim();
+	};
+
+	await d.transact('REFER', { headers: [contact,
+		`Refer-To: <sip:1004@${ADDRESS}>`] });
+	const first = await pbx.method('INVITE');
+	ok(await notified() === 'SIP/2.0 100 Trying', 'transfer_is_begun');
+	pbx.respond(first, 407, 'Proxy Authentication Required', { headers: [
+		`Proxy-Authenticate: ${challenge('t1')}`] });
+	await pbx.method('ACK');
+	const second = await pbx.method('INVITE');
+	ok(second && is_right(second.get('Proxy-Authorization'), second, 't1') &&
+		second.cseq === first.cseq + 1 && second.body === first.body &&
+		second.get('Call-ID') === first.get('Call-ID'),
+	'transfer_challenge_is_answered', second && second.text);
+	const end = token(4);
+	pbx.respond(second, 200, 'OK', { to_tag: end, body: plain_sdp(),
+		headers: [contact] });
+	const ack = await pbx.method('ACK');
+	ok(ack && ack.cseq === second.cseq &&
+		ack.get('Proxy-Authorization') ===
+		second.get('Proxy-Authorization'),
+	'transfer_ack_has_number_and_credentials_of_its_invite',
+	ack && ack.text);
+	ok(await notified() === 'SIP/2.0 200 OK',
+		'transfer_after_challenge_is_told');
+	pbx.respond(await pbx.method('BYE'), 200, 'OK');
+	const bye = call.bye();
+	const b = await pbx.method('BYE');
+	ok(b && b.cseq > second.cseq && tag_of(b.get('To')) === end,
+		'transfer_after_challenge_is_hung_up', b && b.text);
+	pbx.respond(b, 200, 'OK');
+	await bye;
+
+	/* Refused: whoever referred is told. */
+	const again = alice.dial('0123');
+	const m2 = await pbx.method('INVITE');
+	pbx.respond(m2, 200, 'OK', { to_tag: tag, body: plain_sdp(),
+		headers: [contact] });
+	await again.done;
+	await pbx.method('ACK');
+	const d2 = new Dialog(pbx, m2, tag);
+	await d2.transact('REFER', { headers: [contact,
+		`Refer-To: <sip:1004@${ADDRESS}>`] });
+	await notified();
+	for (let i = 0; i < 2; i++) {
+		pbx.respond(await pbx.method('INVITE'), 407, 'Proxy Auth', {
+			headers: [`Proxy-Authenticate: ${challenge(`u${i}`)}`] });
+		await pbx.method('ACK');
+	}
+	ok(await notified() === 'SIP/2.0 407 Proxy Auth',
+		'transfer_with_credentials_refused_is_told');
+	ok(/failed: 407 .*does not take what pbx_register/.test(log('gateway')),
+		'transfer_with_credentials_refused_is_logged');
+	const over = again.bye();
+	pbx.respond(await pbx.method('BYE'), 200, 'OK');
+	await over;
 	await alice.flow.close();
 });
 

@@ -7,6 +7,7 @@
 const { busywait, ok, run_all, test } = require('../browser/tap.js');
 const { MS, OPUS, answer_to, in_call, names, no_calls, status } =
 	require('./incall.js');
+const { log } = require('./lab.js');
 const { Party } = require('./party.js');
 const { ADDRESS, Dialog, Pbx } = require('./pbx.js');
 const { WebMedia } = require('./webmedia.js');
@@ -206,6 +207,25 @@ test('by_pbx_refused', async () => {
 	fine(await in_dialog('INFO', d));
 	ok(status(await info) === 200, 'call_goes_on_after_the_refusal');
 	await browser_hangs_up('call_after_the_refusal', call, d);
+});
+
+/* Nobody can be asked for credentials but the gateway, which has none. */
+test('by_pbx_challenged', async () => {
+	const { call, d } = await call_out();
+	const { invite } = await refer(d, `<${target('1004')}>`);
+
+	await report(d);
+	pbx.respond(invite, 407, 'Proxy Authentication Required', { headers: [
+		'Proxy-Authenticate: Digest realm="lab", nonce="n1", qop="auth"'] });
+	ok(await in_dialog('ACK', { call_id: invite.get('Call-ID') }),
+		'challenge_of_the_target_is_acknowledged');
+	ok(await report(d) === 'SIP/2.0 407 Proxy Authentication Required ' +
+		'terminated', 'transferor_is_told_of_the_challenge');
+	ok(/transfer to .* failed: 407 .*set pbx_register/.test(log('gateway')),
+		'challenge_without_account_is_logged');
+	ok(await pbx.expect((m) => m.method === 'INVITE', 300) === null,
+		'challenge_without_account_is_not_answered');
+	await browser_hangs_up('call_after_the_challenge', call, d);
 });
 
 /* RFC 5589 6.1: who refers need not wait. */

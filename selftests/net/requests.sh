@@ -40,7 +40,8 @@ LAB_SHELL=$(peer_shell)
 export LAB_SHELL
 gateway_start "pbx_register = { user = \"trunk\"; realm = \"lab\";
 	password_file = \"$LAB/secret\"; expires = 60;
-	calls_to = \"sip:alice@$SIP_PBX\"; };"
+	calls_to = \"sip:alice@$SIP_PBX\"; };
+	call = { refer = \"execute\"; };"
 PASSWORD=t0p.Secret tap_include in_ns web node account.js
 check account_password_is_nowhere_told password_is_untold
 gateway_stopped account_gateway_stop_is_clean

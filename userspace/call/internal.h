@@ -309,6 +309,9 @@ bool call_transfer_received(struct call_leg *leg, struct sip_server *st);
 /* The transferor's BYE before the outcome ends its leg only; false: no such. */
 bool call_transfer_bye(struct call_leg *leg, struct sip_server *st);
 void call_transfer_free(struct call *c);
+/* With a target, before it has answered; NULL: none is. */
+struct sip_dialog *call_transfer_dialog(struct calls *cs, const char *call_id,
+					const char *local_tag);
 
 /* reoffer.c */
 struct call_body {		/* a description, as bytes */

@@ -91,13 +91,32 @@ static void report(struct call *c, int status, const char *phrase)
 	request(c, t->from->dialog, &q);
 }
 
+/* Of a challenge: nobody but the gateway can answer it. */
+static const char *why_challenged(const struct call *c, int status)
+{
+	struct sip_account_status own;
+
+	if (status != 401 && status != 407)
+		return "";
+	sip_account_status(c->calls->stack, &own);
+	return own.is_wanted ?
+		": the PBX does not take what pbx_register has for it" :
+		": the PBX asks for credentials, set pbx_register or let it "
+		"trust this address";
+}
+
 /* The call goes on as it was, unless who asked has hung up meanwhile. */
 static void failed(struct call *c, int status, const char *phrase)
 {
+	const char *why = why_challenged(c, status);
 	bool is_alone = c->transfer->from->bye_done;
 
-	log_call_info(c->id, "transfer to %s failed: %d %s",
-		      c->transfer->target, status, phrase);
+	if (*why)
+		log_call_warn(c->id, "transfer to %s failed: %d %s%s",
+			      c->transfer->target, status, phrase, why);
+	else
+		log_call_info(c->id, "transfer to %s failed: %d %s",
+			      c->transfer->target, status, phrase);
 	report(c, status, phrase);
 	call_transfer_free(c);
 	if (!is_alone)
@@ -412,6 +431,19 @@ bool call_transfer_received(struct call_leg *leg, struct sip_server *st)
 	accepted(leg, st);
 	report(c, 100, "Trying");
 	return true;
+}
+
+struct sip_dialog *call_transfer_dialog(struct calls *cs, const char *call_id,
+					const char *local_tag)
+{
+	for (struct call *c = cs->list; c && local_tag; c = c->next) {
+		struct sip_dialog *d = c->transfer ? c->transfer->dialog : NULL;
+
+		if (d && !strcmp(d->call_id, call_id) &&
+		    !strcmp(d->local_tag, local_tag))
+			return d;
+	}
+	return NULL;
 }
 
 bool call_transfer_bye(struct call_leg *leg, struct sip_server *st)

@@ -155,10 +155,27 @@ static void events_ready(void *arg)
 	}
 }
 
+/* RFC 3261 8.2.2.3 */
+static bool refuse_options(struct sip_server *st)
+{
+	char *tags = sip_msg_unsupported(sip_server_request(st));
+	char header[512];
+	struct sip_reply r = { .status = 420, .extra_headers = header };
+
+	if (!tags)
+		return false;
+	snprintf(header, sizeof(header), "Unsupported: %.490s\r\n", tags);
+	free(tags);
+	sip_server_reply(st, &r, NULL);
+	return true;
+}
+
 static void on_request(void *arg, struct sip_server *st)
 {
 	struct daemon *d = arg;
 
+	if (refuse_options(st))
+		return;
 	if (sip_msg_method(sip_server_request(st)) == SIP_REGISTER &&
 	    sip_server_source(st)->is_ws &&
 	    sip_msg_max_forwards(sip_server_request(st)) > 0)

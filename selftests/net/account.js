@@ -312,6 +312,8 @@ function on_register(m)
 	pbx.grants = 3;
 	pbx.on_register = on_register;
 	await new Promise((resolve) => pbx.probed = resolve);
-	await run_all();
+	const rc = await run_all();
+
 	pbx.stop();
+	process.exit(rc);
 })();

@@ -103,6 +103,7 @@ class Pbx {
 		this.seen = new Set();
 		this.path = null;		/* of the last REGISTER */
 		this.register_headers = [];	/* in its 200 */
+		this.contact_params = '';	/* of the Contact in it */
 		this.grants = 0;		/* seconds, or what is asked */
 		/* (m) => headers of a refusal, its status first; or null */
 		this.on_register = () => null;
@@ -165,7 +166,8 @@ class Pbx {
 				{ headers: refusal.slice(1) });
 		this.register = m;
 		this.contacts.set(user, uri_of(contact));
-		this.respond(m, 200, 'OK', { headers: [`Contact: ${contact}`,
+		this.respond(m, 200, 'OK', { headers: [
+			`Contact: ${contact}${this.contact_params}`,
 			...this.register_headers] });
 	}
 

@@ -139,6 +139,8 @@ test('call_out', async () => {
 
 (async () => {
 	pbx = await Pbx.start();
-	await run_all();
+	const rc = await run_all();
+
 	pbx.stop();
+	process.exit(rc);
 })();

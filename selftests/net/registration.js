@@ -306,6 +306,25 @@ test('free_from', async (state) => {
 		status(call.final));
 });
 
+/* RFC 5627: the PBX's names for one of two browsers. */
+test('gruu', async (state) => {
+	const alice = await registered(state, 'alice');
+	const bob = await user_on(state, 'bob');
+	const second = await registered(state, 'bob');
+	const m = await bob.register();
+	const gruu = (name) => (new RegExp(`;${name}="([^"]+)"`).exec(
+		m.get('Contact')) || [])[1] || 'sip:none@example.com';
+
+	for (const name of ['pub-gruu', 'temp-gruu']) {
+		const r = await rings(alice, gruu(name), bob, [second]);
+		ok(r.ok, `${name}_rings_this_browser_only`, r.why,
+			m.get('Contact'));
+	}
+	const again = await bob.register();
+	ok(again && again.get('Contact').includes(gruu('pub-gruu')),
+		'refresh_says_the_gruu_again', again && again.text);
+});
+
 /* register.mode = "path"; the PBX says Service-Route. */
 test('path', async (state) => {
 	if (!process.env.WITH_PATH)

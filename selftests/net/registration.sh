@@ -34,6 +34,6 @@ gateway_stopped gateway_with_any_from_stop_is_clean
 stop pbx KILL
 pbx_start -A SERVICE_ROUTE=1
 gateway_start "register = { mode = \"path\"; };"
-WITH_PATH=1 CASES=path tap_include in_ns web node registration.js
+WITH_PATH=1 CASES=path,gruu tap_include in_ns web node registration.js
 gateway_stopped gateway_with_path_stop_is_clean
 tap_done

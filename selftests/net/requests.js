@@ -2,8 +2,8 @@
 /* Requests outside of calls; a scripted browser and a scripted PBX. */
 'use strict';
 const { ok, run_all, test } = require('../browser/tap.js');
-const { ADDRESS, Dialog, Pbx } = require('./pbx.js');
-const { User, connect, parse, response, tag_of, token, uri_of } =
+const { ADDRESS, Dialog, Pbx, plain_sdp } = require('./pbx.js');
+const { User, connect, offer_sdp, parse, response, tag_of, token, uri_of } =
 	require('./wsclient.js');
 
 let pbx;
@@ -297,8 +297,133 @@ test('subscribe_from_pbx', async () => {
 	await alice.flow.close();
 });
 
+/* ---- option tags (RFC 3261 8.2.2.3) ---------------------------------------- */
+
+const refused = (m, tags) => m && m.status === 420 &&
+	m.get('Unsupported') === tags;
+
+test('require', async () => {
+	const alice = await online();
+	const ask = (name, headers, fields = {}) => alice.transact(
+		alice.request(name, target('bob'), { headers, ...fields }));
+
+	ok(refused(await ask('MESSAGE', ['Require: frob, timer',
+		'Require: x-lab']), 'frob, x-lab'),
+	'require_of_unknown_tags_is_420_and_names_them');
+	ok(refused(await ask('MESSAGE', ['Proxy-Require: sec-agree']),
+		'sec-agree'), 'proxy_require_of_an_unknown_tag_is_420');
+	ok(refused(await ask('MESSAGE', ['Require: outbound']), 'outbound'),
+		'require_outbound_but_in_register_is_420');
+	ok(!pbx.inbox.length, 'what_is_refused_with_420_stays_off_the_pbx');
+	const sent = ask('MESSAGE', ['Require: 100rel, histinfo',
+		'Require: eventlist']);
+	const m = await pbx.method('MESSAGE');
+	ok(m && /^histinfo$/.test(m.all('Require')[0]) &&
+		m.all('Require')[1] === 'eventlist',
+	'require_of_what_passes_passes', m && m.text);
+	pbx.respond(m, 420, 'Bad Extension', { headers: [
+		'Unsupported: histinfo'] });
+	ok(refused(await sent, 'histinfo'), 'refusal_of_the_far_end_passes');
+
+	const down = (name, headers, fields) => pbx.transact(pbx.request(name,
+		alice.alias, { headers: [`Contact: <sip:gw@${ADDRESS}:5060>`,
+			...headers], ...fields }));
+	ok(refused(await down('INVITE', ['Require: precondition'],
+		{ body: plain_sdp() }), 'precondition'),
+	'invite_that_requires_preconditions_is_420');
+	ok(!alice.flow.inbox.length, 'what_is_refused_with_420_does_not_ring');
+	await alice.flow.close();
+});
+
+test('require_in_call', async () => {
+	const alice = await online();
+	const call = alice.dial('bob', { headers: ['Require: timer'] });
+	const m = await pbx.method('INVITE');
+	const tag = token(4);
+
+	pbx.respond(m, 200, 'OK', { to_tag: tag, body: plain_sdp(),
+		headers: [`Contact: <sip:gw@${ADDRESS}:5060>`] });
+	await call.done;
+	await pbx.method('ACK');
+	ok(call.final.status === 200, 'invite_that_requires_timer_is_answered');
+	const d = new Dialog(pbx, m, tag);
+	ok(refused(await d.transact('INFO', { headers: ['Require: frob'] }),
+		'frob'), 'info_that_requires_the_unknown_is_420');
+	ok(refused(await alice.transact(call.request('INVITE', {
+		body: offer_sdp(), headers: ['Require: frob'] })), 'frob'),
+	'reinvite_that_requires_the_unknown_is_420');
+	const bye = call.bye();
+	pbx.respond(await pbx.method('BYE'), 200, 'OK');
+	ok((await bye).status === 200, 'call_goes_on_after_420');
+	await alice.flow.close();
+});
+
+/* RFC 5626, RFC 5627 */
+test('outbound', async () => {
+	const alice = new User(await connect(), { user: 'alice' });
+	let m = await alice.register({ headers: ['Require: outbound, path'] });
+
+	ok(m && m.status === 200 && m.get('Require') === 'outbound',
+		'register_that_requires_outbound_gets_it', m && m.text);
+	ok(!pbx.register.get('Require') &&
+		!/outbound|path/.test(pbx.register.get('Supported')),
+	'outbound_is_the_gateways_own', pbx.register.text);
+	m = await alice.register({ contact: alice.contact() });
+	ok(m && m.status === 200 && !m.get('Require'),
+		'register_without_instance_has_no_outbound', m && m.text);
+	ok(!/gruu/.test(pbx.register.text),
+		'register_without_instance_asks_for_no_gruu');
+	m = await alice.register({ headers: ['Require: frob'] });
+	ok(refused(m, 'frob'), 'register_that_requires_the_unknown_is_420');
+	await alice.flow.close();
+});
+
+test('gruu', async () => {
+	const alice = new User(await connect(), { user: 'alice' });
+	const pub = `sip:alice@${ADDRESS};gr=urn:uuid:${alice.instance}`;
+	const temp = `sip:tgruu.x1@${ADDRESS};gr`;
+
+	pbx.contact_params = `;pub-gruu="${pub}";temp-gruu="${temp}"`;
+	let m = await alice.register({ headers: ['Require: gruu'] });
+	ok(pbx.register.get('Supported') === 'gruu' &&
+		pbx.register.get('Require') === 'gruu' &&
+		pbx.register.get('Contact').includes(
+			`+sip.instance="<urn:uuid:${alice.instance}>"`),
+	'gruu_is_asked_of_the_pbx', pbx.register.text);
+	const contact = m && m.get('Contact');
+	const alias = pbx.contacts.get('alice');
+	ok(contact && contact.includes(alice.host) &&
+		contact.includes(`pub-gruu="${pub}"`) &&
+		contact.includes(`temp-gruu="${temp}"`),
+	'gruus_are_given_to_the_browser', m && m.text);
+	m = await alice.register({ contact: '' });
+	ok(m && m.get('Contact') && m.get('Contact').includes(
+		`pub-gruu="${pub}"`), 'gruus_are_in_a_query', m && m.text);
+	pbx.contact_params = '';
+
+	/* The browser is reached by it as by any Contact. */
+	alice.contact = () => `<${pub}>`;
+	const call = alice.dial('bob');
+	const invite = await pbx.method('INVITE');
+	const tag = token(4);
+	pbx.respond(invite, 200, 'OK', { to_tag: tag, body: plain_sdp(),
+		headers: [`Contact: <sip:gw@${ADDRESS}:5060>`] });
+	await call.done;
+	await pbx.method('ACK');
+	ok(uri_of(invite.get('Contact')) === alias,
+		'gruu_as_contact_becomes_the_alias', invite.get('Contact'));
+	const bye = new Dialog(pbx, invite, tag).transact('BYE');
+	const b = await alice.flow.expect(method('BYE'));
+	ok(b && b.uri === pub, 'gruu_is_the_target_in_the_call', b && b.text);
+	alice.flow.send(response(b, 200, 'OK'));
+	ok((await bye).status === 200, 'call_of_a_gruu_ends');
+	await alice.flow.close();
+});
+
 (async () => {
 	pbx = await Pbx.start();
-	await run_all();
+	const rc = await run_all();
+
 	pbx.stop();
+	process.exit(rc);
 })();

@@ -71,27 +71,12 @@ bool call_early_speaks(struct call_leg *leg, const struct sip_msg *m)
 	return false;
 }
 
-bool call_header_has(const struct sip_msg *m, const char *header,
-		     const char *token)
-{
-	const char *list = sip_msg_header(m, header);
-	size_t len = strlen(token), have;
-
-	for (; list && *list; list += have) {
-		list += strspn(list, " \t,");
-		have = strcspn(list, " \t,");
-		if (have == len && !strncasecmp(list, token, len))
-			return true;
-	}
-	return false;
-}
-
 /* RSeq of a reliable response; 0: it is not one. */
 static uint32_t rseq_of(const struct sip_msg *m)
 {
 	const char *value = sip_msg_header(m, "RSeq");
 
-	if (!value || !call_header_has(m, "Require", "100rel"))
+	if (!value || !sip_msg_has_option(m, "Require", "100rel"))
 		return 0;
 	return (uint32_t)strtoul(value, NULL, 10);
 }

@@ -230,9 +230,6 @@ void call_early_free(struct call *c);
 int call_early_offer(struct call_leg *leg, const struct sip_msg *m,
 		     char **ret_body);
 void call_early_update(struct call_leg *leg, struct sip_server *st);
-/* Is the token in the comma-separated list of that header? */
-bool call_header_has(const struct sip_msg *m, const char *header,
-		     const char *token);
 
 /* prack.c */
 void call_reliable_init(struct call *c);

@@ -37,8 +37,8 @@ void call_reliable_free(struct call *c)
 void call_reliable_init(struct call *c)
 {
 	call_reliable_free(c);
-	c->reliable.is_wanted = call_header_has(sip_server_request(c->invite),
-						"Require", "100rel");
+	c->reliable.is_wanted = sip_msg_has_option(
+		sip_server_request(c->invite), "Require", "100rel");
 	c->reliable.rseq = 1 + random_u32() % 10000;
 }
 

@@ -302,7 +302,8 @@ static void answer_options(struct sip_server *st)
 			"UPDATE, PRACK, REFER, NOTIFY, SUBSCRIBE, MESSAGE, "
 			"PUBLISH\r\n"
 			"Accept: application/sdp\r\n"
-			"Supported: replaces, tdialog\r\n",
+			"Supported: replaces, tdialog, norefersub, 100rel, "
+			"timer\r\n",
 	};
 
 	sip_server_reply(st, &r, NULL);

@@ -80,6 +80,17 @@ void path_check(const struct sip_msg *response, const char *aor);
 /* "" if there is none; to be freed. */
 char *path_service_route(const struct sip_msg *response);
 
+/* ---- gruu.c ----------------------------------------------------------- */
+
+bool gruu_is_wanted(const struct sip_msg *req);
+/* Lines that ask the registrar for one; "" if the browser does not. */
+const char *gruu_headers(const struct sip_msg *req);
+/* Those of the n-th Contact, or none; -ENOMEM. */
+int gruu_take(struct binding *b, const struct sip_msg *response,
+	      unsigned int n);
+/* As parameters of the browser's Contact. */
+void gruu_params(const struct binding *b, char *ret, size_t size);
+
 void register_pending_free(struct registrar *r, struct reg_pending *p);
 
 #endif

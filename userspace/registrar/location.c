@@ -65,6 +65,8 @@ static void binding_free(struct binding *b)
 	free(b->instance);
 	free(b->user_agent);
 	free(b->service_route);
+	free(b->pub_gruu);
+	free(b->temp_gruu);
 	free(b->client_call_id);
 	free(b);
 }
@@ -83,9 +85,12 @@ struct binding *location_add(struct location *l, const char *alias,
 	b->instance = strdup("");
 	b->user_agent = strdup("");
 	b->service_route = strdup("");
+	b->pub_gruu = strdup("");
+	b->temp_gruu = strdup("");
 	b->client_call_id = strdup("");
 	if (!b->key || !b->aor || !b->contact || !b->instance ||
-	    !b->user_agent || !b->service_route || !b->client_call_id) {
+	    !b->user_agent || !b->service_route || !b->pub_gruu ||
+	    !b->temp_gruu || !b->client_call_id) {
 		binding_free(b);
 		return NULL;
 	}

@@ -19,6 +19,7 @@ struct binding {
 	char *instance;		/* "" if it sent none */
 	char *user_agent;
 	char *service_route;	/* value of a Route header, or "" */
+	char *pub_gruu, *temp_gruu; /* of the registrar, or "" */
 	uint64_t conn;		/* 0: offline */
 	struct addr peer;
 	uint64_t lost_ms;	/* when conn went, clock_ms() */

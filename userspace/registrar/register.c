@@ -18,6 +18,7 @@
 
 #define DEFAULT_EXPIRES_S	3600	/* RFC 3261 10.2.1.1 */
 #define THROTTLED_TRUNK_S	3600	/* asked of the PBX when throttling */
+#define CONTACT_BYTES		2048	/* with GRUUs */
 #define SESSIONS_PER_CONN	LIMIT_AORS_PER_CLIENT
 
 void registrar_format_contact(const struct registrar *r, const char *user,
@@ -133,11 +134,14 @@ static uint32_t to_client_s(const struct reg_pending *p, uint32_t granted_s)
 static int own_contact(const struct binding *b, uint32_t expires_s, char *ret,
 		       size_t size)
 {
+	char gruus[1024];
 	int n;
 
+	gruu_params(b, gruus, sizeof(gruus));
 	if (*b->instance)
-		n = snprintf(ret, size, "<%s>;+sip.instance=\"%s\";expires=%u",
-			     b->contact, b->instance, expires_s);
+		n = snprintf(ret, size,
+			     "<%s>;+sip.instance=\"%s\"%s;expires=%u",
+			     b->contact, b->instance, gruus, expires_s);
 	else
 		n = snprintf(ret, size, "<%s>;expires=%u", b->contact,
 			     expires_s);
@@ -146,9 +150,25 @@ static int own_contact(const struct binding *b, uint32_t expires_s, char *ret,
 
 /* ---- the PBX's answer ------------------------------------------------ */
 
-/* What the registrar granted for our alias: 3xx seconds, 0 if it is gone. */
+/*
+ * RFC 5626 6: the binding is of an instance and its flow. The gateway is the
+ * registrar in this, whatever the PBX does.
+ */
+static const char *outbound_header(const struct sip_msg *req)
+{
+	return sip_msg_contact_param(req, 0, "+sip.instance") &&
+	       sip_msg_contact_param(req, 0, "reg-id") &&
+	       (sip_msg_has_option(req, "Supported", "outbound") ||
+		sip_msg_has_option(req, "Require", "outbound")) ?
+		"Require: outbound\r\n" : NULL;
+}
+
+/*
+ * What the registrar granted for our alias: seconds, 0 if it is gone, and
+ * which of its Contacts that is.
+ */
 static uint32_t granted(const struct reg_pending *p,
-			const struct sip_msg *response)
+			const struct sip_msg *response, unsigned int *ret_n)
 {
 	const char *uri, *v;
 	struct sip_uri u;
@@ -158,6 +178,7 @@ static uint32_t granted(const struct reg_pending *p,
 		    !path_is_contact(p->contact, uri) :
 		    sip_uri_parse(uri, &u) || strcmp(u.user, p->alias))
 			continue;
+		*ret_n = n;
 		v = sip_msg_contact_param(response, n, "expires");
 		if (!v)
 			v = sip_msg_header(response, "Expires");
@@ -178,7 +199,7 @@ static int replace(char **field, const char *value)
 }
 
 static struct binding *commit(struct reg_pending *p, uint32_t granted_s,
-			      const struct sip_msg *response)
+			      const struct sip_msg *response, unsigned int n)
 {
 	struct registrar *r = p->registrar;
 	const struct sip_msg *req = sip_server_request(p->server);
@@ -208,7 +229,8 @@ static struct binding *commit(struct reg_pending *p, uint32_t granted_s,
 	if (replace(&b->aor, p->aor) || replace(&b->contact, p->contact) ||
 	    replace(&b->instance, p->instance) ||
 	    replace(&b->user_agent, agent ? agent : "") ||
-	    replace(&b->client_call_id, sip_msg_call_id(req)))
+	    replace(&b->client_call_id, sip_msg_call_id(req)) ||
+	    gruu_take(b, response, n))
 		return NULL;
 	service_route = path_service_route(response);
 	if (!service_route)
@@ -241,8 +263,9 @@ static void remove_all(struct registrar *r, const char *aor)
 static void accepted(struct reg_pending *p, const struct sip_msg *response)
 {
 	struct registrar *r = p->registrar;
-	uint32_t granted_s = p->asked_s ? granted(p, response) : 0;
-	char contact[1024] = "", tag[17];
+	unsigned int n = 0;
+	uint32_t granted_s = p->asked_s ? granted(p, response, &n) : 0;
+	char contact[CONTACT_BYTES] = "", tag[17];
 	struct sip_reply rep = { .status = 200, .to_tag = tag };
 	struct binding *b = location_by_key(&r->location, p->key);
 	uint64_t now = clock_ms();
@@ -262,7 +285,7 @@ static void accepted(struct reg_pending *p, const struct sip_msg *response)
 			registrar_forget(r, b);
 		}
 	} else {
-		b = commit(p, granted_s, response);
+		b = commit(p, granted_s, response, n);
 		if (!b) {
 			reply(p->server, 500, NULL);
 			return;
@@ -273,6 +296,8 @@ static void accepted(struct reg_pending *p, const struct sip_msg *response)
 			path_check(response, p->aor);
 		own_contact(b, to_client_s(p, granted_s), contact,
 			    sizeof(contact));
+		rep.extra_headers =
+			outbound_header(sip_server_request(p->server));
 	}
 	if (*contact)
 		rep.contact = contact;
@@ -318,9 +343,10 @@ static bool answer_from_cache(struct registrar *r, struct sip_server *st,
 	struct binding *b = location_by_key(&r->location, p->key);
 	uint64_t now = clock_ms();
 	uint32_t max = r->settings.expires_max_s, expires_s;
-	char contact[1024], tag[17];
+	char contact[CONTACT_BYTES], tag[17];
 	struct sip_reply rep = { .status = 200, .to_tag = tag,
-				 .contact = contact };
+				 .contact = contact,
+				 .extra_headers = outbound_header(req) };
 
 	if (!max || !b || !p->asked_s || b->conn != p->conn ||
 	    strcmp(b->client_call_id, sip_msg_call_id(req)) ||
@@ -377,7 +403,8 @@ static int say_contact(const struct reg_pending *p, uint32_t ask_s,
 		       char **ret_contact, char *headers, size_t size)
 {
 	const struct registrar *r = p->registrar;
-	char uri[300], path[300] = "";
+	const struct sip_msg *req = sip_server_request(p->server);
+	char uri[300], path[300] = "", instance[200] = "";
 
 	*ret_contact = NULL;
 	*headers = '\0';
@@ -385,17 +412,21 @@ static int say_contact(const struct reg_pending *p, uint32_t ask_s,
 		return 0;
 	if (!p->wildcard && r->settings.use_path) {
 		path_headers(r, p->alias, path, sizeof(path));
-		if (path_contact(sip_server_request(p->server), ask_s,
-				 ret_contact))
+		if (path_contact(req, ask_s, ret_contact))
 			return -EINVAL;
 	} else if (p->wildcard) {
 		*ret_contact = strdup("*");
 	} else {
 		registrar_format_contact(r, p->alias, uri, sizeof(uri));
-		if (asprintf(ret_contact, "%s;expires=%u", uri, ask_s) < 0)
+		if (gruu_is_wanted(req))
+			snprintf(instance, sizeof(instance),
+				 ";+sip.instance=\"%.160s\"", p->instance);
+		if (asprintf(ret_contact, "%s%s;expires=%u", uri, instance,
+			     ask_s) < 0)
 			*ret_contact = NULL;
 	}
-	snprintf(headers, size, "Expires: %u\r\n%s", ask_s, path);
+	snprintf(headers, size, "Expires: %u\r\n%s%s", ask_s, path,
+		 p->wildcard ? "" : gruu_headers(req));
 	return *ret_contact ? 0 : -ENOMEM;
 }
 
@@ -404,7 +435,7 @@ static int send_to_pbx(struct reg_pending *p, struct reg_session *s)
 	struct registrar *r = p->registrar;
 	const struct sip_msg *req = sip_server_request(p->server);
 	struct sip_target to = { .is_ws = false };
-	char headers[400], *contact;
+	char headers[480], *contact;
 	uint32_t ask_s = p->asked_s;
 	struct sip_request q = {
 		.method = "REGISTER",

@@ -29,6 +29,8 @@ void registrar_store(struct registrar *r, const struct binding *b)
 	record_put_text(rec, "instance", b->instance);
 	record_put_text(rec, "user-agent", b->user_agent);
 	record_put_text(rec, "service-route", b->service_route);
+	record_put_text(rec, "pub-gruu", b->pub_gruu);
+	record_put_text(rec, "temp-gruu", b->temp_gruu);
 	record_put_text(rec, "call-id", b->client_call_id);
 	record_put_number(rec, "cseq", b->client_cseq);
 	record_put_number(rec, "created", clock_to_wall(b->created_ms));
@@ -80,6 +82,8 @@ static void restore(void *arg, const char *alias, const struct record *rec)
 	    !take_text(rec, "instance", &b->instance) ||
 	    !take_text(rec, "user-agent", &b->user_agent) ||
 	    !take_text(rec, "service-route", &b->service_route) ||
+	    !take_text(rec, "pub-gruu", &b->pub_gruu) ||
+	    !take_text(rec, "temp-gruu", &b->temp_gruu) ||
 	    !take_text(rec, "call-id", &b->client_call_id)) {
 		location_remove(&r->location, b);
 		return;

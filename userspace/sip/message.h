@@ -56,6 +56,14 @@ const char *sip_msg_contact_param(const struct sip_msg *m, unsigned int n,
 				  const char *name);
 /* First header of that name (any case, compact too), its value; or NULL. */
 const char *sip_msg_header(const struct sip_msg *m, const char *name);
+/* Does a list of option tags have it: "Supported", "Require"? */
+bool sip_msg_has_option(const struct sip_msg *m, const char *header,
+			const char *tag);
+/*
+ * What its Require and Proxy-Require demand that the gateway neither does nor
+ * passes, as the value of Unsupported, to be freed; NULL: nothing.
+ */
+char *sip_msg_unsupported(const struct sip_msg *m);
 /* Record-Route values in message order; NULL past the end. */
 const char *sip_msg_record_route(const struct sip_msg *m, unsigned int n);
 /* URI of the topmost Route, or NULL. */

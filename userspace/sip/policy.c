@@ -70,15 +70,17 @@ static const struct {
 	{ "history", PRIVACY_HISTORY },
 };
 
-/*
- * Not here, as they end at the gateway: 100rel, timer, path, outbound, gruu,
- * ice, sdp-anat, sec-agree, eventlist and what is not known.
- */
+/* What both ends do and the gateway leaves alone. */
 static const char *const options[] = {
 	"replaces", "tdialog", "norefersub", "histinfo", "privacy",
 	"from-change", "resource-priority", "answermode", "multiple-refer",
-	"uui",
+	"uui", "eventlist",
 };
+
+/* What the gateway does on each leg. */
+static const char *const own_options[] = { "100rel", "timer" };
+/* ... and in a browser's REGISTER; gruu is the registrar's. */
+static const char *const register_options[] = { "path", "outbound", "gruu" };
 
 static bool is_listed(const char *name, const char *const *list, size_t count)
 {
@@ -137,11 +139,23 @@ unsigned int policy_privacy(const char *value)
 	return bits;
 }
 
-bool policy_option_passes(const char *tag, unsigned int len)
+static bool is_option(const char *tag, unsigned int len,
+		      const char *const *list, size_t count)
 {
-	for (size_t i = 0; i < COUNT(options); i++)
-		if (strlen(options[i]) == len &&
-		    !strncasecmp(tag, options[i], len))
+	for (size_t i = 0; i < count; i++)
+		if (strlen(list[i]) == len && !strncasecmp(tag, list[i], len))
 			return true;
 	return false;
+}
+
+bool policy_option_passes(const char *tag, unsigned int len)
+{
+	return is_option(tag, len, options, COUNT(options));
+}
+
+bool policy_option_is_done(const char *tag, unsigned int len, bool is_register)
+{
+	return is_option(tag, len, own_options, COUNT(own_options)) ||
+	       (is_register && is_option(tag, len, register_options,
+					 COUNT(register_options)));
 }

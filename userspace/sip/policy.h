@@ -64,5 +64,7 @@ enum policy_verdict policy_header(const struct policy *p, const char *name);
 unsigned int policy_privacy(const char *value);
 /* "timer", 5 */
 bool policy_option_passes(const char *tag, unsigned int len);
+/* Does the gateway do it by itself? */
+bool policy_option_is_done(const char *tag, unsigned int len, bool is_register);
 
 #endif

@@ -9,7 +9,7 @@ const { busywait, note, ok, test } = require('../browser/tap.js');
 const { answer_sdp, response } = require('./wsclient.js');
 const { Srtp, WebMedia } = require('./webmedia.js');
 const { arrived, at_phone, continuity, dial, hang_up, lab, moved, numbers,
-	run } = require('./mediacall.js');
+	run, sluicectl } = require('./mediacall.js');
 
 /* In the order of srtp_profiles in media.sh: their tags. */
 const SUITES = ['AEAD_AES_128_GCM', 'AES_CM_128_HMAC_SHA1_80',
@@ -26,13 +26,15 @@ function new_key(suite)
 	return key;
 }
 
-const lines_of = (suite, tag, key) => ['m=audio $PORT RTP/SAVP 0',
-	`a=crypto:${tag} ${suite} inline:${key}`, 'a=rtcp:$RTCP', 'a=sendrecv'];
+/* mki: what stands behind the key */
+const lines_of = (suite, tag, key, mki = '') => ['m=audio $PORT RTP/SAVP 0',
+	`a=crypto:${tag} ${suite} inline:${key}${mki}`, 'a=rtcp:$RTCP',
+	'a=sendrecv'];
 
 /* The gateway's key in its description. */
 function key_in(sdp, tag, suite)
 {
-	const [, key] = new RegExp(`^a=crypto:${tag} ${suite} inline:(\\S+)`,
+	const [, key] = new RegExp(`^a=crypto:${tag} ${suite} inline:([^|\\s]+)`,
 		'm').exec(sdp) || [];
 
 	secrets.push(key);
@@ -61,12 +63,14 @@ async function clean(web, name)
 }
 
 /* RTCP of the browser reaches the phone as SRTCP with the gateway's key. */
-async function reports(web, own, suite)
+async function reports(web, own, suite, name = 'srtcp', mki = '',
+	paths = ['kernel', 'user'])
 {
 	const raw = Buffer.from(own, 'base64');
-	const rx = new Srtp(raw.subarray(0, 16), raw.subarray(16), suite);
+	const rx = new Srtp(raw.subarray(0, 16), raw.subarray(16), suite,
+		Buffer.from(mki, 'hex'));
 
-	for (const path of ['kernel', 'user']) {
+	for (const path of paths) {
 		await moved(path);
 		await lab.phone.ask('forget');
 		const sr = await busywait(5, async () => {
@@ -76,7 +80,7 @@ async function reports(web, own, suite)
 					Buffer.from(hex, 'hex')))
 				.find((p) => p && p[1] === 200);
 		});
-		ok(sr, `srtcp_to_phone_on_the_${path}_path`);
+		ok(sr, `${name}_to_phone_on_the_${path}_path`);
 	}
 }
 
@@ -147,6 +151,86 @@ test('rekey', async () => {
 	ok(await flows(pair.web), 'after_the_new_key_audio_flows');
 	stop();
 	await clean(pair.web, 'after_the_new_key');
+	await hang_up(pair);
+});
+
+/* A call by the phone, whose offer has these lines; media up. */
+async function called(lines)
+{
+	const web = await WebMedia.open('203.0.113.77');
+
+	await lab.phone.ask('reset');
+	await lab.phone.ask('describe', { lines });
+	const answered = lab.phone.ask('invite', { user: 'bob' });
+	const call = await lab.user.incoming();
+
+	web.answered(call.invite.body);
+	call.respond(200, 'OK', { body: web.offer(answer_sdp(call.invite.body)) });
+	const status = await answered;
+	await web.check();
+	await web.handshake();
+	return { web, call, status,
+		answer: (await lab.phone.ask('state')).answer };
+}
+
+const auth_drops = async (path) => (await sluicectl('show', 'drops')).drops
+	.filter((d) => d.reason === 'auth').reduce((n, d) => n + d[path], 0);
+const MKI_PATHS = ['user'];
+
+/* Keys with an MKI, on both paths; the phone offers, then the gateway. */
+for (const [suite, mki, hex] of [[SUITES[1], '|2^31|1:1', '01'],
+	[SUITES[0], '|66051:4', '00010203']])
+	test(`mki ${suite}`, async () => {
+		const name = `mki_of_${hex.length / 2}_${suite.toLowerCase()}`;
+		const key = new_key(suite), other = new_key(suite);
+		const pair = await called(lines_of(suite, 3, key, `${mki};` +
+			`inline:${other}${mki.replace('1:', '2:')}`));
+		const own = key_in(pair.answer, 3, suite);
+		const keys = { tx: key, rx: own, suite, tx_mki: hex, rx_mki: hex };
+
+		ok(pair.status === 200 && new RegExp(`inline:\\S+\\|2\\^31\\|` +
+			`${mki.split('|').pop()}\\r`).test(pair.answer),
+		`${name}_answered_with_it`, pair.answer);
+		await lab.phone.ask('keys', keys);
+		await lab.phone.ask('stream', { count: 100000 });
+		const stop = numbers(pair.web);
+		for (const path of MKI_PATHS)
+			ok(await moved(path) && await flows(pair.web),
+				`${name}_on_the_${path}_path`);
+		await clean(pair.web, name);
+		if (/_CM_/.test(suite))
+			await reports(pair.web, own, suite, name, hex,
+				MKI_PATHS);
+		for (const path of MKI_PATHS) {
+			await moved(path);
+			const before = await auth_drops(path);
+			await lab.phone.ask('keys', { ...keys,
+				tx_mki: `ff${hex.slice(2)}` });
+			ok(await busywait(10, async () =>
+				await auth_drops(path) > before + 3),
+			`${name}_another_is_dropped_on_the_${path}_path`);
+			await lab.phone.ask('keys', keys);
+			ok(await flows(pair.web),
+				`${name}_goes_on_after_another_on_the_${path}_path`);
+		}
+		stop();
+		await hang_up(pair);
+	});
+
+test('mki answered', async () => {
+	const suite = SUITES[1], key = new_key(suite);
+	const pair = await dial(undefined, lines_of(suite, 2, key, '|2^20|7:1'));
+	const { offer } = await lab.phone.ask('state');
+	const own = key_in(offer, 2, suite);
+
+	await lab.phone.ask('keys', { tx: key, rx: own, suite, tx_mki: '07' });
+	await lab.phone.ask('stream', { count: 100000 });
+	const stop = numbers(pair.web);
+	for (const path of MKI_PATHS)
+		ok(await moved(path) && await flows(pair.web),
+			`mki_of_the_phone_alone_on_the_${path}_path`);
+	stop();
+	await clean(pair.web, 'mki_of_the_phone_alone');
 	await hang_up(pair);
 });
 

@@ -260,15 +260,16 @@ class Phone {
 
 	/* ---- media */
 
-	/* Keys as base64 of key and salt (RFC 4568 6.1). */
-	keys({ tx, rx, suite })
+	/* Keys as base64 of key and salt (RFC 4568 6.1); MKIs in hex. */
+	keys({ tx, rx, suite, tx_mki = '', rx_mki = '' })
 	{
-		const make = (text) => new this.Srtp(
+		const make = (text, mki) => new this.Srtp(
 			Buffer.from(text, 'base64').subarray(0, 16),
-			Buffer.from(text, 'base64').subarray(16), suite);
+			Buffer.from(text, 'base64').subarray(16), suite,
+			Buffer.from(mki, 'hex'));
 
-		this.tx = make(tx);
-		this.rx = make(rx);
+		this.tx = make(tx, tx_mki);
+		this.rx = make(rx, rx_mki);
 	}
 
 	media_received(d, from)

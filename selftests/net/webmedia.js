@@ -99,12 +99,17 @@ function derive(key, salt, label, length)
 	return keystream(key, iv, length);
 }
 
-/* suite: as RFC 4568 6.2 and RFC 7714 14 name it; header: 12 bytes. */
+/*
+ * suite: as RFC 4568 6.2 and RFC 7714 14 name it; header: 12 bytes; mki: in
+ * each packet (RFC 3711 3.1), behind all else with GCM (RFC 7714 8.2).
+ */
 class Srtp {
-	constructor(key, salt, suite = 'AES_CM_128_HMAC_SHA1_80')
+	constructor(key, salt, suite = 'AES_CM_128_HMAC_SHA1_80',
+		mki = Buffer.alloc(0))
 	{
 		const base = Buffer.concat([salt, Buffer.alloc(2)]).subarray(0, 14);
 
+		this.mki = mki;
 		this.is_gcm = suite === 'AEAD_AES_128_GCM';
 		this.tag_length = this.is_gcm ? 16 :
 			suite === 'AES_CM_128_HMAC_SHA1_32' ? 4 : 10;
@@ -137,9 +142,32 @@ class Srtp {
 			.digest().subarray(0, 10);
 	}
 
-	/* A compound of 80-bit tags; null: not authentic. */
-	unprotect_rtcp(packet)
+	/* tail: bytes behind the MKI. */
+	put_mki(packet, tail)
 	{
+		const at = packet.length - tail;
+
+		return Buffer.concat([packet.subarray(0, at), this.mki,
+			packet.subarray(at)]);
+	}
+
+	/* null: there is another one, or none. */
+	take_mki(packet, tail)
+	{
+		const at = packet.length - tail, from = at - this.mki.length;
+
+		return packet.subarray(Math.max(from, 0), at).equals(this.mki) ?
+			Buffer.concat([packet.subarray(0, from),
+				packet.subarray(at)]) : null;
+	}
+
+	/* A compound of 80-bit tags; null: not authentic. */
+	unprotect_rtcp(whole)
+	{
+		const packet = this.take_mki(whole, 10);
+
+		if (!packet)
+			return null;
 		const at = packet.length - 14;
 
 		if (at < 8 || !this.rtcp_tag(packet.subarray(0, at + 4))
@@ -155,7 +183,7 @@ class Srtp {
 		const body = Buffer.concat([this.rtcp_crypt(packet, index,
 			packet.length), word(0x80000000 | index)]);
 
-		return Buffer.concat([body, this.rtcp_tag(body)]);
+		return Buffer.concat([body, this.mki, this.rtcp_tag(body)]);
 	}
 
 	tag(packet, roc)
@@ -182,6 +210,12 @@ class Srtp {
 
 	protect(header, payload, roc = 0)
 	{
+		return this.put_mki(this.seal(header, payload, roc),
+			this.is_gcm ? 0 : this.tag_length);
+	}
+
+	seal(header, payload, roc)
+	{
 		const iv = this.iv(header, roc);
 
 		if (this.is_gcm) {
@@ -202,8 +236,13 @@ class Srtp {
 	}
 
 	/* The payload; null: not authentic. */
-	unprotect(packet, roc = 0)
+	unprotect(whole, roc = 0)
 	{
+		const packet = this.take_mki(whole, this.is_gcm ? 0 :
+			this.tag_length);
+
+		if (!packet)
+			return null;
 		const at = packet.length - this.tag_length;
 
 		if (at < 12)

@@ -22,7 +22,12 @@ struct oracle_master {
 	uint32_t key_len;
 	uint32_t salt_len;
 	uint8_t b[46];
+	uint32_t mki_len;	/* 0: none */
+	uint8_t mki[SLUICE_MKI_MAX];
 };
+
+/* Whether packets of the sessions at hand have their MKI. */
+static unsigned int oracle_has_mki;
 
 static inline struct oracle_master oracle_master(uint32_t profile, uint8_t seed)
 {
@@ -40,6 +45,15 @@ static inline struct oracle_master oracle_master(uint32_t profile, uint8_t seed)
 	return m;
 }
 
+static inline void oracle_set_mki(struct oracle_master *m, uint32_t len)
+{
+	static const uint8_t mki[SLUICE_MKI_MAX] = { 0xa1, 0, 0xc3, 0xd4 };
+
+	m->mki_len = len;
+	memcpy(m->mki, mki, len);
+	oracle_has_mki = len != 0;
+}
+
 static inline struct sluice_key oracle_expand(const struct oracle_master *m)
 {
 	struct sluice_key key;
@@ -47,6 +61,8 @@ static inline struct sluice_key oracle_expand(const struct oracle_master *m)
 	sluice_srtp_expand(m->profile, m->b, m->key_len, m->b + m->key_len,
 			   m->salt_len, &key);
 	key.generation = 1;
+	key.mki_len = m->mki_len;
+	memcpy(key.mki, m->mki, sizeof(key.mki));
 	return key;
 }
 
@@ -56,6 +72,8 @@ static inline srtp_t oracle_open_rtcp(const struct oracle_master *m, int sender,
 {
 	static int ready;
 	struct oracle_master copy = *m;
+	srtp_master_key_t master = { copy.b, copy.mki, copy.mki_len };
+	srtp_master_key_t *masters = &master;
 	srtp_policy_t policy = { 0 };
 	srtp_t session = NULL;
 
@@ -79,7 +97,12 @@ static inline srtp_t oracle_open_rtcp(const struct oracle_master *m, int sender,
 		srtp_crypto_policy_set_aes_gcm_256_16_auth(&policy.rtp);
 		srtp_crypto_policy_set_aes_gcm_256_16_auth(&policy.rtcp);
 	}
-	policy.key = copy.b;
+	if (copy.mki_len) {
+		policy.keys = &masters;
+		policy.num_master_keys = 1;
+	} else {
+		policy.key = copy.b;
+	}
 	policy.ssrc.type = sender ? ssrc_any_outbound : ssrc_any_inbound;
 	policy.window_size = 128;
 	policy.allow_repeat_tx = 1;
@@ -98,22 +121,24 @@ static inline srtp_t oracle_open(const struct oracle_master *m, int sender)
 /* Both: the new length or -1. Room for ORACLE_ROOM more bytes is needed. */
 static inline int oracle_protect(srtp_t s, uint8_t *packet, int len)
 {
-	return srtp_protect(s, packet, &len) ? -1 : len;
+	return srtp_protect_mki(s, packet, &len, oracle_has_mki, 0) ? -1 : len;
 }
 
 static inline int oracle_unprotect(srtp_t s, uint8_t *packet, int len)
 {
-	return srtp_unprotect(s, packet, &len) ? -1 : len;
+	return srtp_unprotect_mki(s, packet, &len, oracle_has_mki) ? -1 : len;
 }
 
 static inline int oracle_protect_rtcp(srtp_t s, uint8_t *packet, int len)
 {
-	return srtp_protect_rtcp(s, packet, &len) ? -1 : len;
+	return srtp_protect_rtcp_mki(s, packet, &len, oracle_has_mki, 0) ? -1 :
+									   len;
 }
 
 static inline int oracle_unprotect_rtcp(srtp_t s, uint8_t *packet, int len)
 {
-	return srtp_unprotect_rtcp(s, packet, &len) ? -1 : len;
+	return srtp_unprotect_rtcp_mki(s, packet, &len, oracle_has_mki) ? -1 :
+									  len;
 }
 
 /* A sender report's header and len - 8 more bytes; len is 8 or more. */

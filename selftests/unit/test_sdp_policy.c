@@ -142,6 +142,7 @@ static void test_comfort_noise(void)
 }
 
 #define KEY_A "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwd"	/* 00 01 ... */
+#define KEY_B "ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9"	/* 20 21 ... */
 #define CM80 "AES_CM_128_HMAC_SHA1_80"
 
 /* Our keys: 0x10, 0x11, ... by m-line and suite. */
@@ -186,6 +187,14 @@ static void test_sdes_offered(void)
 					      &x.b_answer->media[0], &tx, &rx)
 	      && tx->key[0] == 0x11 && rx->key[0] == 0 && rx->key[29] == 29,
 	      "sdes_keys_of_both_sides_found");
+	exchange_answer(&x, parsed(PLAIN "m=audio 4 RTP/SAVP 0\r\n"
+				   "a=crypto:2 " CM80 " inline:" KEY_A
+				   "|2^20|66051:4\r\n"), SDP_PROFILE_WEB);
+	CHECK(!x.answer_err && sdp_shared_crypto(&x.b_offer->media[0],
+						 &x.b_answer->media[0], &tx,
+						 &rx) && !tx->mki_len &&
+	      rx->mki_len == 4 && !memcmp(rx->mki, "\0\1\2\3", 4),
+	      "sdes_answer_with_mki_is_for_that_direction");
 	exchange_answer(&x, parsed(PLAIN "m=audio 4 RTP/SAVP 0\r\n"
 				   "a=crypto:1 " CM80 " inline:" KEY_A "\r\n"),
 			SDP_PROFILE_WEB);
@@ -247,8 +256,29 @@ static void test_sdes_answered(void)
 	sdes_case(SAVP "F8_128_HMAC_SHA1_80 inline:" KEY_A "\r\na=crypto:8 "
 		  CM80 " inline:" KEY_A "|2^31 WSH=64\r\n",
 		  "a=crypto:8 ", "sdes_unknown_suite_passed_over");
-	sdes_case(SAVP CM80 " inline:" KEY_A "|2^20|1:4\r\n", NULL,
-		  "sdes_with_mki_refused");
+	sdes_case(SAVP CM80 " inline:" KEY_A "|2^20|1:4\r\n",
+		  "a=crypto:7 " CM80 " inline:"
+		  "ERERERERERERERERERERERERERERERERERERERER|2^31|1:4\r\n",
+		  "sdes_with_mki_answered_with_it");
+	sdes_case(SAVP CM80 " inline:" KEY_A "|258:2\r\n", "|2^31|258:2\r\n",
+		  "sdes_with_mki_without_lifetime_answered");
+	sdes_case(SAVP CM80 " inline:" KEY_A "|2^20|5:1;inline:" KEY_B
+		  "|2^20|6:1\r\n", "|2^31|5:1\r\n",
+		  "sdes_with_two_keys_answered_for_the_first");
+	sdes_case(SAVP CM80 " inline:" KEY_A ";inline:" KEY_B "\r\n", NULL,
+		  "sdes_with_two_keys_without_mki_refused");
+	sdes_case(SAVP CM80 " inline:" KEY_A "|1:1;inline:" KEY_B "|1:1\r\n",
+		  NULL, "sdes_with_two_keys_of_one_mki_refused");
+	sdes_case(SAVP CM80 " inline:" KEY_A "|1:1;inline:" KEY_B "|2:2\r\n",
+		  NULL, "sdes_with_mkis_of_two_lengths_refused");
+	sdes_case(SAVP CM80 " inline:" KEY_A "|1:5\r\n", NULL,
+		  "sdes_with_mki_above_the_limit_refused");
+	sdes_case(SAVP CM80 " inline:" KEY_A "|256:1\r\n", NULL,
+		  "sdes_with_mki_longer_than_it_says_refused");
+	sdes_case(SAVP CM80 " inline:" KEY_A "|1:0\r\n", NULL,
+		  "sdes_with_mki_of_no_bytes_refused");
+	sdes_case(SAVP CM80 " inline:" KEY_A "|2^20|1:1|1:1\r\n", NULL,
+		  "sdes_with_a_fourth_field_refused");
 	sdes_case(SAVP CM80 " inline:" KEY_A " UNENCRYPTED_SRTP\r\n", NULL,
 		  "sdes_unencrypted_refused");
 	sdes_case(SAVP CM80 " inline:AAAA\r\n", NULL,

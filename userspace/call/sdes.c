@@ -39,9 +39,26 @@ void call_sdes_free(struct call *c)
 	c->sdes = NULL;
 }
 
+/* As long as a key lasts it is called as it was told. */
+static void keep_mki(const struct sdp *told, uint32_t index,
+		     struct sdp_crypto *own)
+{
+	for (uint32_t i = 0; told && index < told->media_count &&
+	     i < told->media[index].crypto_count; i++) {
+		const struct sdp_crypto *c = &told->media[index].crypto[i];
+
+		if (strcmp(c->suite, own->suite) ||
+		    memcmp(c->key, own->key, own->key_len))
+			continue;
+		own->mki_len = c->mki_len;
+		memcpy(own->mki, c->mki, sizeof(own->mki));
+	}
+}
+
 void call_sdes_local(const struct call *c, const struct sdp *said,
 		     struct sdp_local *ret)
 {
+	const struct sdp *told = call_local_sdp(c->a.is_web ? &c->b : &c->a);
 	const struct calls_settings *s = &c->calls->settings;
 
 	ret->sip_srtp = s->sip_srtp;
@@ -63,6 +80,7 @@ void call_sdes_local(const struct call *c, const struct sdp *said,
 			own->key_len =
 				(uint8_t)sdp_suite_key_len(s->srtp_suite[k]);
 			memcpy(own->key, c->sdes->key[i][k], own->key_len);
+			keep_mki(told, i, own);
 		}
 	}
 }
@@ -110,6 +128,8 @@ void call_sdes_follow(struct call *c, const struct sdp *offer)
 	}
 }
 
+_Static_assert(LIMIT_SDP_MKI == SLUICE_MKI_MAX, "an MKI is as long in SDP");
+
 void call_sdes_config(const struct sdp_media *told, const struct sdp_media *said,
 		      struct media_sdes *ret)
 {
@@ -121,4 +141,9 @@ void call_sdes_config(const struct sdp_media *told, const struct sdp_media *said
 	ret->profile = media_profile_by_name(tx->suite);
 	memcpy(ret->tx, tx->key, tx->key_len);
 	memcpy(ret->rx, rx->key, rx->key_len);
+	ret->tx_mki_len = tx->mki_len;
+	memcpy(ret->tx_mki, tx->mki, sizeof(tx->mki));
+	ret->rx_mki_len = rx->mki_len;
+	memcpy(ret->rx_mki, rx->mki, sizeof(rx->mki));
+	ret->more_keys = rx->more_keys;
 }

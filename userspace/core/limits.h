@@ -44,6 +44,7 @@
 #define LIMIT_SDP_MEDIA			8
 #define LIMIT_SDP_CODECS		32	/* payload types of an m-line */
 #define LIMIT_SDP_CRYPTO		8	/* a=crypto lines kept of an m-line */
+#define LIMIT_SDP_MKI			4	/* bytes of an MKI, SLUICE_MKI_MAX */
 
 /* Calls and registrations */
 #define LIMIT_CALLS			50000

@@ -50,11 +50,12 @@ struct sluice_ssrc *user_source_find(struct user_stream *s, uint32_t ssrc);
 /* user_crypt.c. -EINVAL: unknown profile; -ENOMEM. */
 int user_crypt_create(const struct sluice_key *key, struct user_crypt **ret);
 void user_crypt_free(struct user_crypt *c);	/* zeroises; accepts NULL */
-uint32_t user_crypt_tag_len(const struct user_crypt *c);
+/* Bytes that protection adds: the tag and, if the key has one, its MKI. */
+uint32_t user_crypt_trailer_len(const struct user_crypt *c);
 
 /*
  * As sluice_srtp_protect() and sluice_srtp_unprotect(), over a buffer with
- * room for the tag behind len: the new length or -SLUICE_DROP_x.
+ * room for the trailer behind len: the new length or -SLUICE_DROP_x.
  */
 int user_crypt_protect(struct user_crypt *c, uint64_t index, uint32_t ssrc,
 		       uint8_t *packet, uint32_t header_len, uint32_t len);

@@ -38,6 +38,10 @@ int user_crypt_create(const struct sluice_key *key, struct user_crypt **ret)
 	if (!c)
 		return -ENOMEM;
 	c->key = *key;
+	if (key->mki_len > SLUICE_MKI_MAX) {
+		user_crypt_free(c);
+		return -EINVAL;
+	}
 	switch (key->profile) {
 	case SLUICE_SRTP_AES128_CM_SHA1_80:
 	case SLUICE_SRTP_AES128_CM_SHA1_32:
@@ -69,9 +73,9 @@ void user_crypt_free(struct user_crypt *c)
 	free(c);
 }
 
-uint32_t user_crypt_tag_len(const struct user_crypt *c)
+uint32_t user_crypt_trailer_len(const struct user_crypt *c)
 {
-	return sluice_srtp_tag_len(c->key.profile);
+	return sluice_srtp_tag_len(c->key.profile) + c->key.mki_len;
 }
 
 /* The context of a direction; NULL when memory is out. */
@@ -178,13 +182,14 @@ static int gcm_crypt(struct user_crypt *c, int direction, uint64_t index,
 int user_crypt_protect(struct user_crypt *c, uint64_t index, uint32_t ssrc,
 		       uint8_t *packet, uint32_t header_len, uint32_t len)
 {
-	uint32_t tag_len = user_crypt_tag_len(c);
-	uint8_t tag[SLUICE_SHA1_LEN];
+	uint32_t tag_len = sluice_srtp_tag_len(c->key.profile);
+	uint32_t mki_len = c->key.mki_len;
+	uint8_t tag[SLUICE_SHA1_LEN], *end = packet + len;
 	int err;
 
 	if (len < header_len)
 		return -SLUICE_DROP_SHORT;
-	if (len > SLUICE_PACKET_MAX - tag_len)
+	if (len > SLUICE_PACKET_MAX - tag_len - mki_len)
 		return -SLUICE_DROP_TOO_BIG;
 	if (c->is_gcm) {
 		err = gcm_crypt(c, DIRECTION_SEAL, index, ssrc, packet,
@@ -196,29 +201,36 @@ int user_crypt_protect(struct user_crypt *c, uint64_t index, uint32_t ssrc,
 	}
 	if (err)
 		return err;
-	memcpy(packet + len, tag, tag_len);
-	return (int)(len + tag_len);
+	/* RFC 7714 8.2: a tag that is part of the ciphertext comes first. */
+	memcpy(end + (c->is_gcm ? tag_len : 0), c->key.mki, mki_len);
+	memcpy(end + (c->is_gcm ? 0 : mki_len), tag, tag_len);
+	return (int)(len + tag_len + mki_len);
 }
 
 int user_crypt_unprotect(struct user_crypt *c, uint64_t index, uint32_t ssrc,
 			 uint8_t *packet, uint32_t header_len, uint32_t len)
 {
-	uint32_t tag_len = user_crypt_tag_len(c);
-	uint8_t tag[SLUICE_SHA1_LEN];
+	uint32_t tag_len = sluice_srtp_tag_len(c->key.profile);
+	uint32_t mki_len = c->key.mki_len;
+	uint8_t tag[SLUICE_SHA1_LEN], *got, *mki;
 	int err;
 
-	if (len < header_len + tag_len)
+	if (len < header_len + tag_len + mki_len)
 		return -SLUICE_DROP_SHORT;
 	if (len > SLUICE_PACKET_MAX)
 		return -SLUICE_DROP_TOO_BIG;
-	len -= tag_len;
+	len -= tag_len + mki_len;
+	got = packet + len + (c->is_gcm ? 0 : mki_len);
+	mki = packet + len + (c->is_gcm ? tag_len : 0);
+	if (memcmp(mki, c->key.mki, mki_len))
+		return -SLUICE_DROP_AUTH;
 	if (c->is_gcm) {
-		memcpy(tag, packet + len, tag_len);
+		memcpy(tag, got, tag_len);
 		err = gcm_crypt(c, DIRECTION_OPEN, index, ssrc, packet,
 				header_len, len, tag);
 	} else {
 		cm_tag(c, index, packet, len, tag);
-		if (CRYPTO_memcmp(tag, packet + len, tag_len))
+		if (CRYPTO_memcmp(tag, got, tag_len))
 			return -SLUICE_DROP_AUTH;
 		err = cm_crypt(c, index, ssrc, packet + header_len,
 			       len - header_len);

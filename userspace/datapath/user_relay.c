@@ -250,7 +250,7 @@ static int relay_map(struct relay *r, struct sluice_ssrc *source,
 	err = key_of(r->u, r->to, r->to->tx_key, &r->tx);
 	if (err)
 		return err;
-	tag_len = r->tx ? user_crypt_tag_len(r->tx) : 0;
+	tag_len = r->tx ? user_crypt_trailer_len(r->tx) : 0;
 	if (len + tag_len > SLUICE_PACKET_MAX || len + tag_len > r->capacity)
 		return -SLUICE_DROP_TOO_BIG;
 
@@ -394,7 +394,7 @@ int datapath_user_own(void *backend, uint32_t id, struct datapath_own *p)
 	struct user_stream *s = stream_of(u, id);
 	struct sluice_transport *to = s ? transport_of(u, s->stream.to) : NULL;
 	uint8_t packet[SLUICE_RTP_HEADER_LEN + DATAPATH_OWN_MAX +
-		       SLUICE_SHA1_LEN];
+		       SLUICE_SHA1_LEN + SLUICE_MKI_MAX];
 	struct relay r = { .u = u, .data = packet, .to = to, .stream = s };
 	uint64_t index, now = clock_ns();
 

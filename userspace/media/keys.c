@@ -75,14 +75,16 @@ int keys_split(uint16_t profile, bool is_client, const uint8_t *material,
 }
 
 int keys_from_sdes(uint16_t profile, const uint8_t *master,
-		   struct sluice_key *ret)
+		   const uint8_t *mki, uint8_t mki_len, struct sluice_key *ret)
 {
 	const struct profile *p = find(profile);
 
-	if (!p)
+	if (!p || mki_len > SLUICE_MKI_MAX)
 		return -EINVAL;
 	sluice_srtp_expand(profile, master, p->key_len, master + p->key_len,
 			   p->salt_len, ret);
+	ret->mki_len = mki_len;
+	memcpy(ret->mki, mki, mki_len);
 	return 0;
 }
 

@@ -26,9 +26,9 @@ size_t keys_material_len(uint16_t profile);
 /* material: keys_material_len() bytes. -EINVAL: unknown profile. */
 int keys_split(uint16_t profile, bool is_client, const uint8_t *material,
 	       struct srtp_master *ret);
-/* From one master key and salt, as SDP has them; -EINVAL. */
+/* From one master key and salt, as SDP has them, and its MKI; -EINVAL. */
 int keys_from_sdes(uint16_t profile, const uint8_t *master,
-		   struct sluice_key *ret);
+		   const uint8_t *mki, uint8_t mki_len, struct sluice_key *ret);
 /* Session keys of one direction (RFC 3711 4.3). */
 void keys_expand(const struct srtp_master *m, bool is_tx,
 		 struct sluice_key *ret);

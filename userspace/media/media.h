@@ -135,6 +135,9 @@ struct media_payload {
 struct media_sdes {
 	uint16_t profile;		/* enum sluice_srtp_profile; 0: RTP */
 	uint8_t rx[46], tx[46];
+	uint8_t rx_mki_len, tx_mki_len;	/* bytes of the MKI; 0: none */
+	uint8_t rx_mki[SLUICE_MKI_MAX], tx_mki[SLUICE_MKI_MAX];
+	uint8_t more_keys;		/* that side has, and must not use */
 };
 
 struct media_stream_config {

@@ -16,9 +16,9 @@
  * of the SIP side do so in the kernel only.
  */
 _Static_assert(sizeof(struct media_payload) == 32, "struct media_payload");
-_Static_assert(sizeof(struct media_stream_config) == 1184,
+_Static_assert(sizeof(struct media_stream_config) == 1196,
 	       "struct media_stream_config");
-_Static_assert(sizeof(struct media_config) == 10084, "struct media_config");
+_Static_assert(sizeof(struct media_config) == 10180, "struct media_config");
 _Static_assert(sizeof(struct media_local) == 420, "struct media_local");
 
 #define PAYLOAD_LEN	32	/* a struct media_payload in the record */

@@ -13,6 +13,7 @@
 
 #include "core/log.h"
 #include "lib/index.h"
+#include "lib/mki.h"
 #include "lib/srtp.h"
 
 /* Roll-over counters that a packet is tried with when its port is learned. */
@@ -23,6 +24,12 @@ static bool same_key(const struct sluice_key *a, const struct sluice_key *b)
 	return a->profile == b->profile &&
 	       !memcmp(&a->rtp.aes, &b->rtp.aes, sizeof(a->rtp.aes)) &&
 	       !memcmp(a->rtp.salt, b->rtp.salt, sizeof(a->rtp.salt));
+}
+
+static bool same_mki(const struct sluice_key *a, const struct sluice_key *b)
+{
+	return a->mki_len == b->mki_len &&
+	       !memcmp(a->mki, b->mki, sizeof(a->mki));
 }
 
 static void crypt_free(struct session *s, struct sip_crypt *c)
@@ -58,9 +65,11 @@ static int expand(const struct media_sdes *sdes, struct sip_crypt **ret)
 
 	if (!c)
 		return -ENOMEM;
-	err = keys_from_sdes(sdes->profile, sdes->rx, &c->rx_keys);
+	err = keys_from_sdes(sdes->profile, sdes->rx, sdes->rx_mki,
+			     sdes->rx_mki_len, &c->rx_keys);
 	if (!err)
-		err = keys_from_sdes(sdes->profile, sdes->tx, &c->tx_keys);
+		err = keys_from_sdes(sdes->profile, sdes->tx, sdes->tx_mki,
+				     sdes->tx_mki_len, &c->tx_keys);
 	if (err) {
 		free(c);
 		return err;
@@ -140,7 +149,10 @@ int sdes_configure(struct session *s, uint32_t i)
 	}
 	is_new[TO_SIP] = !c || !old || !same_key(&old->tx_keys, &c->tx_keys);
 	is_new[TO_WEB] = !c || !old || !same_key(&old->rx_keys, &c->rx_keys);
-	if (!is_new[TO_SIP] && !is_new[TO_WEB]) {
+	/* A key that is only called otherwise goes on with its indices. */
+	if (!is_new[TO_SIP] && !is_new[TO_WEB] &&
+	    same_mki(&old->tx_keys, &c->tx_keys) &&
+	    same_mki(&old->rx_keys, &c->rx_keys)) {
 		crypt_free(s, c);
 		return 0;
 	}
@@ -151,9 +163,14 @@ int sdes_configure(struct session *s, uint32_t i)
 	}
 	st->crypt = c;
 	err = switch_keys(s, i, is_new);
-	log_call_info(s->call, "media: SIP side of %s: %s",
+	log_call_info(s->call, "media: SIP side of %s: %s%s",
 		      s->config.stream[i].kind,
-		      c ? keys_profile_name(want->profile) : "plain RTP");
+		      c ? keys_profile_name(want->profile) : "plain RTP",
+		      c && want->rx_mki_len ? " with MKI" : "");
+	if (c && want->more_keys)
+		log_call_info(s->call, "media: of %u master keys of the SIP "
+			      "side the first is used, packets with another's "
+			      "MKI are dropped (auth)", want->more_keys + 1U);
 	crypt_free(s, old);
 	return err;
 }
@@ -212,13 +229,17 @@ bool sdes_is_authentic(const struct sip_crypt *c, const uint8_t *data,
 {
 	uint8_t scratch[SLUICE_SCRATCH] __attribute__((aligned(8)));
 	bool found = false;
+	int n = 0;
 
-	for (uint64_t roc = 0; roc < LEARN_ROC_MAX && !found; roc++) {
+	for (uint64_t roc = 0; roc < LEARN_ROC_MAX && n >= 0 && !found; roc++) {
 		memcpy(scratch, data, len);
-		found = sluice_srtp_unprotect(&c->rx_keys, roc << 16 | rtp->seq,
+		n = sluice_mki_take(&c->rx_keys, scratch, (uint32_t)len,
+				    sluice_srtp_tag_len(c->rx_keys.profile));
+		found = n >= 0 &&
+			sluice_srtp_unprotect(&c->rx_keys, roc << 16 | rtp->seq,
 					      rtp->ssrc, scratch,
 					      rtp->payload_off,
-					      (uint32_t)len) >= 0;
+					      (uint32_t)n) >= 0;
 	}
 	explicit_bzero(scratch, sizeof(scratch));
 	return found;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/index.h"
+#include "lib/mki.h"
 #include "lib/srtcp.h"
 
 struct srtcp {
@@ -81,6 +82,9 @@ int srtcp_protect(struct srtcp *s, uint8_t *packet, size_t *len,
 	n = sluice_srtcp_protect(&s->tx, s->next_index,
 				 sluice_get32(packet + 4), s->scratch,
 				 (uint32_t)*len);
+	if (n > 0)
+		n = sluice_mki_put(&s->tx, s->scratch, (uint32_t)n,
+				   sluice_srtcp_tag_len(s->tx.profile));
 	if (n < 0)
 		return -EIO;
 	s->next_index++;
@@ -101,7 +105,11 @@ int srtcp_unprotect(struct srtcp *s, uint8_t *packet, size_t *len,
 		return SLUICE_DROP_TOO_BIG;
 	ssrc = sluice_get32(packet + 4);
 	memcpy(s->scratch, packet, *len);
-	n = sluice_srtcp_unprotect(&s->rx, ssrc, s->scratch, (uint32_t)*len,
+	n = sluice_mki_take(&s->rx, s->scratch, (uint32_t)*len,
+			    sluice_srtcp_tag_len(s->rx.profile));
+	if (n < 0)
+		return -n;
+	n = sluice_srtcp_unprotect(&s->rx, ssrc, s->scratch, (uint32_t)n,
 				   &index);
 	if (n < 0)
 		return -n;

@@ -13,8 +13,8 @@
 
 #include "uapi/sluice.h"
 
-/* What protection adds at most: E and index, MKI-less tag of 16. */
-#define SRTCP_TRAILER_MAX	20
+/* What protection adds at most: E and index, a tag of 16, the MKI. */
+#define SRTCP_TRAILER_MAX	(20 + SLUICE_MKI_MAX)
 
 struct srtcp;
 

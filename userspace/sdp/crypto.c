@@ -50,6 +50,19 @@ static bool decode(const char *text, size_t text_len, uint8_t *ret, size_t len)
 	return true;
 }
 
+/*
+ * With a lifetime, which some that know an MKI want to see before it: what
+ * SRTCP's index lasts for (RFC 3711 9.2).
+ */
+static void print_mki(FILE *f, const struct sdp_crypto *c)
+{
+	uint32_t value = 0;
+
+	for (uint32_t i = 0; i < c->mki_len; i++)
+		value = value << 8 | c->mki[i];
+	fprintf(f, "|2^31|%u:%u", value, c->mki_len);
+}
+
 void sdp_print_key(FILE *f, const struct sdp_crypto *c)
 {
 	for (size_t i = 0; i < c->key_len; i += 3) {
@@ -65,23 +78,66 @@ void sdp_print_key(FILE *f, const struct sdp_crypto *c)
 		fputc(left > 1 ? digits[word >> 6 & 63] : '=', f);
 		fputc(left > 2 ? digits[word & 63] : '=', f);
 	}
+	if (c->mki_len)
+		print_mki(f, c);
+}
+
+/* value ":" length, the value in so many bytes (RFC 4568 6.1). */
+static bool parse_mki(char *text, struct sdp_crypto *c)
+{
+	char *colon = strchr(text, ':');
+	uint32_t value, len;
+
+	if (!colon)
+		return false;
+	*colon = '\0';
+	if (sdp_parse_number(text, UINT32_MAX, &value) ||
+	    sdp_parse_number(colon + 1, LIMIT_SDP_MKI, &len) || !len ||
+	    (len < 4 && value >> 8 * len))
+		return false;
+	c->mki_len = (uint8_t)len;
+	for (uint32_t i = 0; i < len; i++)
+		c->mki[i] = (uint8_t)(value >> 8 * (len - 1 - i));
+	return true;
 }
 
 /*
- * "inline:" key "|" lifetime. Several keys, or one with an MKI, are for those
- * that change keys without a new description: not for us. The lifetime is
- * more than a call can use.
+ * "inline:" key ["|" lifetime] ["|" MKI]. The lifetime is more than a call can
+ * use.
  */
 static bool parse_key(char *text, struct sdp_crypto *c)
 {
-	char *rest;
+	char *key, *field;
 
-	if (strncasecmp(text, "inline:", 7) || strchr(text, ';'))
+	if (strncasecmp(text, "inline:", 7))
 		return false;
 	text += 7;
-	rest = text + strcspn(text, "|");
-	return !strchr(rest, ':') &&
-	       decode(text, (size_t)(rest - text), c->key, c->key_len);
+	key = strsep(&text, "|");
+	if (!decode(key, strlen(key), c->key, c->key_len))
+		return false;
+	field = strsep(&text, "|");
+	if (field && !strchr(field, ':'))
+		field = strsep(&text, "|");
+	return !text && (!field || parse_mki(field, c));
+}
+
+/*
+ * Several keys are told apart by their MKIs, of one length, for those that
+ * change them without a new description: the first one is used.
+ */
+static bool parse_keys(char *text, struct sdp_crypto *c)
+{
+	struct sdp_crypto more = { .key_len = c->key_len };
+	bool is_good = parse_key(strsep(&text, ";"), c);
+
+	while (is_good && text) {
+		is_good = parse_key(strsep(&text, ";"), &more) &&
+			  more.mki_len && more.mki_len == c->mki_len &&
+			  memcmp(more.mki, c->mki, sizeof(c->mki));
+		c->more_keys++;
+	}
+	explicit_bzero(&more, sizeof(more));
+	return is_good;
 }
 
 /*
@@ -109,7 +165,7 @@ int sdp_parse_crypto(struct sdp_media *m, char *value)
 	while ((word = sdp_next_word(&value)))
 		if (strncasecmp(word, "WSH=", 4) && word[0] != '-')
 			return 0;
-	if (parse_key(key, &c))
+	if (parse_keys(key, &c))
 		m->crypto[m->crypto_count++] = c;
 	explicit_bzero(&c, sizeof(c));
 	return 0;

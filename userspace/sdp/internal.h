@@ -37,7 +37,7 @@ char *sdp_next_word(char **rest);
 int sdp_parse_number(const char *text, uint32_t max, uint32_t *ret);
 /* An a=crypto line's value; -EINVAL. */
 int sdp_parse_crypto(struct sdp_media *m, char *value);
-/* The key as base64. */
+/* The key as base64, with its MKI. */
 void sdp_print_key(FILE *f, const struct sdp_crypto *c);
 /* token of RFC 8866 9 */
 bool sdp_is_token(const char *text);

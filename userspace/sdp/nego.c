@@ -242,6 +242,9 @@ static void put_plain_answer(struct sdp_media *m, const struct sdp_media *from,
 		return;
 	m->crypto[0] = *own;
 	m->crypto[0].tag = of->tag;
+	/* whoever tells its keys apart so looks for it in ours */
+	m->crypto[0].mki_len = of->mki_len;
+	memcpy(m->crypto[0].mki, of->mki, sizeof(of->mki));
 	m->crypto_count = 1;
 }
 

@@ -46,6 +46,9 @@ struct sdp_crypto {
 	char suite[32];		/* "AES_CM_128_HMAC_SHA1_80" */
 	uint8_t key_len;
 	uint8_t key[46];	/* master key, then salt */
+	uint8_t mki_len;	/* bytes, RFC 3711 3.1; 0: packets have none */
+	uint8_t mki[LIMIT_SDP_MKI];	/* network order, then 0 */
+	uint8_t more_keys;	/* of the same line, which are not used */
 };
 
 struct sdp_media {

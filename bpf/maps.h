@@ -82,6 +82,15 @@ struct {
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 } sl_flows SEC(".maps");
 
+/* Mappable only for its alignment: the first entry begins a page. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SLUICE_MAX_NEAR);
+	__type(key, __u32);
+	__type(value, struct sluice_near);
+	__uint(map_flags, BPF_F_MMAPABLE);
+} sl_near SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, SLUICE_MAX_PORTS);
@@ -125,7 +134,7 @@ struct {
 	__type(value, struct sluice_stream);
 } sl_streams SEC(".maps");
 
-/* Mappable only for its alignment: the first entry begins a page. */
+/* Mappable as above. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, SLUICE_MAX_STREAMS);

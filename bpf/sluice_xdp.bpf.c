@@ -9,8 +9,8 @@
 
 #include "maps.h"
 #include "stage/parse.h"
-#include "stage/lookup.h"
 #include "stage/find.h"
+#include "stage/lookup.h"
 #include "stage/relay.h"
 #include "stage/rtcp.h"
 #include "stage/stun.h"
@@ -21,7 +21,9 @@ SLUICE_STEP int sluice_admit(struct xdp_md *ctx)
 {
 	struct sluice_packet p = {};
 	struct sluice_work *w = sluice_work();
+	struct sluice_near_flow *near = NULL;
 	struct sluice_flow *flow = NULL;
+	__u32 transport;
 	int verdict;
 
 	if (!w)
@@ -29,15 +31,24 @@ SLUICE_STEP int sluice_admit(struct xdp_md *ctx)
 	verdict = sluice_parse(ctx, &p);
 	if (verdict)
 		return verdict;
-	verdict = sluice_lookup(&p, &flow);
-	if (verdict != SLUICE_GO_RTP && verdict < SLUICE_GO_STUN)
-		return verdict;
+	/* Most packets are media, and a flow stands behind a port of ours. */
+	if (!p.fault &&
+	    sluice_classify(p.byte0, p.byte1) == SLUICE_CLASS_RTP)
+		near = sluice_near_flow(&p.key);
+	if (near) {
+		transport = near->transport;
+	} else {
+		verdict = sluice_lookup(&p, &flow);
+		if (verdict != SLUICE_GO_RTP && verdict < SLUICE_GO_STUN)
+			return verdict;
+		transport = flow ? flow->transport : 0;
+	}
 	w->now_ns = bpf_ktime_get_ns();
 	w->udp_off = p.off;
 	w->len = p.len;
-	w->transport = flow ? flow->transport : 0;
-	if (flow && verdict == SLUICE_GO_RTP)
-		return sluice_find(w, flow, p.byte1 & 0x7f);
+	w->transport = transport;
+	if (verdict == SLUICE_GO_RTP)
+		return sluice_find(w, near, p.byte1 & 0x7f);
 	if (verdict >= SLUICE_GO_STUN) {
 		w->remote = p.key.remote;
 		w->remote_port = p.key.remote_port;

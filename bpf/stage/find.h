@@ -8,6 +8,7 @@
 #ifndef SLUICE_STAGE_FIND_H
 #define SLUICE_STAGE_FIND_H
 
+#include "lib/flow.h"
 #include "maps.h"
 
 #define SLUICE_LINE	64
@@ -65,6 +66,27 @@ static __always_inline void sluice_touch_state(__u32 stream)
 	sluice_touch(&v->source[0].last_seen_ns);
 }
 
+static __always_inline struct sluice_near_flow *
+sluice_near_flow(const struct sluice_flow_key *key)
+{
+	__u32 zero = 0, at, i;
+	struct sluice_control *c;
+	struct sluice_near *near;
+
+	c = bpf_map_lookup_elem(&sl_control, &zero);
+	if (!c)
+		return NULL;
+	at = sluice_flow_hash(key) & c->near_mask;
+	near = bpf_map_lookup_elem(&sl_near, &at);
+	if (!near)
+		return NULL;
+#pragma unroll
+	for (i = 0; i < SLUICE_FLOW_WAYS; i++)
+		if (sluice_flow_is(&near->way[i], key))
+			return &near->way[i];
+	return NULL;
+}
+
 /* The relay's own word on a payload type. */
 static __always_inline bool sluice_relay_takes(const struct sluice_relay *r,
 					       __u8 pt,
@@ -112,14 +134,16 @@ sluice_find_long(struct sluice_work *w, struct sluice_hint *hint, __u8 pt,
 	r = sluice_relay_of(id);
 	if (!id || !r || r->from != w->transport)
 		return NULL;
-	hint->stream = id;
-	hint->rx_key = r->rx_key;
-	hint->tx_key = r->tx_key;
+	if (hint) {
+		hint->stream = id;
+		hint->key = r->rx_key ? r->rx_key : r->tx_key;
+	}
 	return r;
 }
 
 /**
  * sluice_find - the stream of an RTP packet
+ * @near: the flow; NULL: work->transport is all that is known
  * @pt: payload type, not authentic yet
  *
  * Sets work->stream, payload, rx_key and tx_key.
@@ -127,20 +151,25 @@ sluice_find_long(struct sluice_work *w, struct sluice_hint *hint, __u8 pt,
  * Return: SLUICE_GO_RTP, -SLUICE_DROP_NOT_READY or -SLUICE_DROP_PAYLOAD_TYPE.
  */
 static __always_inline int sluice_find(struct sluice_work *w,
-				       struct sluice_flow *flow, __u8 pt)
+				       struct sluice_near_flow *near, __u8 pt)
 {
-	struct sluice_hint *hint = &flow->hint[pt & (SLUICE_FLOW_HINTS - 1)];
-	__u32 id = hint->stream;
-	struct sluice_relay *r;
+	struct sluice_hint *hint = NULL;
+	struct sluice_relay *r = NULL;
+	__u32 id;
 	int err = 0;
 
-	w->stream = id;
-	r = sluice_relay_of(id);
-	sluice_touch_state(id);
-	sluice_touch_key(hint->rx_key);
-	sluice_touch_key(hint->tx_key);
-	if (!r || !id || r->from != w->transport ||
-	    !sluice_relay_takes(r, pt, &w->payload))
+	if (near) {
+		hint = &near->hint[pt & (SLUICE_FLOW_HINTS - 1)];
+		id = hint->stream;
+		w->stream = id;
+		r = sluice_relay_of(id);
+		sluice_touch_state(id);
+		sluice_touch_key(hint->key);
+		if (r && (!id || r->from != w->transport ||
+			  !sluice_relay_takes(r, pt, &w->payload)))
+			r = NULL;
+	}
+	if (!r)
 		r = sluice_find_long(w, hint, pt, &err);
 	if (!r)
 		return err;

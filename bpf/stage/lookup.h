@@ -53,15 +53,6 @@ static __always_inline int sluice_lookup(struct sluice_packet *p,
 	__u32 class;
 
 	class = sluice_classify(p->byte0, p->byte1);
-	/* Most packets are media, and a flow stands behind a port of ours. */
-	if (!p->fault && class == SLUICE_CLASS_RTP) {
-		flow = bpf_map_lookup_elem(&sl_flows, &p->key);
-		if (flow && !(flow->flags &
-			      (SLUICE_FLOW_RTCP | SLUICE_FLOW_USER))) {
-			*ret_flow = flow;
-			return SLUICE_GO_RTP;
-		}
-	}
 	port = bpf_map_lookup_elem(&sl_ports, &door);
 	if (!port)
 		return XDP_PASS;

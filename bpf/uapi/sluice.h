@@ -32,6 +32,7 @@
 #define SLUICE_MAX_TRANSPORTS	8192	/* ids; id 0 is never used */
 #define SLUICE_MAX_STREAMS	8192	/* ids; id 0 is never used */
 #define SLUICE_MAX_FLOWS	16384
+#define SLUICE_MAX_NEAR		16384	/* a power of 2 */
 #define SLUICE_MAX_PORTS	65536
 #define SLUICE_MAX_UFRAGS	8192
 #define SLUICE_MAX_NEXT_HOPS	1024	/* ids; id 0 means "not resolved" */
@@ -74,24 +75,40 @@ struct sluice_flow_key {
 #define SLUICE_FLOW_USER	(1U << 3) /* everything goes to the daemon */
 #define SLUICE_FLOW_RTCP	(1U << 4) /* the RTCP port of a pair */
 
-#define SLUICE_FLOW_HINTS	2	/* by the payload type's last bit */
-
-/*
- * Which stream a flow's packets were of, and its keys: the kernel notes them
- * to find the next one's memory at once. Never believed; 0: not known.
- */
-struct sluice_hint {
-	__u32 stream;
-	__u32 rx_key;
-	__u32 tx_key;
-};
 
 struct sluice_flow {
 	__u32 transport;
 	__u32 flags;
 	__u32 credential_generation;	/* of the ICE credentials, 1.. */
 	__u32 reserved;
-	struct sluice_hint hint[SLUICE_FLOW_HINTS]; /* the daemon: zeros */
+};
+
+#define SLUICE_FLOW_HINTS	2	/* by the payload type's last bit */
+#define SLUICE_FLOW_WAYS	2
+
+/*
+ * Which stream a flow's packets were of, and a key of it: the kernel notes
+ * them to find the next one's memory at once. Never believed; 0: not known.
+ */
+struct sluice_hint {
+	__u32 stream;
+	__u32 key;
+};
+
+/* A flow whose media the kernel relays, as one line. */
+struct sluice_near_flow {
+	struct sluice_flow_key key;
+	__u32 transport;	/* 0: free */
+	__u32 reserved;
+	struct sluice_hint hint[SLUICE_FLOW_HINTS];	/* the daemon: zeros */
+};
+
+/*
+ * By hash (lib/flow.h): a flow that finds a place here is found at the first
+ * reach into memory, any other one in sl_flows, which has them all.
+ */
+struct sluice_near {
+	struct sluice_near_flow way[SLUICE_FLOW_WAYS];
 };
 
 /* ---- the door: ports the gateway owns -------------------------------- */
@@ -492,7 +509,7 @@ enum sluice_counter {
 /* One entry, index 0 of sl_control. */
 struct sluice_control {
 	__u32 contract;		/* SLUICE_CONTRACT_VERSION of the writer */
-	__u32 reserved;
+	__u32 near_mask;	/* entries of sl_near, a power of 2, less 1 */
 	__u64 heartbeat_ns;	/* CLOCK_MONOTONIC of the daemon */
 	__u64 boot_id[2];
 };
@@ -521,6 +538,7 @@ struct sluice_event {
 
 #define SLUICE_MAP_CONTROL	"sl_control"	/* array[1] */
 #define SLUICE_MAP_FLOWS	"sl_flows"	/* hash */
+#define SLUICE_MAP_NEAR		"sl_near"	/* array, by hash */
 #define SLUICE_MAP_PORTS	"sl_ports"	/* hash */
 #define SLUICE_MAP_UFRAGS	"sl_ufrags"	/* hash */
 #define SLUICE_MAP_ICE_KEYS	"sl_ice_keys"	/* hash, by ufrag */
@@ -539,7 +557,8 @@ struct sluice_event {
 
 _Static_assert(sizeof(struct sluice_addr) == 16, "sluice_addr");
 _Static_assert(sizeof(struct sluice_flow_key) == 40, "sluice_flow_key");
-_Static_assert(sizeof(struct sluice_flow) == 40, "sluice_flow");
+_Static_assert(sizeof(struct sluice_flow) == 16, "sluice_flow");
+_Static_assert(sizeof(struct sluice_near) == 128, "sluice_near");
 _Static_assert(sizeof(struct sluice_aes_key) == 472, "sluice_aes_key");
 _Static_assert(sizeof(struct sluice_cipher_key) == 544, "sluice_cipher_key");
 _Static_assert(sizeof(struct sluice_key) == 2240, "sluice_key");

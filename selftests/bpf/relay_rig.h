@@ -24,6 +24,7 @@
 #include "datapath/xdp.h"
 #include "frame.h"
 #include "lib/egress.h"
+#include "lib/flow.h"
 #include "lib/stun.h"
 #include "../unit/srtp_oracle.h"
 #include "../unit/tap.h"
@@ -118,6 +119,7 @@ static inline struct sluice_addr rig_addr(const struct addr *a)
 static inline void rig_heartbeat(struct rig *r, uint64_t ns)
 {
 	struct sluice_control c = { .contract = SLUICE_CONTRACT_VERSION,
+				    .near_mask = SLUICE_MAX_NEAR - 1,
 				    .heartbeat_ns = ns };
 
 	rig_put_at(r, SLUICE_MAP_CONTROL, 0, &c);
@@ -133,6 +135,19 @@ static inline void rig_port(struct rig *r, const struct addr *local,
 	rig_put(r, SLUICE_MAP_PORTS, &key, &port);
 }
 
+/* As the daemon does, at the first place. */
+static inline void rig_near(struct rig *r, const struct sluice_flow_key *key,
+			    const struct sluice_flow *flow)
+{
+	uint32_t at = sluice_flow_hash(key) & (SLUICE_MAX_NEAR - 1);
+	struct sluice_near near = { 0 };
+
+	if (!(flow->flags & SLUICE_FLOW_FAR))
+		near.way[0] = (struct sluice_near_flow){
+			.key = *key, .transport = flow->transport };
+	rig_put(r, SLUICE_MAP_NEAR, &at, &near);
+}
+
 static inline void rig_flow(struct rig *r, const struct addr *local,
 			    const struct addr *remote, uint32_t transport,
 			    uint32_t flags)
@@ -145,6 +160,7 @@ static inline void rig_flow(struct rig *r, const struct addr *local,
 				    .credential_generation = 1 };
 
 	rig_put(r, SLUICE_MAP_FLOWS, &key, &flow);
+	rig_near(r, &key, &flow);
 }
 
 static inline void rig_hop(struct rig *r, uint32_t id, uint16_t vlan_id,

@@ -5,6 +5,7 @@
 #include <xdp/libxdp.h>
 
 #include "backend_rig.h"
+#include "lib/flow.h"
 
 /* Out of the kernel, through the user backend, and back: the same bytes. */
 static int is_same_elsewhere(void *x, uint32_t id,
@@ -261,6 +262,63 @@ static void test_dispatcher(void)
 	      !undispatch(sip, "sip0"), "dispatcher_others_left_in_place");
 }
 
+#define COLLIDING	3	/* flows: one more than there are places */
+
+/* How many of the keys have a place, and all of them are in the hash. */
+static int near_places(const struct sluice_flow_key *keys, int n, bool *is_far)
+{
+	int near = bpf_obj_get(PINS "/" SLUICE_MAP_NEAR);
+	int far = bpf_obj_get(PINS "/" SLUICE_MAP_FLOWS), i, places = 0;
+	uint32_t at = sluice_flow_hash(keys) & (SLUICE_MAX_STREAMS - 1), k;
+	struct sluice_flow flow;
+	struct sluice_near e;
+
+	*is_far = true;
+	if (bpf_map_lookup_elem(near, &at, &e))
+		return -1;
+	for (i = 0; i < n; i++) {
+		for (k = 0; k < SLUICE_FLOW_WAYS; k++)
+			places += sluice_flow_is(&e.way[k], &keys[i]);
+		*is_far &= !bpf_map_lookup_elem(far, &keys[i], &flow);
+	}
+	close(near);
+	close(far);
+	return places;
+}
+
+/* Flows of one hash: what finds no place in the near table is in the hash. */
+static void test_near(void *x)
+{
+	struct sluice_flow_key keys[COLLIDING] = { 0 }, k = { 0 };
+	struct sluice_flow flow = { .transport = 7 };
+	bool is_far;
+	int n = 0;
+
+	for (k.reserved = 0; n < COLLIDING; k.local_port++)
+		for (k.remote_port = 1; n < COLLIDING && k.remote_port;
+		     k.remote_port++)
+			if (!n || ((sluice_flow_hash(&k) ^
+				    sluice_flow_hash(keys)) &
+				   (SLUICE_MAX_STREAMS - 1)) == 0)
+				keys[n++] = k;
+	for (n = 0; n < COLLIDING; n++)
+		datapath_xdp_ops.flow_set(x, &keys[n], &flow);
+	CHECK(near_places(keys, COLLIDING, &is_far) == SLUICE_FLOW_WAYS &&
+	      is_far, "near_holds_as_many_as_fit");
+	flow.flags = SLUICE_FLOW_USER;
+	datapath_xdp_ops.flow_set(x, &keys[0], &flow);
+	CHECK(near_places(keys, 1, &is_far) == 0 && is_far,
+	      "near_leaves_the_daemons_flows_out");
+	flow.flags = 0;
+	datapath_xdp_ops.flow_set(x, &keys[2], &flow);
+	CHECK_INT(near_places(keys, COLLIDING, &is_far), SLUICE_FLOW_WAYS,
+		  "near_place_is_given_again");
+	for (n = 0; n < COLLIDING; n++)
+		datapath_xdp_ops.flow_set(x, &keys[n], NULL);
+	CHECK(near_places(keys, COLLIDING, &is_far) == 0 && !is_far,
+	      "near_empty_after_removal");
+}
+
 static int open_sized(uint32_t streams, void **ret)
 {
 	struct datapath_config config = { .web = web_local, .sip = sip_local,
@@ -360,6 +418,7 @@ int main(void)
 		test_relay("native", x);
 		test_neighbours(x);
 		test_hops(x);
+		test_near(x);
 		datapath_xdp_ops.close(x);
 	}
 	CHECK(access(PINS, F_OK), "backend_closed_pins_gone");

@@ -591,6 +591,50 @@ static void test_counters(void)
 	      state.out.sources == 1, "counters_of_stream");
 }
 
+/* A flow without a place in the near table, several of a hash, none of it. */
+static void test_near(void)
+{
+	struct sluice_near none = { 0 }, near;
+	struct sluice_flow_key key = {
+		.local = rig_addr(&rig.web_local),
+		.remote = rig_addr(&rig.web_remote),
+		.local_port = htons(rig.web_local.port),
+		.remote_port = htons(rig.web_remote.port) };
+	uint32_t at = sluice_flow_hash(&key) & (SLUICE_MAX_NEAR - 1);
+	int fd = rig_map(&rig, SLUICE_MAP_NEAR);
+	struct frame_udp udp;
+	struct oracle_rtp r;
+
+	new_call(SLUICE_SRTP_AEAD_AES_128_GCM);
+	bpf_map_lookup_elem(fd, &at, &near);
+	rig_put(&rig, SLUICE_MAP_NEAR, &at, &none);
+	r = web_rtp(1);
+	CHECK_INT(relay_web(&r, &udp), 0, "near_absent_relayed");
+
+	none.way[1] = near.way[0];
+	none.way[0] = near.way[0];
+	none.way[0].key.remote_port ^= 1;
+	none.way[0].transport = RIG_SIP;
+	rig_put(&rig, SLUICE_MAP_NEAR, &at, &none);
+	r = web_rtp(2);
+	CHECK_INT(relay_web(&r, &udp), 0, "near_second_place_relayed");
+	bpf_map_lookup_elem(fd, &at, &near);
+	CHECK(near.way[1].hint[RIG_WEB_PT & 1].stream == RIG_WEB &&
+	      near.way[1].hint[RIG_WEB_PT & 1].key == 1,
+	      "near_notes_stream_and_key");
+
+	/* a note of another stream is not believed */
+	near.way[1].hint[RIG_WEB_PT & 1].stream = RIG_SIP;
+	near.way[1].hint[RIG_WEB_PT & 1].key = SLUICE_MAX_KEYS;
+	rig_put(&rig, SLUICE_MAP_NEAR, &at, &near);
+	r = web_rtp(3);
+	CHECK_INT(relay_web(&r, &udp), 0, "near_wrong_note_relayed");
+	bpf_map_lookup_elem(fd, &at, &near);
+	CHECK_INT(near.way[1].hint[RIG_WEB_PT & 1].stream, RIG_WEB,
+		  "near_wrong_note_corrected");
+	rig_heartbeat(&rig, RIG_ALIVE);
+}
+
 int main(void)
 {
 	static const struct { const char *name; uint32_t profile; } p[] = {
@@ -614,6 +658,7 @@ int main(void)
 	test_event_clocks();
 	test_event_reported();
 	test_counters();
+	test_near();
 	bpf_object__close(rig.obj);
 	return tap_done();
 }

@@ -15,6 +15,7 @@
 #include "core/clock.h"
 #include "datapath/xdp.h"
 #include "lib/egress.h"
+#include "lib/flow.h"
 #include "lib/stun.h"
 
 #define PAYLOAD		160
@@ -209,6 +210,35 @@ static void add_credentials(struct drive *d, uint32_t call, uint32_t id)
 	put(d->sluice, SLUICE_MAP_ICE_KEYS, &k, &secret);
 }
 
+static uint32_t near_entries(uint32_t ids)
+{
+	uint32_t n = 1;
+
+	while (n < ids)
+		n *= 2;
+	return n;
+}
+
+/* If there is a place, as the daemon does. */
+static void add_near(struct drive *d, const struct sluice_flow_key *k,
+		     uint32_t transport)
+{
+	uint32_t mask = near_entries(2 * d->streams + 2) - 1, i;
+	uint32_t at = sluice_flow_hash(k) & mask;
+	int fd = map_fd(d->sluice, SLUICE_MAP_NEAR);
+	struct sluice_near near;
+
+	if (bpf_map_lookup_elem(fd, &at, &near))
+		die(SLUICE_MAP_NEAR);
+	for (i = 0; i < SLUICE_FLOW_WAYS && near.way[i].transport; i++)
+		;
+	if (i == SLUICE_FLOW_WAYS)
+		return;
+	near.way[i].key = *k;
+	near.way[i].transport = transport;
+	put_at(d->sluice, SLUICE_MAP_NEAR, at, &near);
+}
+
 /* The side that packets arrive from. */
 static void add_side(struct drive *d, enum drive_side side, uint32_t call)
 {
@@ -241,6 +271,7 @@ static void add_side(struct drive *d, enum drive_side side, uint32_t call)
 	t.payload[PT] = (struct sluice_payload){ .out_pt = PT };
 	put(d->sluice, SLUICE_MAP_PORTS, &door, &port);
 	put(d->sluice, SLUICE_MAP_FLOWS, &k, &flow);
+	add_near(d, &k, id);
 	sluice_egress_make(&t, &t.egress);
 	put_at(d->sluice, SLUICE_MAP_TRANSPORTS, id, &t);
 	put_at(d->sluice, SLUICE_MAP_STREAMS, id, &s);
@@ -255,6 +286,7 @@ void drive_calls(struct drive *d, uint32_t profile, uint32_t streams)
 {
 	struct oracle_master m = oracle_master(profile, 42);
 	struct sluice_control c = { .contract = SLUICE_CONTRACT_VERSION,
+				    .near_mask = near_entries(2 * streams + 2) - 1,
 				    .heartbeat_ns = clock_ns() };
 	struct sluice_next_hop hop = { .flags = SLUICE_HOP_VALID,
 				       .ifindex = LO, .mtu = 1500 };
@@ -278,6 +310,7 @@ void drive_calls(struct drive *d, uint32_t profile, uint32_t streams)
 	resize(d->sluice, SLUICE_MAP_UFRAGS, ids);
 	resize(d->sluice, SLUICE_MAP_ICE_KEYS, ids);
 	resize(d->sluice, SLUICE_MAP_FLOWS, 2 * ids);
+	resize(d->sluice, SLUICE_MAP_NEAR, near_entries(ids));
 	if (bpf_object__load(d->sluice))
 		die("sluice_xdp.bpf.o");
 	put_at(d->sluice, SLUICE_MAP_CONTROL, 0, &c);

@@ -10,7 +10,6 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +26,7 @@
 const char *const xdp_map_names[XDP_MAPS] = {
 	[XDP_CONTROL] = SLUICE_MAP_CONTROL,
 	[XDP_FLOWS] = SLUICE_MAP_FLOWS,
+	[XDP_NEAR] = SLUICE_MAP_NEAR,
 	[XDP_PORTS] = SLUICE_MAP_PORTS,
 	[XDP_UFRAGS] = SLUICE_MAP_UFRAGS,
 	[XDP_ICE_KEYS] = SLUICE_MAP_ICE_KEYS,
@@ -60,24 +60,14 @@ static int libbpf_log(enum libbpf_print_level level, const char *fmt,
 	return 0;
 }
 
-#define MEMORY_TRIES	100
-
-/*
- * Writes or, without a value, removes an entry of a hash. Entries that are
- * made on demand come from a reserve of the CPU, which is filled up from the
- * next interrupt on: more of them at once than it holds is no lack of memory.
- */
+/* Writes or, without a value, removes an entry of a hash. */
 static int hash_set(struct xdp *x, enum xdp_map map, const void *key,
 		    const void *value)
 {
-	int err, i;
+	int err;
 
-	for (i = 0; value; i++) {
-		err = bpf_map_update_elem(x->maps[map], key, value, BPF_ANY);
-		if (err != -ENOMEM || i == MEMORY_TRIES)
-			return err;
-		sched_yield();
-	}
+	if (value)
+		return bpf_map_update_elem(x->maps[map], key, value, BPF_ANY);
 	err = bpf_map_delete_elem(x->maps[map], key);
 	return err == -ENOENT ? 0 : err;
 }
@@ -109,12 +99,6 @@ static int xdp_ufrag_set(void *backend, const struct sluice_ufrag_key *key,
 	}
 	err = hash_set(backend, XDP_ICE_KEYS, key, password);
 	return err ? err : hash_set(backend, XDP_UFRAGS, key, ufrag);
-}
-
-static int xdp_flow_set(void *backend, const struct sluice_flow_key *key,
-			const struct sluice_flow *flow)
-{
-	return hash_set(backend, XDP_FLOWS, key, flow);
 }
 
 static int xdp_key_set(void *backend, uint32_t slot,
@@ -243,6 +227,7 @@ static int xdp_totals(void *backend, struct datapath_totals *ret)
 static int heartbeat(struct xdp *x)
 {
 	struct sluice_control c = { .contract = SLUICE_CONTRACT_VERSION,
+				    .near_mask = x->near_mask,
 				    .heartbeat_ns = clock_ns() };
 	uint32_t zero = 0;
 

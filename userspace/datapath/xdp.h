@@ -13,7 +13,7 @@ struct bpf_link;
 struct ring_buffer;
 
 enum xdp_map {
-	XDP_CONTROL, XDP_FLOWS, XDP_PORTS, XDP_UFRAGS, XDP_ICE_KEYS, XDP_KEYS,
+	XDP_CONTROL, XDP_FLOWS, XDP_NEAR, XDP_PORTS, XDP_UFRAGS, XDP_ICE_KEYS, XDP_KEYS,
 	XDP_TRANSPORTS, XDP_STREAMS, XDP_RELAYS, XDP_STATES, XDP_RTCP,
 	XDP_PEERS, XDP_NEXT_HOPS, XDP_DEVICES, XDP_DROPS, XDP_COUNTERS,
 	XDP_EVENTS,
@@ -56,6 +56,7 @@ struct xdp {
 	uint64_t boot_id[2];
 	uint32_t size;			/* of the maps by stream, by transport */
 	uint32_t key_size;		/* of the map of keys */
+	uint32_t near_mask;		/* of the near flows' map */
 	uint8_t *stream_is_used;
 	uint8_t *key_is_used;
 	uint8_t *transport_is_used;
@@ -70,6 +71,10 @@ int xdp_size_set(struct xdp *x, uint32_t streams);
 /* The sizes that the maps have; makes what is counted by id. */
 int xdp_size_read(struct xdp *x);
 void xdp_size_free(struct xdp *x);
+
+/* xdp_flow.c. flow: NULL removes. */
+int xdp_flow_set(void *backend, const struct sluice_flow_key *key,
+		 const struct sluice_flow *flow);
 
 /* xdp_stream.c */
 int xdp_stream_set(void *backend, uint32_t id,

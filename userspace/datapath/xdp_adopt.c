@@ -333,7 +333,11 @@ static uint32_t remove_orphans(struct xdp *x, enum xdp_map map,
 		if (bpf_map_lookup_elem(x->maps[map], key, value) ||
 		    !judge(x, key, value))
 			continue;
-		bpf_map_delete_elem(x->maps[map], key);
+		if (map == XDP_FLOWS)
+			xdp_flow_set(x, (const struct sluice_flow_key *)key,
+				     NULL);
+		else
+			bpf_map_delete_elem(x->maps[map], key);
 		n++;
 	}
 	return n;

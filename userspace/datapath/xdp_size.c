@@ -15,6 +15,16 @@ static int resize(struct xdp *x, enum xdp_map i, uint32_t entries)
 	return map ? bpf_map__set_max_entries(map, entries) : -EINVAL;
 }
 
+/* At most one flow relayed for each stream: two places for each. */
+static uint32_t near_entries(uint32_t streams)
+{
+	uint32_t n = 1;
+
+	while (n < streams)
+		n *= 2;
+	return n;
+}
+
 int xdp_size_set(struct xdp *x, uint32_t streams)
 {
 	static const enum xdp_map by_id[] = {
@@ -28,7 +38,9 @@ int xdp_size_set(struct xdp *x, uint32_t streams)
 	/* a pair of ports and two flows a stream */
 	if (!err && 2 * streams > SLUICE_MAX_PORTS)
 		err = resize(x, XDP_PORTS, 2 * streams);
-	return err ? err : resize(x, XDP_FLOWS, 2 * streams);
+	if (!err)
+		err = resize(x, XDP_FLOWS, 2 * streams);
+	return err ? err : resize(x, XDP_NEAR, near_entries(streams));
 }
 
 static uint32_t entries(const struct xdp *x, enum xdp_map i)
@@ -46,6 +58,7 @@ int xdp_size_read(struct xdp *x)
 
 	x->size = entries(x, XDP_STREAMS);
 	x->key_size = entries(x, XDP_KEYS);
+	x->near_mask = entries(x, XDP_NEAR) - 1;
 	if (x->size > transports)
 		x->size = transports;
 	if (!x->size || x->key_size < x->size)

@@ -426,6 +426,9 @@ static void media_policy(const struct conf *c, struct calls_settings *s)
 	else if (!strcmp(c->sip_srtp, "optional"))
 		s->sip_srtp = SDP_SRTP_OPTIONAL;
 	s->sip_avpf = c->sip_avpf;
+	s->sip_extensions = !strcmp(c->sip_extensions, "on") ?
+		SDP_EXTENSIONS_ON : !strcmp(c->sip_extensions, "off") ?
+		SDP_EXTENSIONS_OFF : SDP_EXTENSIONS_AUTO;
 	for (i = 0; i < SDP_SUITES && c->srtp_profiles[i]; i++)
 		snprintf(s->srtp_suite[i], sizeof(s->srtp_suite[i]), "%s",
 			 c->srtp_profiles[i]);

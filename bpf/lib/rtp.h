@@ -7,6 +7,7 @@
 #include "uapi/sluice.h"
 
 #define SLUICE_RTP_HEADER_LEN	12
+#define SLUICE_RTP_EXTENSION	0xbede	/* elements with headers of one byte */
 /* Fixed part, all CSRCs and the first word of an extension. */
 #define SLUICE_RTP_READ_MAX	(SLUICE_RTP_HEADER_LEN + 4 * SLUICE_CSRC_MAX + 4)
 
@@ -15,7 +16,7 @@ struct sluice_rtp {
 	__u8 marker;
 	__u8 padding;		/* the P bit; its count may be encrypted */
 	__u8 csrc_count;
-	__u8 extension;		/* the X bit */
+	__u8 extension;		/* there is one, of RFC 8285 4.2 */
 	__u8 is_foreign_clock;	/* not the stream's; set by the caller */
 	__u8 pad[2];
 	__u16 seq;
@@ -35,7 +36,7 @@ struct sluice_rtp {
 static __always_inline int sluice_rtp_parse(const __u8 *data, __u32 len,
 					    struct sluice_rtp *ret)
 {
-	__u32 off, cc;
+	__u32 off, cc, profile = 0;
 
 	if (len < SLUICE_RTP_HEADER_LEN)
 		return -SLUICE_DROP_SHORT;
@@ -52,6 +53,7 @@ static __always_inline int sluice_rtp_parse(const __u8 *data, __u32 len,
 		/* RFC 3550 5.3.1: 16 bits of profile, length in words. */
 		if (len < off + 4)
 			return -SLUICE_DROP_SHORT;
+		profile = sluice_get16(data + off);
 		off += 4 + 4 * (__u32)sluice_get16(data + off + 2);
 		if (len < off)
 			return -SLUICE_DROP_SHORT;
@@ -61,7 +63,7 @@ static __always_inline int sluice_rtp_parse(const __u8 *data, __u32 len,
 	ret->marker = data[1] >> 7;
 	ret->padding = data[0] >> 5 & 1;
 	ret->csrc_count = (__u8)cc;
-	ret->extension = data[0] >> 4 & 1;
+	ret->extension = profile == SLUICE_RTP_EXTENSION;
 	ret->is_foreign_clock = 0;
 	ret->pad[0] = ret->pad[1] = 0;
 	ret->seq = sluice_get16(data + 2);

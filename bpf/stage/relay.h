@@ -82,7 +82,7 @@ SLUICE_STEP int sluice_relay_open(struct xdp_md *ctx)
 static __always_inline __u32 sluice_header_len(const struct sluice_work *w,
 					       const struct sluice_relay *r)
 {
-	if (r->flags & SLUICE_RELAY_EXTENSIONS)
+	if ((r->flags & SLUICE_RELAY_EXTENSIONS) && w->rtp.extension)
 		return w->rtp.payload_off;
 	return SLUICE_RTP_HEADER_LEN + 4 * (w->rtp.csrc_count & 0x0f);
 }

@@ -125,7 +125,8 @@ static void set_transport(uint32_t id)
 	datapath_transport_set(f.dp, DATAPATH_USER, id, &t);
 }
 
-static void set_up(uint32_t profile)
+/* mki_len: of both keys */
+static void set_up_mki(uint32_t profile, uint32_t mki_len)
 {
 	struct datapath_config config = { .want = DATAPATH_WANT_USER,
 					  .sockets = { fake_send, NULL,
@@ -136,6 +137,8 @@ static void set_up(uint32_t profile)
 	struct sluice_port_key door;
 	struct sluice_port port = { SLUICE_PORT_WEB, 0 };
 
+	oracle_set_mki(&up, mki_len);
+	oracle_set_mki(&down, mki_len);
 	memset(&sent, 0, sizeof(sent));
 	addr_parse("203.0.113.1:10000", &f.web);
 	addr_parse("192.0.2.5:40000", &f.browser);
@@ -165,6 +168,11 @@ static void set_up(uint32_t profile)
 	set_flow(&f.web, &f.browser, WEB_T,
 		 SLUICE_FLOW_VERIFIED | SLUICE_FLOW_SELECTED);
 	set_flow(&f.sip, &f.phone, SIP_T, 0);
+}
+
+static void set_up(uint32_t profile)
+{
+	set_up_mki(profile, 0);
 }
 
 static void tear_down(void)
@@ -280,6 +288,90 @@ static void test_relay(unsigned int p)
 		       payload_differs(&r, &got);
 	}
 	check(!bad, "lengths_0_to_1400_are_relayed", profiles[p].name);
+	tear_down();
+}
+
+static void test_mki(unsigned int p)
+{
+	struct oracle_rtp r;
+	struct sluice_rtp got = { 0 };
+	uint32_t mki_len, seq = 0, tag_len;
+	uint8_t b[2048];
+	int bad = 0, len;
+
+	for (mki_len = 1; mki_len <= SLUICE_MKI_MAX; mki_len++) {
+		set_up_mki(profiles[p].profile, mki_len);
+		for (seq = 1; seq < 20; seq++) {
+			r = shape(WEB_PT, 0xabcd, (uint16_t)seq);
+			r.payload_len = seq * 8 - 7;
+			bad += from_browser(&r) ||
+			       sluice_rtp_parse(sent.data, (uint32_t)sent.len,
+						&got) ||
+			       payload_differs(&r, &got);
+			r.pt = SIP_PT;
+			bad += from_phone(&r) || browser_takes(&got) < 0 ||
+			       payload_differs(&r, &got);
+		}
+		if (mki_len < SLUICE_MKI_MAX)
+			tear_down();
+	}
+	check(!bad, "packets_with_mki_are_relayed", profiles[p].name);
+	r = shape(WEB_PT, 0xabcd, (uint16_t)seq);
+	len = browser_packet(&r, b);
+	tag_len = sluice_srtp_tag_len(profiles[p].profile);
+	/* the MKI's last byte */
+	b[len - 1 - (tag_len < 16 ? (int)tag_len : 0)] ^= 1;
+	check(datapath_user_input(f.dp, &f.web, &f.browser, b, (size_t)len,
+				  2048) == SLUICE_DROP_AUTH,
+	      "packet_with_another_mki_is_refused", profiles[p].name);
+	oracle_has_mki = 0;
+	check(datapath_user_input(f.dp, &f.web, &f.browser, b,
+				  (size_t)browser_packet(&r, b), 2048) ==
+	      SLUICE_DROP_AUTH, "packet_without_mki_is_refused",
+	      profiles[p].name);
+	r = shape(SIP_PT, 0xabcd, (uint16_t)seq);
+	r.payload_len = SLUICE_PACKET_MAX - 12 - tag_len - SLUICE_MKI_MAX + 1;
+	check(from_phone(&r) == SLUICE_DROP_TOO_BIG,
+	      "packet_too_big_with_its_mki_is_refused", profiles[p].name);
+	tear_down();
+}
+
+static void test_extension(unsigned int p)
+{
+	struct oracle_rtp r = shape(WEB_PT, 0xabcd, 1);
+	struct sluice_rtp got = { 0 };
+	uint8_t b[2048];
+	uint32_t len;
+
+	set_up(profiles[p].profile);
+	set_stream(UP, SLUICE_STREAM_ACTIVE | SLUICE_STREAM_EXTENSIONS);
+	r.csrc_count = 2;
+	r.extension_words = 2;
+	check(!from_browser(&r) &&
+	      !sluice_rtp_parse(sent.data, (uint32_t)sent.len, &got) &&
+	      got.extension && got.csrc_count == 2 &&
+	      sluice_get32(sent.data + 20) == 0xbede0002 &&
+	      sluice_get32(sent.data + 24) == 0x10203040 &&
+	      !payload_differs(&r, &got), "extension_agreed_on_is_kept",
+	      profiles[p].name);
+	r.pt = SIP_PT;
+	check(!from_phone(&r) && browser_takes(&got) == 1 && !got.extension &&
+	      !payload_differs(&r, &got),
+	      "extension_of_the_other_direction_is_taken_out",
+	      profiles[p].name);
+	set_stream(DOWN, SLUICE_STREAM_ACTIVE | SLUICE_STREAM_EXTENSIONS);
+	r.seq++;
+	check(!from_phone(&r) && browser_takes(&got) == 2 && got.extension &&
+	      sluice_get32(sent.data + 28) == 0x10203041 &&
+	      !payload_differs(&r, &got), "extension_reaches_the_browser",
+	      profiles[p].name);
+	r.seq++;
+	len = oracle_packet(&r, b);
+	sluice_put16(b + 20, 0x1000);
+	check(!datapath_user_input(f.dp, &f.sip, &f.phone, b, len, 2048) &&
+	      browser_takes(&got) == 3 && !got.extension &&
+	      !(sent.data[0] & 0x10) && !payload_differs(&r, &got),
+	      "extension_of_another_form_is_taken_out", profiles[p].name);
 	tear_down();
 }
 
@@ -688,6 +780,8 @@ int main(void)
 	log_set_level(LOG_LEVEL_WARN);
 	for (p = 0; p < sizeof(profiles) / sizeof(profiles[0]); p++) {
 		test_relay(p);
+		test_mki(p);
+		test_extension(p);
 		test_wrap(p);
 		test_forged(p);
 		test_source_changes(p);

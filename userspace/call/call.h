@@ -62,6 +62,7 @@ struct calls_settings {
 	/* media of the SIP side */
 	enum sdp_srtp sip_srtp;
 	bool sip_avpf;
+	enum sdp_extensions sip_extensions;
 	char srtp_suite[SDP_SUITES][32];	/* by preference; "": end */
 	enum calls_dtmf sip_dtmf;
 	bool web_dtmf_info;		/* events become INFO for browsers */

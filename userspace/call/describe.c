@@ -154,9 +154,15 @@ void call_sdp_local(const struct call *c, struct call_leg *leg,
 		ret->web_ssrc[i] = m->web_ssrc[i];
 		ret->sip[i] = m->sip[i];
 	}
-	for (unsigned int i = 0; web && i < web->media_count; i++)
+	for (unsigned int i = 0; web && i < web->media_count; i++) {
 		snprintf(ret->web_mid[i], sizeof(ret->web_mid[i]), "%s",
 			 web->media[i].mid);
+		for (unsigned int id = 1; id < SDP_EXTENSION_IDS; id++)
+			if (web->media[i].extension[id].kind)
+				ret->web_extension[id] =
+					web->media[i].extension[id].kind;
+	}
+	ret->sip_extensions = c->calls->settings.sip_extensions;
 	ret->events_end_here = c->calls->settings.sip_dtmf == CALLS_DTMF_INFO ||
 			       c->calls->settings.sip_dtmf == CALLS_DTMF_AUTO;
 	ret->sip_has_no_events =
@@ -256,6 +262,20 @@ static uint8_t conversion(const char *from, uint32_t from_hz, const char *to,
 	return SLUICE_CONVERT_NONE;
 }
 
+/* Feedback about transport-wide numbers goes to where they come from. */
+static void extension_sides(const struct sdp_stream_map *map, bool web_is_a,
+			    struct media_stream_config *ret)
+{
+	ret->extensions_to_sip = web_is_a ? map->extensions_a_to_b :
+					    map->extensions_b_to_a;
+	ret->extensions_to_web = web_is_a ? map->extensions_b_to_a :
+					    map->extensions_a_to_b;
+	if (web_is_a ? map->cc_a_to_b : map->cc_b_to_a)
+		ret->web_feedback |= SLUICE_FEEDBACK_TRANSPORT_CC;
+	if (web_is_a ? map->cc_b_to_a : map->cc_a_to_b)
+		ret->sip_feedback |= SLUICE_FEEDBACK_TRANSPORT_CC;
+}
+
 static void payload_side(const struct sdp_payload_map *p, bool web_is_a,
 			 struct media_payload *ret)
 {
@@ -348,6 +368,7 @@ int call_configure_media(struct call *c)
 		s->web_feedback = feedback_of(web, i);
 		s->sip_feedback = call_picture_config(c, s->kind,
 						      feedback_of(sip, i));
+		extension_sides(&map[i], web_is_a, s);
 		for (unsigned int p = 0; p < map[i].payload_count &&
 		     s->payload_count < MEDIA_PAYLOADS; p++)
 			payload_side(&map[i].payload[p], web_is_a,

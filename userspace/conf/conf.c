@@ -50,6 +50,7 @@ void conf_free(struct conf *c)
 	free(c->call_refer);
 	free(c->register_mode);
 	free(c->sip_srtp);
+	free(c->sip_extensions);
 	free(c->sip_dtmf);
 	free(c->web_dtmf);
 	free(c->sip_keyframes);
@@ -86,6 +87,7 @@ static int set_defaults(struct conf *c, const char *file)
 	c->call_refer = strdup("pass");
 	c->register_mode = strdup("contact");
 	c->sip_srtp = strdup("none");
+	c->sip_extensions = strdup("auto");
 	c->sip_dtmf = strdup("pass");
 	c->web_dtmf = strdup("pass");
 	c->sip_keyframes = strdup("auto");
@@ -93,8 +95,8 @@ static int set_defaults(struct conf *c, const char *file)
 	c->srtp_profiles = calloc(3, sizeof(*c->srtp_profiles));
 	if (!c->file || !c->control || !c->state || !c->pins || !c->log_level ||
 	    !c->call_refer || !c->register_mode || !c->sip_srtp ||
-	    !c->sip_dtmf || !c->web_dtmf || !c->sip_keyframes ||
-	    !c->datapath_attach || !c->srtp_profiles)
+	    !c->sip_extensions || !c->sip_dtmf || !c->web_dtmf ||
+	    !c->sip_keyframes || !c->datapath_attach || !c->srtp_profiles)
 		return -ENOMEM;
 	c->srtp_profiles[0] = strdup("AEAD_AES_128_GCM");
 	c->srtp_profiles[1] = strdup("AES_CM_128_HMAC_SHA1_80");

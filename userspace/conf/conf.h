@@ -49,6 +49,7 @@ struct conf {
 	bool sip_tls_mutual;
 	char *sip_srtp;			/* "none" */
 	bool sip_avpf;
+	char *sip_extensions;		/* "auto" */
 	char *sip_dtmf;			/* "pass" */
 	char *web_dtmf;			/* "pass" */
 	char *sip_keyframes;		/* "auto" */

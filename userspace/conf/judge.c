@@ -229,6 +229,14 @@ const char *conf_judge_sip_srtp(const char *text)
 		"write none, optional or sdes";
 }
 
+const char *conf_judge_extensions(const char *text)
+{
+	static const char *const words[] = { "auto", "on", "off", NULL };
+
+	return is_one_of(text, words) ? NULL : "is no way to treat header "
+		"extensions; write auto, on or off";
+}
+
 const char *conf_judge_sip_dtmf(const char *text)
 {
 	static const char *const words[] = { "pass", "rtp", "info", "auto",

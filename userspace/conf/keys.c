@@ -72,6 +72,10 @@ const struct conf_key conf_keys[CONF_KEY_COUNT] = {
 	[CONF_KEY_SIP_AVPF] = {
 		.name = "sip.avpf", .kind = CONF_KIND_BOOL,
 		.offset = AT(sip_avpf), .example = "true" },
+	[CONF_KEY_SIP_EXTENSIONS] = {
+		.name = "sip.extensions", .kind = CONF_KIND_STRING,
+		.offset = AT(sip_extensions), .judge = conf_judge_extensions,
+		.example = "\"auto\"" },
 	[CONF_KEY_SIP_DTMF] = {
 		.name = "sip.dtmf", .kind = CONF_KIND_STRING,
 		.offset = AT(sip_dtmf), .judge = conf_judge_sip_dtmf,

@@ -24,8 +24,9 @@ enum conf_key_id {
 	CONF_KEY_SIP_RESOLV_CONF, CONF_KEY_SIP_TLS, CONF_KEY_SIP_TLS_PORT,
 	CONF_KEY_SIP_TLS_CERTIFICATE, CONF_KEY_SIP_TLS_PRIVATE_KEY,
 	CONF_KEY_SIP_TLS_CA, CONF_KEY_SIP_TLS_VERIFY, CONF_KEY_SIP_TLS_MUTUAL,
-	CONF_KEY_SIP_SRTP, CONF_KEY_SIP_AVPF, CONF_KEY_SIP_DTMF,
-	CONF_KEY_SIP_KEYFRAMES, CONF_KEY_WEB_DTMF,
+	CONF_KEY_SIP_SRTP, CONF_KEY_SIP_AVPF,
+	CONF_KEY_SIP_EXTENSIONS, CONF_KEY_SIP_DTMF, CONF_KEY_SIP_KEYFRAMES,
+	CONF_KEY_WEB_DTMF,
 	CONF_KEY_PBX, CONF_KEY_PBX_BACKUP,
 	CONF_KEY_PBX_REGISTER, CONF_KEY_PBX_REGISTER_USER,
 	CONF_KEY_PBX_REGISTER_AUTH_USER, CONF_KEY_PBX_REGISTER_PASSWORD,
@@ -120,6 +121,7 @@ const char *conf_judge_register_mode(const char *text);
 const char *conf_judge_log(const char *text);
 const char *conf_judge_refer(const char *text);
 const char *conf_judge_sip_srtp(const char *text);
+const char *conf_judge_extensions(const char *text);
 const char *conf_judge_sip_dtmf(const char *text);
 const char *conf_judge_web_dtmf(const char *text);
 const char *conf_judge_keyframes(const char *text);

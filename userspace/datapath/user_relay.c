@@ -234,12 +234,20 @@ static void relay_report(struct relay *r, struct sluice_ssrc *source)
 	sockets->event(sockets->arg, &e);
 }
 
-/* Header without extension; CSRCs stay where they are. */
+/* CSRCs stay where they are, and the extension behind them if it passes. */
+static bool keeps_extension(const struct relay *r)
+{
+	return r->rtp.extension &&
+	       (r->stream->stream.flags & SLUICE_STREAM_EXTENSIONS);
+}
+
 static int relay_map(struct relay *r, struct sluice_ssrc *source,
 		     __u64 *ret_index)
 {
 	struct user_stream *s = r->stream;
-	uint32_t header = SLUICE_RTP_HEADER_LEN + 4U * r->rtp.csrc_count;
+	bool is_kept = keeps_extension(r);
+	uint32_t header = is_kept ? r->rtp.payload_off :
+			  SLUICE_RTP_HEADER_LEN + 4U * r->rtp.csrc_count;
 	uint32_t tag_len, timestamp, len = header + r->rtp.payload_len;
 	__u64 index;
 	int err;
@@ -267,7 +275,8 @@ static int relay_map(struct relay *r, struct sluice_ssrc *source,
 		r->rtp.payload_len);
 	sluice_convert_payload(&r->payload, r->data, header, len,
 			       r->rtp.padding);
-	r->data[0] = (uint8_t)(0x80 | r->rtp.padding << 5 | r->rtp.csrc_count);
+	r->data[0] = (uint8_t)(0x80 | r->rtp.padding << 5 | is_kept << 4 |
+			       r->rtp.csrc_count);
 	r->data[1] = (uint8_t)(r->rtp.marker << 7 |
 			       (r->payload.out_pt & 0x7f));
 	sluice_put16(r->data + 2, (uint16_t)index);

@@ -145,6 +145,8 @@ struct media_stream_config {
 	bool web_to_sip;		/* direction allowed by both SDPs */
 	bool sip_to_web;
 	bool sip_rtcp_mux;
+	bool extensions_to_sip;		/* RFC 8285: kept, else taken out */
+	bool extensions_to_web;
 	uint32_t web_feedback;		/* SLUICE_FEEDBACK_x that side takes */
 	uint32_t sip_feedback;
 	char kind[12];			/* "audio", "video" */

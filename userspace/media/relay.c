@@ -121,6 +121,8 @@ static void build_stream(struct session *s, uint32_t i, int direction,
 	if (c->enabled && (direction == TO_SIP ? c->web_to_sip :
 						 c->sip_to_web))
 		st->flags |= SLUICE_STREAM_ACTIVE;
+	if (direction == TO_SIP ? c->extensions_to_sip : c->extensions_to_web)
+		st->flags |= SLUICE_STREAM_EXTENSIONS;
 	st->from = direction == TO_SIP ? s->web_transport : sip;
 	st->to = direction == TO_SIP ? sip : s->web_transport;
 	st->out_ssrc = direction == TO_SIP ? s->local.sip_ssrc[i] :

@@ -16,9 +16,9 @@
  * of the SIP side do so in the kernel only.
  */
 _Static_assert(sizeof(struct media_payload) == 32, "struct media_payload");
-_Static_assert(sizeof(struct media_stream_config) == 1196,
+_Static_assert(sizeof(struct media_stream_config) == 1200,
 	       "struct media_stream_config");
-_Static_assert(sizeof(struct media_config) == 10180, "struct media_config");
+_Static_assert(sizeof(struct media_config) == 10212, "struct media_config");
 _Static_assert(sizeof(struct media_local) == 420, "struct media_local");
 
 #define PAYLOAD_LEN	32	/* a struct media_payload in the record */
@@ -27,7 +27,8 @@ _Static_assert(sizeof(struct media_local) == 420, "struct media_local");
 #define SRTCP_RESERVE	1024	/* indices; about an hour of RTCP */
 
 enum { IS_ENABLED = 1, IS_TO_SIP = 2, IS_TO_WEB = 4, IS_MUX = 8,
-       IS_LEARNING = 16, IS_RTCP_LEARNING = 32, IS_ACTIVE = 64 };
+       IS_LEARNING = 16, IS_RTCP_LEARNING = 32, IS_ACTIVE = 64,
+       IS_EXTENDED_TO_SIP = 128, IS_EXTENDED_TO_WEB = 256 };
 
 /* ---- fields --------------------------------------------------------------- */
 
@@ -126,6 +127,8 @@ static void pack_stream(const struct session *s, uint32_t i, struct record *r)
 			 (c->web_to_sip ? IS_TO_SIP : 0) |
 			 (c->sip_to_web ? IS_TO_WEB : 0) |
 			 (c->sip_rtcp_mux ? IS_MUX : 0) |
+			 (c->extensions_to_sip ? IS_EXTENDED_TO_SIP : 0) |
+			 (c->extensions_to_web ? IS_EXTENDED_TO_WEB : 0) |
 			 (st->is_learning ? IS_LEARNING : 0) |
 			 (st->is_rtcp_learning ? IS_RTCP_LEARNING : 0) |
 			 (st->active_since_ms ? IS_ACTIVE : 0);
@@ -162,6 +165,8 @@ static int unpack_stream(const struct record *r, uint32_t i, struct session *s,
 	c->web_to_sip = flags & IS_TO_SIP;
 	c->sip_to_web = flags & IS_TO_WEB;
 	c->sip_rtcp_mux = flags & IS_MUX;
+	c->extensions_to_sip = flags & IS_EXTENDED_TO_SIP;
+	c->extensions_to_web = flags & IS_EXTENDED_TO_WEB;
 	st->is_learning = flags & IS_LEARNING;
 	st->is_rtcp_learning = flags & IS_RTCP_LEARNING;
 	st->active_since_ms = flags & IS_ACTIVE ? 1 : 0;

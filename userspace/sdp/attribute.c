@@ -364,6 +364,12 @@ static int parse_crypto(struct sdp_parser *p, char *value)
 	return 0;
 }
 
+static int parse_extmap(struct sdp_parser *p, char *value)
+{
+	sdp_parse_extension(target(p), value);
+	return 0;
+}
+
 int sdp_parse_attribute(struct sdp_parser *p, char *text)
 {
 	static const struct {
@@ -392,6 +398,7 @@ int sdp_parse_attribute(struct sdp_parser *p, char *text)
 		{ "maxptime", parse_maxptime },
 		{ "ssrc", parse_ssrc },
 		{ "crypto", parse_crypto },
+		{ "extmap", parse_extmap },
 	};
 	char *value = text + strcspn(text, ":");
 

@@ -42,6 +42,10 @@ void sdp_print_key(FILE *f, const struct sdp_crypto *c);
 /* token of RFC 8866 9 */
 bool sdp_is_token(const char *text);
 
+/* An a=extmap line's value; what the gateway cannot use is passed over. */
+void sdp_parse_extension(struct sdp_media *m, char *value);
+void sdp_print_extensions(FILE *f, const struct sdp_media *m);
+
 /* ---- the tree -------------------------------------------------------- */
 
 struct sdp *sdp_new(void);
@@ -51,6 +55,38 @@ int sdp_add_codec(struct sdp_media *m, const struct sdp_codec *codec);
 bool sdp_in_bundle(const struct sdp *s, const struct sdp_media *m);
 /* Neither rejected nor switched off; RFC 9143 6: bundle-only has port 0. */
 bool sdp_media_is_live(const struct sdp_media *m);
+
+/* As the other end says it. */
+enum sdp_direction sdp_flip(enum sdp_direction d);
+
+/* ---- header extensions ----------------------------------------------- */
+
+/*
+ * Transport-wide sequence numbers count all m-lines that have them, and the
+ * plain side's are separate transports: one m-line has them, the first video
+ * if it may. LIMIT_SDP_MEDIA: none.
+ */
+uint32_t sdp_transport_cc_line(const struct sdp *s);
+/* The extension without its feedback is of no use, nor the other way round. */
+void sdp_settle_transport_cc(struct sdp_media *m);
+/*
+ * Into m, what is offered in `of`. meaning: of the ids used so far, kinds of
+ * enum sdp_extension_kind: within a BUNDLE an id has one.
+ */
+void sdp_offer_extensions(struct sdp_media *m, const struct sdp_media *of,
+			  bool has_cc, uint8_t meaning[SDP_EXTENSION_IDS]);
+/* Into m, the answer to `from`: what was offered as `to` and is answered. */
+void sdp_answer_extensions(struct sdp_media *m, const struct sdp_media *from,
+			   const struct sdp_media *to,
+			   const struct sdp_media *answer);
+/*
+ * One leg may send extensions (said by it, told to it), and the other takes
+ * each of them. ret_has_cc is set if they pass: transport-wide numbers do.
+ */
+bool sdp_extensions_pass(const struct sdp_media *said,
+			 const struct sdp_media *told,
+			 const struct sdp_media *to_told,
+			 const struct sdp_media *to_said, bool *ret_has_cc);
 
 /* ---- codecs ---------------------------------------------------------- */
 

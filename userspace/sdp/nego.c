@@ -17,7 +17,7 @@ static enum sdp_profile other_profile(enum sdp_profile p)
 	return p == SDP_PROFILE_WEB ? SDP_PROFILE_PLAIN : SDP_PROFILE_WEB;
 }
 
-static enum sdp_direction flip(enum sdp_direction d)
+enum sdp_direction sdp_flip(enum sdp_direction d)
 {
 	return (d & SDP_SENDONLY ? SDP_RECVONLY : 0) |
 	       (d & SDP_RECVONLY ? SDP_SENDONLY : 0);
@@ -279,6 +279,9 @@ static void put_pacing(struct sdp_media *m, const struct sdp_media *from)
 	m->bandwidth_tias_bps = from->bandwidth_tias_bps;
 }
 
+/* What is offered and answered from end to end. */
+#define FEEDBACK_THROUGH	(SDP_FB_REMB | SDP_FB_TRANSPORT_CC)
+
 /* What the gateway itself answers or relays, for a browser's video. */
 static uint32_t web_feedback(const struct sdp_media *m,
 			     const struct sdp_codec *c)
@@ -289,11 +292,25 @@ static uint32_t web_feedback(const struct sdp_media *m,
 }
 
 /* RFC 4585 4.2: with AVPF only. */
-static void put_plain_feedback(struct sdp_media *m)
+static void put_feedback(struct sdp_media *m, bool web)
 {
-	for (uint32_t i = 0; i < m->codec_count; i++)
-		m->codec[i].feedback = has_feedback_profile(m->proto) ?
-			web_feedback(m, &m->codec[i]) : 0;
+	bool is_avpf = web || has_feedback_profile(m->proto);
+
+	for (uint32_t i = 0; i < m->codec_count; i++) {
+		struct sdp_codec *c = &m->codec[i];
+
+		c->feedback = is_avpf ? (c->feedback & FEEDBACK_THROUGH) |
+					web_feedback(m, c) : 0;
+	}
+}
+
+static bool may_have_extensions(const struct sdp_media *m, bool web,
+				const struct sdp_local *local)
+{
+	if (local->sip_extensions == SDP_EXTENSIONS_OFF)
+		return false;
+	return web || local->sip_extensions == SDP_EXTENSIONS_ON ||
+	       strcasecmp(m->proto, "RTP/AVP");
 }
 
 static void bundle_add(struct sdp *s, const struct sdp_media *m)
@@ -312,6 +329,8 @@ static void bundle_add(struct sdp *s, const struct sdp_media *m)
 struct payload_types {
 	bool used[SDP_PAYLOAD_TYPES];	/* by any m-line of the offer */
 	bool taken[SDP_PAYLOAD_TYPES];	/* by the m-lines done so far */
+	uint8_t extension[SDP_EXTENSION_IDS];	/* meant by an id so far */
+	uint32_t cc_line;		/* the one with transport-cc */
 };
 
 /*
@@ -369,7 +388,6 @@ static int offer_one(struct sdp_media *m, struct sdp_codec c,
 	if (pt < 0)
 		return 0;
 	c.pt = (uint8_t)pt;
-	c.feedback = to == SDP_PROFILE_WEB ? web_feedback(m, &c) : 0;
 	return sdp_add_codec(m, &c);
 }
 
@@ -492,8 +510,12 @@ static int offer_media(struct sdp *s, const struct sdp *from, uint32_t index,
 		bundle_add(s, m);
 	} else {
 		put_plain_offer(m, local, index);
-		put_plain_feedback(m);
 	}
+	put_feedback(m, web);
+	if (may_have_extensions(m, web, local))
+		sdp_offer_extensions(m, of, index == types->cc_line,
+				     types->extension);
+	sdp_settle_transport_cc(m);
 	return 0;
 }
 
@@ -518,7 +540,7 @@ static bool is_empty(const struct sdp *s)
 int sdp_make_offer(const struct sdp *from, enum sdp_profile to,
 		   const struct sdp_local *local, struct sdp **ret)
 {
-	struct payload_types types = { .used = { false } };
+	struct payload_types types = { .cc_line = sdp_transport_cc_line(from) };
 	uint32_t count = offered_count(from);
 	struct sdp *s = describe(to, local);
 	int err = 0;
@@ -528,6 +550,9 @@ int sdp_make_offer(const struct sdp *from, enum sdp_profile to,
 	for (uint32_t i = 0; i < count; i++)
 		for (uint32_t k = 0; k < from->media[i].codec_count; k++)
 			types.used[from->media[i].codec[k].pt] = true;
+	if (to == SDP_PROFILE_WEB)
+		memcpy(types.extension, local->web_extension,
+		       sizeof(types.extension));
 	for (uint32_t i = 0; i < count && !err; i++)
 		err = offer_media(s, from, i, to, local, &types);
 	if (!err && is_empty(s))
@@ -602,6 +627,10 @@ static int answer_codecs(struct sdp_media *m, const struct sdp_media *from,
 			 const struct sdp_media *answer, bool web,
 			 const struct sdp_local *local)
 {
+	uint32_t through = 0;
+
+	for (uint32_t i = 0; i < to->codec_count; i++)
+		through |= to->codec[i].feedback & FEEDBACK_THROUGH;
 	for (uint32_t i = 0; i < answer->codec_count; i++) {
 		const struct sdp_codec *b = &answer->codec[i];
 		const struct sdp_codec *a = offered_by(from, to, b);
@@ -614,7 +643,8 @@ static int answer_codecs(struct sdp_media *m, const struct sdp_media *from,
 		c = *a;
 		memcpy(c.fmtp, b->fmtp, sizeof(c.fmtp));
 		c.feedback = web || has_feedback_profile(from->proto) ?
-			a->feedback & web_feedback(from, a) : 0;
+			a->feedback & (web_feedback(from, a) |
+				       (b->feedback & through)) : 0;
 		err = sdp_add_codec(m, &c);
 		if (err)
 			return err;
@@ -702,8 +732,8 @@ static int answer_media(struct sdp *s, const struct exchange *x, uint32_t index)
 		return err;
 	memcpy(m->kind, from->kind, sizeof(m->kind));
 	put_proto(m, from->proto);
-	m->direction = answer->direction & flip(to->direction) &
-		       flip(from->direction);
+	m->direction = answer->direction & sdp_flip(to->direction) &
+		       sdp_flip(from->direction);
 	put_pacing(m, answer);
 	if (web) {
 		put_web(m, x->local, index);
@@ -713,6 +743,8 @@ static int answer_media(struct sdp *s, const struct exchange *x, uint32_t index)
 	} else {
 		put_plain_answer(m, from, x->local, index);
 	}
+	sdp_answer_extensions(m, from, to, answer);
+	sdp_settle_transport_cc(m);
 	return 0;
 }
 

@@ -22,6 +22,13 @@ enum sdp_srtp {
 	SDP_SRTP_SDES,		/* or no media */
 };
 
+/* Header extensions with the plain leg (RFC 8285). */
+enum sdp_extensions {
+	SDP_EXTENSIONS_AUTO,	/* not offered with RTP/AVP */
+	SDP_EXTENSIONS_ON,
+	SDP_EXTENSIONS_OFF,
+};
+
 #define SDP_SUITES	4
 
 /* The gateway's own side, from media_open(). */
@@ -44,6 +51,9 @@ struct sdp_local {
 	bool events_end_here, sip_has_no_events;
 	enum sdp_srtp sip_srtp;
 	bool sip_avpf;			/* offer RTP/AVPF, not RTP/AVP */
+	enum sdp_extensions sip_extensions;
+	/* what the browser's description means by an id; see sdp.h */
+	uint8_t web_extension[SDP_EXTENSION_IDS];
 	/* ours, by m-line, in order of preference, with tags from 1 */
 	uint32_t sip_crypto_count;
 	struct sdp_crypto sip_crypto[LIMIT_SDP_MEDIA][SDP_SUITES];
@@ -60,10 +70,12 @@ struct sdp_local {
  * never pass. Towards web: static payload types get their rtpmap, mids are
  * made, setup is actpass, video has nack, nack pli and ccm fir, which the
  * gateway passes on as RTCP or INFO. Towards plain: no ICE, DTLS, mux, mid,
- * group, extmap, msid, ssrc; rtcp-fb with RTP/AVPF only; telephone-event and CN
+ * group, msid, ssrc; rtcp-fb with RTP/AVPF only; telephone-event and CN
  * only with the clock of a codec that stays, CN above 8 kHz not at all. What
  * converts is offered after the rest: the other law of G.711, telephone-event
- * with the audio's clocks towards web and with 8 kHz towards plain.
+ * with the audio's clocks towards web and with 8 kHz towards plain. REMB,
+ * transport-cc and the extmaps of sdp.h pass as the other side offers and
+ * answers them.
  * -ENOTSUP: nothing in it that the gateway can carry (488).
  */
 int sdp_make_offer(const struct sdp *from, enum sdp_profile to,
@@ -102,6 +114,9 @@ struct sdp_payload_map {
 struct sdp_stream_map {
 	bool enabled;
 	bool a_to_b, b_to_a;	/* both descriptions allow it */
+	/* header extensions are kept; transport-wide numbers among them */
+	bool extensions_a_to_b, extensions_b_to_a;
+	bool cc_a_to_b, cc_b_to_a;
 	uint32_t payload_count;
 	struct sdp_payload_map payload[LIMIT_SDP_CODECS];
 };

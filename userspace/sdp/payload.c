@@ -125,6 +125,10 @@ static void map_stream(const struct media_exchange *x,
 		      (x->to_b->direction & SDP_RECVONLY) &&
 		      (x->to_a->direction & SDP_SENDONLY) &&
 		      (x->from_a->direction & SDP_RECVONLY);
+	ret->extensions_a_to_b = sdp_extensions_pass(
+		x->from_a, x->to_a, x->to_b, x->from_b, &ret->cc_a_to_b);
+	ret->extensions_b_to_a = sdp_extensions_pass(
+		x->from_b, x->to_b, x->to_a, x->from_a, &ret->cc_b_to_a);
 	for (uint32_t i = 0; i < x->to_a->codec_count; i++) {
 		const struct sdp_codec *c = &x->to_a->codec[i];
 

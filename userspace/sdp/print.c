@@ -134,6 +134,7 @@ static void print_attributes(FILE *f, const struct sdp_media *m)
 		sdp_print_key(f, &m->crypto[i]);
 		fputs("\r\n", f);
 	}
+	sdp_print_extensions(f, m);
 	fprintf(f, "a=%s\r\n", directions[m->direction & 3]);
 	if (m->msid[0])
 		fprintf(f, "a=msid:%s\r\n", m->msid);

@@ -34,6 +34,28 @@ enum sdp_feedback {		/* RFC 4585, 5104; what the gateway knows */
 	SDP_FB_TRANSPORT_CC = 16,
 };
 
+/* Header extensions (RFC 8285) that pass from leg to leg. */
+enum sdp_extension_kind {
+	SDP_EXTENSION_NONE = 0,
+	SDP_EXTENSION_OTHER,		/* any other: its id is taken */
+	SDP_EXTENSION_AUDIO_LEVEL,	/* RFC 6464 */
+	SDP_EXTENSION_TOFFSET,		/* RFC 5450 */
+	SDP_EXTENSION_ORIENTATION,	/* 3GPP TS 26.114 7.4.5 */
+	SDP_EXTENSION_SEND_TIME,
+	SDP_EXTENSION_TRANSPORT_CC,
+	SDP_EXTENSION_PLAYOUT_DELAY,
+	SDP_EXTENSION_COLOR_SPACE,
+	SDP_EXTENSION_KINDS
+};
+
+#define SDP_EXTENSION_IDS	15	/* 1 to 14: RFC 8285 4.2 */
+
+struct sdp_extension {
+	uint8_t kind;		/* enum sdp_extension_kind */
+	uint8_t direction;	/* enum sdp_direction */
+	uint8_t vad;		/* RFC 6464 4: 0 not said, 1 off, 2 on */
+};
+
 struct sdp_fingerprint {
 	char hash[16];		/* lower case: "sha-256" */
 	uint8_t digest[64];
@@ -72,6 +94,7 @@ struct sdp_media {
 	uint32_t bandwidth_as_kbps, bandwidth_tias_bps;	/* 0: none */
 	uint32_t ssrc;		/* first a=ssrc, 0: none */
 	char cname[64];
+	struct sdp_extension extension[SDP_EXTENSION_IDS];	/* by id */
 	bool has_sdes;		/* a=crypto present, of whatever suite */
 	uint32_t crypto_count;
 	struct sdp_crypto crypto[LIMIT_SDP_CRYPTO];

@@ -47,8 +47,10 @@ SLUICE_STEP int sluice_admit(struct xdp_md *ctx)
 	w->udp_off = p.off;
 	w->len = p.len;
 	w->transport = transport;
-	if (verdict == SLUICE_GO_RTP)
-		return sluice_find(w, near, p.byte1 & 0x7f);
+	if (verdict == SLUICE_GO_RTP) {
+		verdict = sluice_find(w, near, p.byte1 & 0x7f);
+		return verdict ? verdict : sluice_relay_read(ctx, w);
+	}
 	if (verdict >= SLUICE_GO_STUN) {
 		w->remote = p.key.remote;
 		w->remote_port = p.key.remote_port;

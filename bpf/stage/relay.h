@@ -29,15 +29,12 @@ static __always_inline bool sluice_is_ready(const struct sluice_transport *t)
 }
 
 /* Into scratch; header, source, index. */
-SLUICE_STEP int sluice_relay_read(struct xdp_md *ctx)
+static __always_inline int sluice_relay_read(struct xdp_md *ctx,
+					     struct sluice_work *w)
 {
-	struct sluice_work *w = sluice_work();
-	__u32 len;
+	__u32 len = w->len;
 	int err;
 
-	if (!w)
-		return -SLUICE_DROP_INTERNAL;
-	len = w->len;
 	if (len < SLUICE_RTP_HEADER_LEN)
 		return -SLUICE_DROP_SHORT;
 	if (len > SLUICE_PACKET_MAX)
@@ -223,7 +220,7 @@ SLUICE_STEP int sluice_relay_close(struct xdp_md *ctx)
 	return 0;
 }
 
-SLUICE_STEP int sluice_relay_send(struct xdp_md *ctx)
+static __always_inline int sluice_relay_send(struct xdp_md *ctx)
 {
 	struct sluice_work *w = sluice_work();
 	struct sluice_next_hop *hop;
@@ -255,9 +252,6 @@ static __always_inline int sluice_relay(struct xdp_md *ctx)
 
 	if (!w)
 		return -SLUICE_DROP_INTERNAL;
-	err = sluice_relay_read(ctx);
-	if (err)
-		return err;
 	if (w->rx_key) {
 		err = sluice_relay_open(ctx);
 		if (err)

@@ -16,7 +16,7 @@ if [ -d "$folder/qemu" ]; then
 	export QEMU_MODULE_DIR=$root/$libs/qemu
 	data=(-L "$root/usr/share/qemu" -L "$root/usr/share/seabios")
 fi
-exec timeout -k 5 "${BOOT_SECONDS:-270}" "$qemu" "${data[@]}" \
+exec timeout -k 5 "${BOOT_SECONDS:-500}" "$qemu" "${data[@]}" \
 	-M q35 -accel tcg,thread=multi -cpu max -smp 2 -m 1024 \
 	-nodefaults -display none -no-reboot -serial "file:$log" \
 	-kernel "$(echo "$folder/linux-$series"/boot/vmlinuz-*)" \

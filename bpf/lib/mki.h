@@ -11,6 +11,7 @@
 #include "uapi/sluice.h"
 
 #define SLUICE_MKI_BOUND	2047	/* for sluice_bound() */
+#define SLUICE_MKI_AHEAD	8	/* in the clear, of RTCP; RTP has more */
 
 _Static_assert(SLUICE_MKI_MAX == 4, "an MKI is not a word any more");
 _Static_assert(SLUICE_PACKET_MAX + 4 + 12 <= SLUICE_MKI_BOUND,
@@ -64,7 +65,7 @@ static __always_inline int sluice_mki_take(const struct sluice_key *key,
 		return (int)len;
 	if (mki_len > SLUICE_MKI_MAX)
 		return -SLUICE_DROP_INTERNAL;
-	if (len < mki_len + tail)
+	if (len < SLUICE_MKI_AHEAD + mki_len + tag_len)
 		return -SLUICE_DROP_SHORT;
 	if (len > SLUICE_PACKET_MAX)
 		return -SLUICE_DROP_TOO_BIG;

@@ -8,6 +8,7 @@
 #define SLUICE_STAGE_RELAY_H
 
 #include "lib/convert.h"
+#include "lib/mki.h"
 #include "lib/rtp.h"
 #include "lib/srtp.h"
 #include "maps.h"
@@ -66,8 +67,12 @@ SLUICE_STEP int sluice_relay_open(struct xdp_md *ctx)
 	key = bpf_map_lookup_elem(&sl_keys, &slot);
 	if (!key || !key->profile)
 		return -SLUICE_DROP_NOT_READY;
+	len = sluice_mki_take(key, w->packet, w->len,
+			      sluice_srtp_tag_len(key->profile));
+	if (len < 0)
+		return len;
 	len = sluice_srtp_unprotect(key, w->index, w->rtp.ssrc, w->packet,
-				    w->rtp.payload_off, w->len);
+				    w->rtp.payload_off, len);
 	if (len < 0)
 		return len;
 	w->len = len;
@@ -88,7 +93,7 @@ static __always_inline __u32 sluice_header_len(const struct sluice_work *w,
 static __always_inline int sluice_relay_way(const struct sluice_work *w,
 					    const struct sluice_relay *r)
 {
-	__u32 slot = r->next_hop, size, tag_len = 0;
+	__u32 slot = r->next_hop, size, trailer_len = 0;
 	struct sluice_next_hop *hop;
 	struct sluice_key *key;
 
@@ -102,9 +107,9 @@ static __always_inline int sluice_relay_way(const struct sluice_work *w,
 		key = bpf_map_lookup_elem(&sl_keys, &slot);
 		if (!key || !key->profile)
 			return -SLUICE_DROP_NOT_READY;
-		tag_len = sluice_srtp_tag_len(key->profile);
+		trailer_len = sluice_srtp_tag_len(key->profile) + key->mki_len;
 	}
-	size = sluice_header_len(w, r) + w->rtp.payload_len + tag_len;
+	size = sluice_header_len(w, r) + w->rtp.payload_len + trailer_len;
 	if (size > SLUICE_PACKET_MAX ||
 	    size + sluice_head_len(&r->egress) > hop->mtu)
 		return -SLUICE_DROP_TOO_BIG;
@@ -214,6 +219,10 @@ SLUICE_STEP int sluice_relay_close(struct xdp_md *ctx)
 		return -SLUICE_DROP_INTERNAL;
 	len = sluice_srtp_protect(key, w->out_index, r->out_ssrc, w->packet,
 				  w->rtp.payload_off, w->len);
+	if (len < 0)
+		return len;
+	len = sluice_mki_put(key, w->packet, len,
+			     sluice_srtp_tag_len(key->profile));
 	if (len < 0)
 		return len;
 	w->len = len;

@@ -10,6 +10,7 @@
 #define SLUICE_STAGE_RTCP_H
 
 #include "lib/index.h"
+#include "lib/mki.h"
 #include "lib/rtcp.h"
 #include "lib/srtcp.h"
 #include "maps.h"
@@ -84,6 +85,11 @@ SLUICE_STEP int sluice_rtcp_read(struct xdp_md *ctx)
 	peer = bpf_map_lookup_elem(&sl_peers, &id);
 	if (!key || !key->profile || !peer)
 		return -SLUICE_DROP_NOT_READY;
+	err = sluice_mki_take(key, s->in, len,
+			      sluice_srtcp_tag_len(key->profile));
+	if (err < 0)
+		return err;
+	w->len = len = err;
 	err = sluice_srtcp_peek(key, s->in, len, &slot);
 	if (err)
 		return err;
@@ -346,7 +352,8 @@ SLUICE_STEP int sluice_rtcp_map(struct xdp_md *ctx)
 		key = bpf_map_lookup_elem(&sl_keys, &slot);
 		if (!key || !key->profile)
 			return -SLUICE_DROP_NOT_READY;
-		trailer_len = sluice_srtcp_trailer_len(key->profile);
+		trailer_len = sluice_srtcp_trailer_len(key->profile) +
+			      key->mki_len;
 	}
 	size = w->len + trailer_len;
 	if (size > SLUICE_PACKET_MAX ||
@@ -391,6 +398,10 @@ SLUICE_STEP int sluice_rtcp_close_packet(struct xdp_md *ctx)
 		return -SLUICE_DROP_INTERNAL;
 	len = sluice_srtcp_protect(key, s->out_index, stream->out_ssrc,
 				   w->packet, w->len);
+	if (len < 0)
+		return len;
+	len = sluice_mki_put(key, w->packet, len,
+			     sluice_srtcp_tag_len(key->profile));
 	if (len < 0)
 		return len;
 	w->len = len;

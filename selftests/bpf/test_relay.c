@@ -22,14 +22,17 @@ static const struct frame_spec *from_sip(void)
 	return &s;
 }
 
-/* A call with this profile, fresh on both sides. */
-static void new_call(uint32_t profile)
+/* A call with this profile, fresh on both sides. mki_len: of both keys. */
+static void new_call_mki(uint32_t profile, uint32_t mki_len)
 {
 	struct oracle_master rx = oracle_master(profile, 11);
 	struct oracle_master tx = oracle_master(profile, 99);
-	struct sluice_key rx_key = oracle_expand(&rx);
-	struct sluice_key tx_key = oracle_expand(&tx);
+	struct sluice_key rx_key, tx_key;
 
+	oracle_set_mki(&rx, mki_len);
+	oracle_set_mki(&tx, mki_len);
+	rx_key = oracle_expand(&rx);
+	tx_key = oracle_expand(&tx);
 	if (browser_tx)
 		srtp_dealloc(browser_tx);
 	if (browser_rx)
@@ -40,6 +43,13 @@ static void new_call(uint32_t profile)
 	rig_put_at(&rig, SLUICE_MAP_KEYS, 2, &tx_key);
 	rig_call(&rig, 1);
 }
+
+static void new_call(uint32_t profile)
+{
+	new_call_mki(profile, 0);
+}
+
+static bool keeps_extensions;
 
 static struct oracle_rtp web_rtp(uint16_t seq)
 {
@@ -67,7 +77,8 @@ static uint32_t expected(const struct oracle_rtp *in, uint8_t pt, uint32_t ssrc,
 
 	r.pt = pt;
 	r.ssrc = ssrc;
-	r.extension_words = -1;
+	if (!keeps_extensions)
+		r.extension_words = -1;
 	r.payload_len = 0;
 	header = oracle_packet(&r, out);
 	/* sequence and timestamp are the gateway's; checked on their own */
@@ -117,7 +128,7 @@ static int relay_sip(const struct oracle_rtp *in, struct frame_udp *ret)
 	       -3 : 0;
 }
 
-static void test_lengths(const char *name, uint32_t profile)
+static void test_lengths(const char *name)
 {
 	static const uint32_t lengths[] = { 0, 1, 2, 3, 4, 15, 16, 17, 33, 63,
 		64, 65, 100, 160, 161, 500, 511, 512, 513, 1023, 1200, 1400 };
@@ -128,7 +139,6 @@ static void test_lengths(const char *name, uint32_t profile)
 	char text[128];
 	size_t i;
 
-	new_call(profile);
 	for (i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
 		for (ext = -1; ext < 3; ext++) {
 			r = web_rtp(seq);
@@ -148,6 +158,74 @@ static void test_lengths(const char *name, uint32_t profile)
 	CHECK_INT(bad_web, 0, text);
 	snprintf(text, sizeof(text), "relay_%s_lengths_to_browser_exact", name);
 	CHECK_INT(bad_sip, 0, text);
+}
+
+/* RFC 3711 3.1 */
+static void test_mki(const char *name, uint32_t profile)
+{
+	int tail = profile == SLUICE_SRTP_AEAD_AES_128_GCM ? 0 :
+		   (int)sluice_srtp_tag_len(profile);
+	struct oracle_rtp r = web_rtp(7000);
+	uint8_t packet[FRAME_MAX];
+	char text[128];
+	int len;
+
+	for (uint32_t i = 1; i <= SLUICE_MKI_MAX; i++) {
+		new_call_mki(profile, i);
+		snprintf(text, sizeof(text), "mki_of_%u_%s", i, name);
+		test_lengths(text);
+	}
+	len = oracle_protect(browser_tx, packet,
+			     (int)oracle_packet(&r, packet));
+	packet[len - tail - 1] ^= 1;
+	snprintf(text, sizeof(text), "mki_%s_of_another_key_refused", name);
+	CHECK_INT(rig_reason(&rig, from_web(), packet, (uint32_t)len),
+		  SLUICE_DROP_AUTH, text);
+	oracle_has_mki = 0;
+	len = oracle_protect(browser_tx, packet,
+			     (int)oracle_packet(&r, packet));
+	snprintf(text, sizeof(text), "mki_%s_missing_refused", name);
+	CHECK_INT(rig_reason(&rig, from_web(), packet, (uint32_t)len),
+		  SLUICE_DROP_AUTH, text);
+}
+
+/* RFC 8285: kept where the stream says so. */
+static void test_extensions(const char *name, uint32_t profile)
+{
+	struct oracle_rtp r = sip_rtp(200);
+	uint8_t packet[FRAME_MAX];
+	struct frame_udp udp;
+	struct sluice_rtp got = { 0 };
+	char text[128];
+	uint32_t len;
+	int plain;
+
+	new_call(profile);
+	rig_stream(&rig, RIG_WEB, SLUICE_STREAM_ACTIVE |
+				  SLUICE_STREAM_EXTENSIONS);
+	rig_stream(&rig, RIG_SIP, SLUICE_STREAM_ACTIVE |
+				  SLUICE_STREAM_EXTENSIONS);
+	keeps_extensions = true;
+	snprintf(text, sizeof(text), "extensions_kept_%s", name);
+	test_lengths(text);
+	keeps_extensions = false;
+	r.extension_words = 2;
+	len = oracle_packet(&r, packet);
+	sluice_put16(packet + 12, 0x1000);	/* RFC 8285 4.3 */
+	snprintf(text, sizeof(text), "extensions_%s_of_another_form_taken_out",
+		 name);
+	if (!CHECK(rig_send(&rig, from_sip(), packet, len) == XDP_TX &&
+		   frame_read(rig.out, rig.out_len, &udp), text))
+		return;
+	plain = oracle_unprotect(browser_rx, rig.out +
+				 (udp.payload - rig.out), (int)udp.len);
+	snprintf(text, sizeof(text), "extensions_%s_then_payload_is_whole",
+		 name);
+	CHECK(plain > 0 &&
+	      !sluice_rtp_parse(udp.payload, (uint32_t)plain, &got) &&
+	      !(udp.payload[0] & 0x10) && got.payload_len == r.payload_len &&
+	      !memcmp(udp.payload + got.payload_off,
+		      packet + len - r.payload_len, r.payload_len), text);
 }
 
 static void test_wrap(const char *name, uint32_t profile)
@@ -646,7 +724,10 @@ int main(void)
 
 	rig_open(&rig);
 	for (i = 0; i < sizeof(p) / sizeof(p[0]); i++) {
-		test_lengths(p[i].name, p[i].profile);
+		new_call(p[i].profile);
+		test_lengths(p[i].name);
+		test_mki(p[i].name, p[i].profile);
+		test_extensions(p[i].name, p[i].profile);
 		test_wrap(p[i].name, p[i].profile);
 		test_forgery(p[i].name, p[i].profile);
 	}

@@ -10,7 +10,7 @@
 
 static struct rig rig;
 static srtp_t browser_tx, browser_rx;
-static uint32_t profile;
+static uint32_t profile, mki_len;
 
 /* ---- packets ------------------------------------------------------------- */
 
@@ -45,7 +45,8 @@ static uint32_t protect(uint8_t *packet, uint32_t len)
 {
 	int n = (int)len;
 
-	return srtp_protect_rtcp(browser_tx, packet, &n) ? 0 : (uint32_t)n;
+	n = oracle_protect_rtcp(browser_tx, packet, n);
+	return n < 0 ? 0 : (uint32_t)n;
 }
 
 /* ---- sending ------------------------------------------------------------- */
@@ -120,7 +121,8 @@ static void check_name(const char *what, bool is_true)
 	};
 	char name[96];
 
-	snprintf(name, sizeof(name), "rtcp_%s_%s", names[profile], what);
+	snprintf(name, sizeof(name), "rtcp_%s%s_%s", names[profile],
+		 mki_len ? "_mki" : "", what);
 	CHECK(is_true, name);
 }
 
@@ -152,16 +154,17 @@ static void test_to_web(void)
 	uint8_t p[512];
 	uint32_t len = make_sr(RIG_SIP_SSRC, RIG_TO_SIP_SSRC, 100, p), i;
 	uint32_t indices[3], same = 0;
-	int n;
+	int n = 0;
 
 	for (i = 0; i < 3; i++) {
 		if (sip_sends(p, len) != XDP_TX)
 			break;
 		memcpy(p + 256, left.payload, left.len);
 		n = (int)left.len;
-		indices[i] = word(p + 256, (left.len - 4 -
+		indices[i] = word(p + 256, (left.len - mki_len - 4 -
 			(profile >= 7 ? 0 : 10)) / 4) & 0x7fffffff;
-		if (srtp_unprotect_rtcp(browser_rx, p + 256, &n))
+		n = oracle_unprotect_rtcp(browser_rx, p + 256, n);
+		if (n < 0)
 			break;
 	}
 	check_name("to_browser_relayed", i == 3 && n == 80 &&
@@ -201,10 +204,9 @@ static void test_deltas(void)
 	check_name("timestamp_is_the_streams", sip_sends(p, len) == XDP_TX &&
 		   source.timestamp_delta);
 	memcpy(p + 256, left.payload, left.len);
-	int n = (int)left.len;
-
 	check_name("timestamp_is_moved_like_the_packets",
-		   !srtp_unprotect_rtcp(browser_rx, p + 256, &n) &&
+		   oracle_unprotect_rtcp(browser_rx, p + 256,
+					 (int)left.len) > 0 &&
 		   word(p + 256, 4) == 160000 + source.timestamp_delta);
 	media(201, 201);	/* back to the first source */
 	media(202, 202);
@@ -420,16 +422,20 @@ static void test_user_flow(void)
 	check_name("of_user_flow_goes_up", sip_sends(p, len) == XDP_PASS);
 }
 
-static void run(uint32_t which)
+static void run(uint32_t which, uint32_t len)
 {
 	static const struct sluice_peer nobody;
 	static const struct sluice_rtcp_out unsent;
 	struct oracle_master rx = oracle_master(which, 5);
 	struct oracle_master tx = oracle_master(which, 77);
-	struct sluice_key rx_key = oracle_expand(&rx);
-	struct sluice_key tx_key = oracle_expand(&tx);
+	struct sluice_key rx_key, tx_key;
 
 	profile = which;
+	mki_len = len;
+	oracle_set_mki(&rx, len);
+	oracle_set_mki(&tx, len);
+	rx_key = oracle_expand(&rx);
+	tx_key = oracle_expand(&tx);
 	browser_tx = oracle_open(&rx, 1);
 	browser_rx = oracle_open(&tx, 0);
 	rig_put_at(&rig, SLUICE_MAP_KEYS, 1, &rx_key);
@@ -458,10 +464,12 @@ static void run(uint32_t which)
 int main(void)
 {
 	rig_open(&rig);
-	run(SLUICE_SRTP_AES128_CM_SHA1_80);
-	run(SLUICE_SRTP_AES128_CM_SHA1_32);
-	run(SLUICE_SRTP_AEAD_AES_128_GCM);
-	run(SLUICE_SRTP_AEAD_AES_256_GCM);
+	run(SLUICE_SRTP_AES128_CM_SHA1_80, 0);
+	run(SLUICE_SRTP_AES128_CM_SHA1_32, 0);
+	run(SLUICE_SRTP_AEAD_AES_128_GCM, 0);
+	run(SLUICE_SRTP_AEAD_AES_256_GCM, 0);
+	run(SLUICE_SRTP_AES128_CM_SHA1_80, 1);
+	run(SLUICE_SRTP_AEAD_AES_128_GCM, SLUICE_MKI_MAX);
 	bpf_object__close(rig.obj);
 	return tap_done();
 }

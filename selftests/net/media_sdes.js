@@ -15,6 +15,7 @@ const { arrived, at_phone, continuity, dial, hang_up, lab, moved, numbers,
 const SUITES = ['AEAD_AES_128_GCM', 'AES_CM_128_HMAC_SHA1_80',
 	'AES_CM_128_HMAC_SHA1_32'];
 const lab_dir = () => path.dirname(process.env.LAB_SHELL);
+const PATHS = ['kernel', 'user'];
 const secrets = [];
 
 function new_key(suite)
@@ -63,14 +64,13 @@ async function clean(web, name)
 }
 
 /* RTCP of the browser reaches the phone as SRTCP with the gateway's key. */
-async function reports(web, own, suite, name = 'srtcp', mki = '',
-	paths = ['kernel', 'user'])
+async function reports(web, own, suite, name = 'srtcp', mki = '')
 {
 	const raw = Buffer.from(own, 'base64');
 	const rx = new Srtp(raw.subarray(0, 16), raw.subarray(16), suite,
 		Buffer.from(mki, 'hex'));
 
-	for (const path of paths) {
+	for (const path of PATHS) {
 		await moved(path);
 		await lab.phone.ask('forget');
 		const sr = await busywait(5, async () => {
@@ -175,7 +175,6 @@ async function called(lines)
 
 const auth_drops = async (path) => (await sluicectl('show', 'drops')).drops
 	.filter((d) => d.reason === 'auth').reduce((n, d) => n + d[path], 0);
-const MKI_PATHS = ['user'];
 
 /* Keys with an MKI, on both paths; the phone offers, then the gateway. */
 for (const [suite, mki, hex] of [[SUITES[1], '|2^31|1:1', '01'],
@@ -194,14 +193,13 @@ for (const [suite, mki, hex] of [[SUITES[1], '|2^31|1:1', '01'],
 		await lab.phone.ask('keys', keys);
 		await lab.phone.ask('stream', { count: 100000 });
 		const stop = numbers(pair.web);
-		for (const path of MKI_PATHS)
+		for (const path of PATHS)
 			ok(await moved(path) && await flows(pair.web),
 				`${name}_on_the_${path}_path`);
 		await clean(pair.web, name);
 		if (/_CM_/.test(suite))
-			await reports(pair.web, own, suite, name, hex,
-				MKI_PATHS);
-		for (const path of MKI_PATHS) {
+			await reports(pair.web, own, suite, name, hex);
+		for (const path of PATHS) {
 			await moved(path);
 			const before = await auth_drops(path);
 			await lab.phone.ask('keys', { ...keys,
@@ -226,7 +224,7 @@ test('mki answered', async () => {
 	await lab.phone.ask('keys', { tx: key, rx: own, suite, tx_mki: '07' });
 	await lab.phone.ask('stream', { count: 100000 });
 	const stop = numbers(pair.web);
-	for (const path of MKI_PATHS)
+	for (const path of PATHS)
 		ok(await moved(path) && await flows(pair.web),
 			`mki_of_the_phone_alone_on_the_${path}_path`);
 	stop();

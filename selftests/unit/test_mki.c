@@ -137,8 +137,7 @@ static void test_refused(unsigned int p)
 	}
 	check(!taken, "any_byte_changed_is_refused", p, 4);
 	memcpy(scratch, wire, (size_t)n);
-	check(sluice_mki_take(&f.key, scratch, f.rtp_tag < 16 ?
-			      f.rtp_tag + 3 : 3, f.rtp_tag) ==
+	check(sluice_mki_take(&f.key, scratch, 8 + 3 + f.rtp_tag, f.rtp_tag) ==
 	      -SLUICE_DROP_SHORT, "packet_too_short_is_refused", p, 4);
 	check(sluice_mki_put(&f.key, scratch, SLUICE_PACKET_MAX - 3,
 			     f.rtp_tag) == -SLUICE_DROP_TOO_BIG,

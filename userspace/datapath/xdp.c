@@ -109,7 +109,7 @@ static int xdp_key_set(void *backend, uint32_t slot,
 
 	if (!slot || slot >= x->key_size)
 		return -EINVAL;
-	if (key && (!sluice_srtp_tag_len(key->profile) || key->mki_len))
+	if (key && !sluice_srtp_tag_len(key->profile))
 		return -EOPNOTSUPP;
 	x->key_is_used[slot] = !!key;
 	return bpf_map_update_elem(x->maps[XDP_KEYS], &slot,

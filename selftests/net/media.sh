@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Media of a call by numbered packets: nothing lost, nothing twice, nothing
-# changed, whatever moves below them; DTMF and keyframes between the legs.
+# changed, whatever moves below them; DTMF, keyframes and header extensions
+# between the legs.
 #
 #	ns web              ns gw                    ns sip
 #	media.js ------ 203.0.113.1 sluiced 198.51.100.1 -- .10 Kamailio
@@ -34,4 +35,8 @@ gateway_stopped gateway_with_sdes_stop_is_clean
 SIP_CONFIG='dtmf = "auto"' WEB_CONFIG='dtmf = "info"' gateway_start
 tap_include in_ns web node media_digits.js
 gateway_stopped gateway_with_digits_stop_is_clean
+
+SIP_CONFIG='avpf = true' gateway_start
+tap_include in_ns web node media_extensions.js
+gateway_stopped gateway_with_extensions_stop_is_clean
 tap_done

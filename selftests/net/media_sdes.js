@@ -8,8 +8,8 @@ const path = require('path');
 const { busywait, note, ok, test } = require('../browser/tap.js');
 const { answer_sdp, response } = require('./wsclient.js');
 const { Srtp, WebMedia } = require('./webmedia.js');
-const { arrived, at_phone, continuity, dial, hang_up, lab, moved, numbers,
-	run, sluicectl } = require('./mediacall.js');
+const { arrived, at_phone, called, continuity, dial, hang_up, lab, moved,
+	numbers, run, sluicectl } = require('./mediacall.js');
 
 /* In the order of srtp_profiles in media.sh: their tags. */
 const SUITES = ['AEAD_AES_128_GCM', 'AES_CM_128_HMAC_SHA1_80',
@@ -153,25 +153,6 @@ test('rekey', async () => {
 	await clean(pair.web, 'after_the_new_key');
 	await hang_up(pair);
 });
-
-/* A call by the phone, whose offer has these lines; media up. */
-async function called(lines)
-{
-	const web = await WebMedia.open('203.0.113.77');
-
-	await lab.phone.ask('reset');
-	await lab.phone.ask('describe', { lines });
-	const answered = lab.phone.ask('invite', { user: 'bob' });
-	const call = await lab.user.incoming();
-
-	web.answered(call.invite.body);
-	call.respond(200, 'OK', { body: web.offer(answer_sdp(call.invite.body)) });
-	const status = await answered;
-	await web.check();
-	await web.handshake();
-	return { web, call, status,
-		answer: (await lab.phone.ask('state')).answer };
-}
 
 const auth_drops = async (path) => (await sluicectl('show', 'drops')).drops
 	.filter((d) => d.reason === 'auth').reduce((n, d) => n + d[path], 0);

@@ -4,7 +4,7 @@
 const { busywait, run_all } = require('../browser/tap.js');
 const { SipMedia } = require('./sipmedia.js');
 const { WebMedia } = require('./webmedia.js');
-const { User, connect, offer_sdp } = require('./wsclient.js');
+const { User, answer_sdp, connect, offer_sdp } = require('./wsclient.js');
 const { execFile } = require('child_process');
 const { promisify } = require('util');
 
@@ -39,6 +39,28 @@ async function dial(offer = offer_sdp(), lines)
 	return { web, call };
 }
 
+/*
+ * A call of the phone, whose offer has these lines, media up. answer: what the
+ * browser makes of its offer.
+ */
+async function called(lines, user = 'bob', answer = answer_sdp)
+{
+	const web = await WebMedia.open(process.env.WEB_PEER || '203.0.113.77');
+
+	await lab.phone.ask('reset');
+	await lab.phone.ask('describe', { lines });
+	const answered = lab.phone.ask('invite', { user });
+	const call = await lab.user.incoming();
+
+	web.answered(call.invite.body);
+	call.respond(200, 'OK', { body: web.offer(answer(call.invite.body)) });
+	const status = await answered;
+	await web.check();
+	await web.handshake();
+	return { web, call, status,
+		answer: (await lab.phone.ask('state')).answer };
+}
+
 async function hang_up({ web, call })
 {
 	await call.bye();
@@ -49,13 +71,13 @@ async function hang_up({ web, call })
 const path_of = async () => ((await calls())[0] || {}).path;
 
 /* Sends numbers each 20 ms until stopped; returns how many it sent. */
-function numbers(web)
+function numbers(web, extension)
 {
 	const data = Buffer.alloc(160);
 	let n = 0;
 	const timer = setInterval(() => {
 		data.writeUInt32BE(++n);
-		web.send_rtp(0, data);
+		web.send_rtp(0, data, extension);
 	}, 20);
 
 	return () => {
@@ -146,5 +168,5 @@ const run = (user = 'alice') => main(user).catch((e) => {
 	process.exit(99);
 });
 
-module.exports = { arrived, at_phone, continuity, dial, event, hang_up, lab,
-	moved, numbers, offer_of, path_of, run, sluicectl };
+module.exports = { arrived, at_phone, called, continuity, dial, event, hang_up,
+	lab, moved, numbers, offer_of, path_of, run, sluicectl };

@@ -282,12 +282,15 @@ class Phone {
 			this.muxed++;
 			return;
 		}
-		const payload = this.rx ? this.rx.unprotect(d) : d.subarray(12);
+		const { header_length } = require('./webmedia.js');
+		const payload = this.rx ? this.rx.unprotect(d) :
+			d.subarray(header_length(d));
 		if (!payload)
 			return void this.forged++;
 		this.rtp.push({ at: Date.now(), pt: type, seq: d.readUInt16BE(2),
 			marker: d[1] >> 7, ts: d.readUInt32BE(4),
-			ssrc: d.readUInt32BE(8),
+			ssrc: d.readUInt32BE(8), extension: d.subarray(12,
+				header_length(d)).toString('hex'),
 			payload: payload.subarray(0, 8).toString('hex') });
 	}
 
@@ -299,18 +302,21 @@ class Phone {
 			host: /^c=IN IP[46] (\S+)/m.exec(text)[1] };
 	}
 
-	send_rtp({ pt, payload, step = 160, marker = 0, hold = false })
+	send_rtp({ pt, payload, step = 160, marker = 0, hold = false,
+		extension = '' })
 	{
-		const header = Buffer.alloc(12), { host, port } = this.target();
+		const { extended } = require('./webmedia.js');
+		const fixed = Buffer.alloc(12), { host, port } = this.target();
 		const data = Buffer.from(payload, 'hex');
 
 		if (!hold)
 			this.timestamp += step;
-		header[0] = 0x80;
-		header[1] = marker << 7 | pt;
-		header.writeUInt16BE(++this.seq & 0xffff, 2);
-		header.writeUInt32BE(this.timestamp >>> 0, 4);
-		header.writeUInt32BE(this.ssrc, 8);
+		fixed[0] = 0x80;
+		fixed[1] = marker << 7 | pt;
+		fixed.writeUInt16BE(++this.seq & 0xffff, 2);
+		fixed.writeUInt32BE(this.timestamp >>> 0, 4);
+		fixed.writeUInt32BE(this.ssrc, 8);
+		const header = extended(fixed, Buffer.from(extension, 'hex'));
 		return this.media.send(this.tx ? this.tx.protect(header, data) :
 			Buffer.concat([header, data]), port, host);
 	}
@@ -323,14 +329,15 @@ class Phone {
 	}
 
 	/* Numbers every 20 ms, until count are sent or stop(). */
-	stream({ pt = 0, count })
+	stream({ pt = 0, count, extension })
 	{
 		let n = 0;
 		const data = Buffer.alloc(160);
 
 		this.timer = setInterval(() => {
 			data.writeUInt32BE(++n);
-			this.send_rtp({ pt, payload: data.toString('hex') });
+			this.send_rtp({ pt, payload: data.toString('hex'),
+				extension });
 			if (n === count)
 				clearInterval(this.timer);
 		}, 20);
@@ -346,6 +353,11 @@ class Phone {
 	describe({ lines = this.lines, status = 200 })
 	{
 		Object.assign(this, { lines, status });
+	}
+
+	source()
+	{
+		return { ssrc: this.ssrc };
 	}
 
 	state()

@@ -99,9 +99,25 @@ function derive(key, salt, label, length)
 	return keystream(key, iv, length);
 }
 
+/* Bytes ahead of the payload (RFC 3550 5.1, 5.3.1). */
+function header_length(packet)
+{
+	const at = 12 + 4 * (packet[0] & 15);
+
+	return packet[0] & 16 ? at + 4 + 4 * packet.readUInt16BE(at + 2) : at;
+}
+
+/* A header without CSRCs, with its extension block. */
+function extended(header, extension)
+{
+	if (extension.length)
+		header[0] |= 16;
+	return Buffer.concat([header, extension]);
+}
+
 /*
- * suite: as RFC 4568 6.2 and RFC 7714 14 name it; header: 12 bytes; mki: in
- * each packet (RFC 3711 3.1), behind all else with GCM (RFC 7714 8.2).
+ * suite: as RFC 4568 6.2 and RFC 7714 14 name it; mki: in each packet (RFC
+ * 3711 3.1), behind all else with GCM (RFC 7714 8.2).
  */
 class Srtp {
 	constructor(key, salt, suite = 'AES_CM_128_HMAC_SHA1_80',
@@ -247,8 +263,9 @@ class Srtp {
 
 		if (at < 12)
 			return null;
-		const header = packet.subarray(0, 12);
-		const data = packet.subarray(12, at), tag = packet.subarray(at);
+		const from = header_length(packet);
+		const header = packet.subarray(0, from);
+		const data = packet.subarray(from, at), tag = packet.subarray(at);
 		if (this.is_gcm) {
 			const d = crypto.createDecipheriv('aes-128-gcm', this.key,
 				this.iv(header, roc)).setAAD(header).setAuthTag(tag);
@@ -410,6 +427,8 @@ class WebMedia {
 		this.heard.push({ at: Date.now(), pt: d[1] & 0x7f,
 			marker: d[1] >> 7, seq: d.readUInt16BE(2),
 			ts: d.readUInt32BE(4), ssrc: d.readUInt32BE(8),
+			extension: d.subarray(12, header_length(d))
+				.toString('hex'),
 			payload: payload.subarray(0, 8).toString('hex') });
 	}
 
@@ -421,7 +440,8 @@ class WebMedia {
 	}
 
 	/* SRTP of the next sequence number; sequence numbers must not wrap. */
-	rtp(payload_type, payload = Buffer.alloc(160, 0xd5))
+	rtp(payload_type, payload = Buffer.alloc(160, 0xd5),
+		extension = Buffer.alloc(0))
 	{
 		const header = Buffer.alloc(12);
 
@@ -430,7 +450,7 @@ class WebMedia {
 		header.writeUInt16BE(++this.seq, 2);
 		header.writeUInt32BE(this.seq * 160, 4);
 		header.writeUInt32BE(this.ssrc >>> 0, 8);
-		return this.tx.protect(header, payload);
+		return this.tx.protect(extended(header, extension), payload);
 	}
 
 	/* RFC 4733: packets of one timestamp, which the audio goes on from. */
@@ -458,6 +478,12 @@ class WebMedia {
 			word(this.seq * 160), word(10), word(1600)])));
 	}
 
+	/* A compound as it stands. */
+	send_rtcp(packet)
+	{
+		return this.send(this.tx.protect_rtcp(packet));
+	}
+
 	/* A whole picture is wanted of that SSRC (RFC 4585 6.3.1). */
 	send_pli(ssrc)
 	{
@@ -466,9 +492,9 @@ class WebMedia {
 			word(0x81ce0002), word(this.ssrc), word(ssrc)])));
 	}
 
-	send_rtp(payload_type, payload)
+	send_rtp(payload_type, payload, extension)
 	{
-		return this.send(this.rtp(payload_type, payload));
+		return this.send(this.rtp(payload_type, payload, extension));
 	}
 
 	close()
@@ -477,4 +503,5 @@ class WebMedia {
 	}
 }
 
-module.exports = { Srtp, WebMedia, rtcp_parts, attribute, stun };
+module.exports = { Srtp, WebMedia, extended, header_length, rtcp_parts,
+	attribute, stun };

@@ -122,6 +122,21 @@ test('sdes', async () => {
 		'keys_are_in_no_log_nor_trace');
 });
 
+/* The phone's description anew, with these lines; what it is answered. */
+async function redescribe(pair, lines)
+{
+	await lab.phone.ask('describe', { lines });
+	const answered = lab.phone.ask('reinvite');
+	const again = await lab.flow.expect((m) => m.method === 'INVITE' &&
+		m.get('Call-ID') === pair.call.call_id);
+
+	lab.flow.send(response(again, 200, 'OK', {
+		body: pair.web.offer(answer_sdp(again.body)),
+		headers: [`Contact: ${lab.user.contact()}`] }));
+	return { status: await answered,
+		answer: (await lab.phone.ask('state')).answer };
+}
+
 /* New keys by a new description, of the phone and so of the gateway. */
 test('rekey', async () => {
 	const suite = SUITES[1], first = new_key(suite), second = new_key(suite);
@@ -132,15 +147,8 @@ test('rekey', async () => {
 	await lab.phone.ask('stream', { count: 100000 });
 	const stop = numbers(pair.web);
 	ok(await flows(pair.web), 'before_the_new_key_audio_flows');
-	await lab.phone.ask('describe', { lines: lines_of(suite, 5, second) });
-	const answered = lab.phone.ask('reinvite');
-	const again = await lab.flow.expect((m) => m.method === 'INVITE' &&
-		m.get('Call-ID') === pair.call.call_id);
-	lab.flow.send(response(again, 200, 'OK', {
-		body: pair.web.offer(answer_sdp(again.body)),
-		headers: [`Contact: ${lab.user.contact()}`] }));
-	const status = await answered;
-	const { answer } = await lab.phone.ask('state');
+	const { status, answer } = await redescribe(pair,
+		lines_of(suite, 5, second));
 	const after = key_in(answer, 5, suite);
 
 	ok(status === 200 && after && after !== before,
@@ -210,6 +218,40 @@ test('mki answered', async () => {
 			`mki_of_the_phone_alone_on_the_${path}_path`);
 	stop();
 	await clean(pair.web, 'mki_of_the_phone_alone');
+	await hang_up(pair);
+});
+
+/* The same keys go on under another name, and with their indices. */
+test('mki renamed', async () => {
+	const suite = SUITES[1], key = new_key(suite);
+	const pair = await called(lines_of(suite, 3, key, '|2^31|1:1'));
+	const own = key_in(pair.answer, 3, suite);
+
+	await lab.phone.ask('keys', { tx: key, rx: own, suite, tx_mki: '01',
+		rx_mki: '01' });
+	await lab.phone.ask('stream', { count: 100000 });
+	const stop = numbers(pair.web);
+
+	ok(await moved('kernel') && await flows(pair.web),
+		'mki_before_it_is_renamed_audio_flows');
+	const { status, answer } = await redescribe(pair,
+		lines_of(suite, 3, key, '|2^31|2:2'));
+
+	ok(status === 200 && key_in(answer, 3, suite) === own &&
+		/\|2:2\r/.test(answer), 'mki_renamed_is_answered_for_the_same_key',
+	answer);
+	await lab.phone.ask('keys', { tx: key, rx: own, suite, tx_mki: '0002',
+		rx_mki: '0002' });
+	/* what was under way has the old name */
+	await flows(pair.web, 2);
+	const last = (await at_phone()).pop().seq;
+
+	await lab.phone.ask('forget');
+	ok(await flows(pair.web), 'mki_renamed_audio_flows');
+	await clean(pair.web, 'mki_renamed');
+	ok(((await at_phone())[0].seq - last & 0xffff) < 100,
+		'mki_renamed_sequence_goes_on');
+	stop();
 	await hang_up(pair);
 });
 

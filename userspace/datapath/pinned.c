@@ -60,19 +60,20 @@ static int judge(struct pinned *p, struct pinned_status *status)
 	return c.contract == SLUICE_CONTRACT_VERSION ? 0 : -EPROTONOSUPPORT;
 }
 
-static uint32_t find_streams(struct pinned *p)
+static void find_stream(void *arg, struct xdp *x, uint32_t id,
+			const void *value)
 {
-	struct sluice_stream s;
-	uint32_t id, n = 0;
+	if (!id || id >= x->size || !((const struct sluice_stream *)value)->out_ssrc)
+		return;
+	x->stream_is_used[id] = 1;
+	++*(uint32_t *)arg;
+}
 
-	for (id = 1; id < p->x.size; id++) {
-		if (bpf_map_lookup_elem(p->x.maps[XDP_STREAMS], &id, &s) ||
-		    !s.out_ssrc)
-			continue;
-		p->x.stream_is_used[id] = 1;
-		n++;
-	}
-	return n;
+static int find_streams(struct pinned *p, uint32_t *ret)
+{
+	*ret = 0;
+	return xdp_walk(&p->x, XDP_STREAMS, sizeof(struct sluice_stream),
+			find_stream, ret);
 }
 
 int pinned_open(const char *dir, struct pinned **ret,
@@ -99,11 +100,12 @@ int pinned_open(const char *dir, struct pinned **ret,
 		return err;
 	}
 	err = xdp_size_read(&p->x);
+	if (!err)
+		err = find_streams(p, &ret_status->streams);
 	if (err) {
 		pinned_close(p);
 		return err;
 	}
-	ret_status->streams = find_streams(p);
 	*ret = p;
 	return 0;
 }

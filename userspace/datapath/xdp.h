@@ -76,6 +76,13 @@ void xdp_size_free(struct xdp *x);
 int xdp_flow_set(void *backend, const struct sluice_flow_key *key,
 		 const struct sluice_flow *flow);
 
+/* xdp_walk.c */
+typedef void xdp_walk_cb(void *arg, struct xdp *x, uint32_t id,
+			 const void *value);
+/* Every entry of an array, also those that are in no use; -errno. */
+int xdp_walk(struct xdp *x, enum xdp_map map, size_t value_size,
+	     xdp_walk_cb *each, void *arg);
+
 /* xdp_stream.c */
 int xdp_stream_set(void *backend, uint32_t id,
 		   const struct sluice_stream *stream,

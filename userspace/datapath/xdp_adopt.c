@@ -343,57 +343,51 @@ static uint32_t remove_orphans(struct xdp *x, enum xdp_map map,
 	return n;
 }
 
-static uint32_t remove_transports(struct xdp *x)
+static void remove_transport(void *arg, struct xdp *x, uint32_t id,
+			     const void *value)
 {
-	const struct sluice_transport none = { 0 };
-	struct sluice_transport t;
-	uint32_t id, n = 0;
+	static const struct sluice_transport none;
+	const struct sluice_transport *t = value;
 
-	for (id = 1; id < x->size; id++) {
-		if (x->transport_is_used[id] ||
-		    bpf_map_lookup_elem(x->maps[XDP_TRANSPORTS], &id, &t) ||
-		    !t.local_port)
-			continue;
-		bpf_map_update_elem(x->maps[XDP_TRANSPORTS], &id, &none,
-				    BPF_ANY);
-		n++;
-	}
-	return n;
+	if (!id || id >= x->size || x->transport_is_used[id] || !t->local_port)
+		return;
+	bpf_map_update_elem(x->maps[XDP_TRANSPORTS], &id, &none, BPF_ANY);
+	++*(uint32_t *)arg;
 }
 
-static uint32_t remove_streams(struct xdp *x)
+static void remove_stream(void *arg, struct xdp *x, uint32_t id,
+			  const void *value)
 {
-	struct sluice_stream s;
-	uint32_t id, n = 0;
+	const struct sluice_stream *s = value;
 
-	for (id = 1; id < x->size; id++) {
-		if (x->stream_is_used[id] ||
-		    bpf_map_lookup_elem(x->maps[XDP_STREAMS], &id, &s) ||
-		    !s.out_ssrc)
-			continue;
-		/* in its hands for as long as it takes to remove it */
-		x->stream_is_used[id] = 1;
-		xdp_stream_set(x, id, NULL, NULL);
-		n++;
-	}
-	return n;
+	if (!id || id >= x->size || x->stream_is_used[id] || !s->out_ssrc)
+		return;
+	/* in its hands for as long as it takes to remove it */
+	x->stream_is_used[id] = 1;
+	xdp_stream_set(x, id, NULL, NULL);
+	++*(uint32_t *)arg;
 }
 
-static uint32_t remove_keys(struct xdp *x)
+static void remove_key(void *arg, struct xdp *x, uint32_t slot,
+		       const void *value)
 {
-	struct sluice_key key;
-	uint32_t slot, n = 0;
+	const struct sluice_key *key = value;
 
-	for (slot = 1; slot < x->key_size; slot++) {
-		if (x->key_is_used[slot] ||
-		    bpf_map_lookup_elem(x->maps[XDP_KEYS], &slot, &key) ||
-		    key.profile == SLUICE_SRTP_NONE)
-			continue;
-		datapath_xdp_ops.key_set(x, slot, NULL);
-		n++;
-	}
-	explicit_bzero(&key, sizeof(key));
-	return n;
+	if (!slot || slot >= x->key_size || x->key_is_used[slot] ||
+	    key->profile == SLUICE_SRTP_NONE)
+		return;
+	datapath_xdp_ops.key_set(x, slot, NULL);
+	++*(uint32_t *)arg;
+}
+
+static void remove_unclaimed(struct xdp *x, enum xdp_map map,
+			     size_t value_size, xdp_walk_cb *each, uint32_t *n)
+{
+	int err = xdp_walk(x, map, value_size, each, n);
+
+	if (err)
+		log_warn("datapath: %s/%s: what nobody claims stays: %s",
+			 x->pin_dir, xdp_map_names[map], strerror(-err));
 }
 
 uint32_t xdp_settle(void *backend)
@@ -408,9 +402,12 @@ uint32_t xdp_settle(void *backend)
 	n += remove_orphans(x, XDP_UFRAGS, ufrag_is_orphan);
 	remove_orphans(x, XDP_ICE_KEYS, password_is_orphan);
 	n += remove_orphans(x, XDP_PORTS, port_is_orphan);
-	n += remove_transports(x);
-	n += remove_streams(x);
-	n += remove_keys(x);
+	remove_unclaimed(x, XDP_TRANSPORTS, sizeof(struct sluice_transport),
+			 remove_transport, &n);
+	remove_unclaimed(x, XDP_STREAMS, sizeof(struct sluice_stream),
+			 remove_stream, &n);
+	remove_unclaimed(x, XDP_KEYS, sizeof(struct sluice_key), remove_key,
+			 &n);
 	neighbours_settle(x->neighbours);
 	for (i = 0; i < x->attached_count; i++)
 		names[i] = x->attached[i].name;

@@ -252,6 +252,41 @@ for (const status of [100, 180]) {
 	});
 }
 
+/* What the browser is owed outlives a second daemon, and is said once. */
+signalling('setup_in_twice', async () => {
+	const alice = await online();
+	const { call, sent } = await dial_in(alice);
+	const { invite } = call;
+
+	call.ring();
+	await pbx.expect((x) => x.status === 180);
+	await restart();
+	const final = await pbx.expect(of_call(sent));
+	ok(final && final.status === 503, tagged('caller_of_two_gets_503'));
+	await kill();
+	pbx.seen.clear();
+	await start();
+	await restart();
+	ok(!await pbx.expect(of_call(sent), 300),
+		tagged('caller_of_two_gets_one_503'));
+	await back(alice);
+	const cancel = await alice.flow.expect(of_call(invite, 'CANCEL'));
+	ok(cancel && branch_of(cancel) === branch_of(invite) &&
+		cancel.cseq === invite.cseq,
+	tagged('browser_back_after_two_gets_cancel'), cancel && cancel.text);
+	if (!cancel)
+		return;
+	alice.flow.send(response(cancel, 200, 'OK'));
+	call.respond(487, 'Request Terminated');
+	ok(await alice.flow.expect(of_call(invite, 'ACK')),
+		tagged('browser_refusal_after_two_is_acked'));
+	await restart();
+	await back(alice);
+	ok(!await alice.flow.expect(of_call(invite, 'CANCEL'), 300),
+		tagged('browser_back_again_gets_no_cancel'));
+	await alice.flow.close();
+});
+
 signalling('setup_in_away', async () => {
 	const alice = await online();
 	const text = invite_of_pbx(alice.alias);
@@ -530,6 +565,154 @@ with_media('adopted_in_reinvite', async () => {
 	pbx.send(dialog.request('ACK'));
 	await still_talks('reinvite_after_adoption', talk);
 	ok(await talk.end_at_web(), tagged('adopted_call_ends_at_both_from_web'));
+	await talk.close();
+	await remote.close();
+	await alice.flow.close();
+});
+
+/* ---- REFER (RFC 3515) ---------------------------------------------------------- */
+
+const told = (m) => m && `${m.get('Event')} ${m.body.trim()} ` +
+	m.get('Subscription-State').split(';')[0];
+const answered = (user, m) => m && user.flow.send(response(m, 200, 'OK'));
+
+/* The PBX reports on the REFER that it got with this CSeq. */
+async function reports(name, alice, dialog, cseq, mine, status, state)
+{
+	const sent = dialog.transact('NOTIFY', { headers: [contact,
+		`Event: refer;id=${cseq}`, `Subscription-State: ${state}`],
+	type: 'message/sipfrag', body: `SIP/2.0 ${status}\r\n` });
+	const m = await alice.flow.expect((x) => x.method === 'NOTIFY');
+
+	ok(told(m) === `refer;id=${mine} SIP/2.0 ${status} ` +
+		state.split(';')[0], tagged(name), m && m.text);
+	answered(alice, m);
+	ok((await sent || {}).status === 200, tagged(`${name}_answered`));
+}
+
+with_media('refer', async () => {
+	if (process.env.EXECUTES)
+		return;
+	const alice = await online();
+	const remote = new Remote();
+	const talk = await Talk.open(alice, pbx, remote);
+	const { call, dialog } = talk;
+	const refers = [];
+
+	talk.start();
+	await talk.more(10);
+	for (const to of ['1004', '1005']) {
+		const sent = alice.transact(call.request('REFER', { headers: [
+			`Refer-To: <sip:${to}@${ADDRESS}>`,
+			`Contact: ${alice.contact()}`] }));
+		const m = await pbx.method('REFER');
+
+		pbx.respond(m, 202, 'Accepted', { headers: [contact] });
+		await sent;
+		refers.push({ theirs: m.cseq, mine: call.cseq });
+	}
+	await restart();
+	await back(alice);
+	const [one, two] = refers;
+	const under_way = ['100 Trying', 'active;expires=60'];
+	const done = ['200 OK', 'terminated;reason=noresource'];
+
+	await reports('first_refer_after_restart_is_told', alice, dialog,
+		one.theirs, one.mine, ...under_way);
+	await reports('second_refer_after_restart_is_told', alice, dialog,
+		two.theirs, two.mine, ...under_way);
+	await reports('first_refer_after_restart_ends', alice, dialog,
+		one.theirs, one.mine, ...done);
+	/* RFC 5057: what is subscribed outlives the call, as before. */
+	await talk.stop();
+	ok(await talk.end_at_web(), tagged('call_with_refer_ends'));
+	await busywait(5, async () => !(await calls()).length);
+	await restart();
+	await back(alice);
+	await reports('refer_after_call_and_restart_is_told', alice, dialog,
+		two.theirs, two.mine, ...done);
+	await talk.close();
+	await remote.close();
+	await alice.flow.close();
+});
+
+/* call.refer = "execute": what the gateway had begun has failed. */
+with_media('transfer', async () => {
+	if (!process.env.EXECUTES)
+		return;
+	const alice = await online();
+	const remote = new Remote();
+	const talk = await Talk.open(alice, pbx, remote);
+	const { call, dialog } = talk;
+	const refer_to = [`Refer-To: <sip:1004@${ADDRESS}>`];
+
+	talk.start();
+	await talk.more(10);
+	const done = dialog.transact('REFER', { headers: [contact,
+		...refer_to] });
+	let m = await pbx.method('INVITE');
+	await done;
+	const id = `refer;id=${dialog.cseq}`;
+	let n = await pbx.method('NOTIFY');
+	pbx.respond(n, 200, 'OK');
+	pbx.respond(m, 180, 'Ringing', { to_tag: 'bobtag',
+		headers: [contact] });
+	pbx.respond(await pbx.method('NOTIFY'), 200, 'OK');
+	await restart();
+	await is_cancelled('transfer', m);
+	n = await pbx.method('NOTIFY');
+	ok(told(n) === `${id} SIP/2.0 503 Service Unavailable terminated` &&
+		n.get('Call-ID') === dialog.call_id && n.cseq > 1000,
+	tagged('transferor_after_restart_is_told_of_the_failure'),
+	n && n.text);
+	pbx.respond(n, 200, 'OK');
+	await still_talks('transfer_lost', talk);
+	await restart();
+	ok(!await pbx.expect((x) => x.method === 'NOTIFY' ||
+		x.method === 'CANCEL', 300),
+	tagged('failure_of_a_transfer_is_told_once'));
+
+	/* The browser hears of it when it is back. */
+	await back(alice);
+	alice.transact(call.request('REFER', { headers: [...refer_to,
+		`Contact: ${alice.contact()}`] }));
+	m = await pbx.method('INVITE');
+	n = await alice.flow.expect((x) => x.method === 'NOTIFY');
+	const mine = `refer;id=${call.cseq}`;
+	ok(told(n) === `${mine} SIP/2.0 100 Trying active`,
+		tagged('browsers_transfer_is_begun'), n && n.text);
+	answered(alice, n);
+	pbx.respond(m, 180, 'Ringing', { to_tag: 'bobtag',
+		headers: [contact] });
+	n = await alice.flow.expect((x) => x.method === 'NOTIFY');
+	answered(alice, n);
+	await restart();
+	await is_cancelled('browsers_transfer', m);
+	/* Who stays is not kept waiting for it. */
+	ok((await dialog.transact('OPTIONS') || {}).status === 200,
+		tagged('who_stays_after_restart_is_answered'));
+	await restart();
+	await back(alice);
+	n = await alice.flow.expect((x) => x.method === 'NOTIFY');
+	ok(told(n) === `${mine} SIP/2.0 503 Service Unavailable terminated`,
+		tagged('browser_back_is_told_of_the_failure'), n && n.text);
+	answered(alice, n);
+	await still_talks('browsers_transfer_lost', talk);
+
+	/* Who refers has left: nobody is left to talk to. */
+	const gone = dialog.transact('REFER', { headers: [contact,
+		...refer_to] });
+	m = await pbx.method('INVITE');
+	await gone;
+	pbx.respond(m, 180, 'Ringing', { to_tag: 'bobtag',
+		headers: [contact] });
+	await dialog.transact('BYE');
+	await talk.stop();
+	pbx.inbox = [];
+	await restart();
+	await is_cancelled('transfer_left_behind', m);
+	await back(alice);
+	ok(await call.ended(), tagged('browser_left_behind_gets_bye'));
 	await talk.close();
 	await remote.close();
 	await alice.flow.close();

@@ -31,4 +31,10 @@ for SIP_TRANSPORT in ${TRANSPORTS:-udp tcp}; do
 		gateway_stopped "gateway_stop_is_clean_${DATAPATH}_$SIP_TRANSPORT"
 	done
 done
+
+# The gateway transfers by itself.
+export DATAPATH=xdp SIP_TRANSPORT=udp PBX_URI="sip:$SIP_PBX:5060;transport=udp"
+gateway_start 'call = { refer = "execute"; };'
+EXECUTES=1 CASES=transfer tap_include in_ns web node revive.js
+gateway_stopped gateway_that_transfers_stop_is_clean
 tap_done

@@ -388,9 +388,10 @@ void calls_renumbered(struct calls *cs, const struct sip_msg *request,
 					       tag);
 	struct sub_leg *sub = leg ? NULL : call_sub_leg_by_tag(cs,
 					sip_msg_call_id(request), tag);
-	struct sip_dialog *d = leg ? leg->dialog : sub ? sub->dialog :
-		call_transfer_dialog(cs, sip_msg_call_id(request), tag);
+	struct sip_dialog *d = leg ? leg->dialog : sub ? sub->dialog : NULL;
 
+	if (!d)
+		call_transfer_renumbered(cs, request, branch);
 	if (!d || sip_dialog_repeated(d, request) ||
 	    sip_msg_method(request) != SIP_INVITE)
 		return;

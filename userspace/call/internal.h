@@ -299,6 +299,9 @@ char *call_invite_text(const struct sip_msg *m);
 int call_unpack(struct call *c, const char *id, const struct record *r);
 /* revive.c */
 void call_cancels_free(struct calls *cs);
+/* The INVITE that an earlier run sent there with this branch. */
+void call_cancel_resumed(struct calls *cs, const struct sip_target *to,
+			 struct sip_msg *invite, const char *branch);
 
 /* transfer.c */
 /* false: it asks for something else than a call, and passes. */
@@ -306,9 +309,15 @@ bool call_transfer_received(struct call_leg *leg, struct sip_server *st);
 /* The transferor's BYE before the outcome ends its leg only; false: no such. */
 bool call_transfer_bye(struct call_leg *leg, struct sip_server *st);
 void call_transfer_free(struct call *c);
-/* With a target, before it has answered; NULL: none is. */
-struct sip_dialog *call_transfer_dialog(struct calls *cs, const char *call_id,
-					const char *local_tag);
+/* An INVITE to a target leaves again like this. */
+void call_transfer_renumbered(struct calls *cs, const struct sip_msg *request,
+			      const char *branch);
+/* One goes on. */
+bool call_transfer_is_open(const struct call *c);
+void call_transfer_store(const struct call *c, struct record *r);
+void call_transfer_restore(struct call *c, const struct record *r);
+/* One that an earlier run began has failed: each side is told. */
+void call_transfer_resume(struct call *c);
 
 /* reoffer.c */
 struct call_body {		/* a description, as bytes */

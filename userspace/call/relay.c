@@ -9,6 +9,15 @@
 
 #include "call/internal.h"
 
+/* Its NOTIFYs are known by number, to the next run too. */
+static void referred(struct call_leg *to, const struct sip_msg *ours,
+		     const struct sip_msg *theirs)
+{
+	sip_dialog_referred(to->dialog, sip_msg_cseq(ours),
+			    sip_msg_cseq(theirs));
+	call_store(to->call);
+}
+
 void call_relay_received(struct call_leg *leg, struct sip_server *st)
 {
 	const struct sip_msg *m = sip_server_request(st);
@@ -48,8 +57,7 @@ void call_relay_received(struct call_leg *leg, struct sip_server *st)
 	if (sip_dialog_request(to->dialog, &q, m, &out))
 		out = NULL;
 	else if (sip_msg_method(m) == SIP_REFER)
-		sip_dialog_referred(to->dialog, sip_msg_cseq(out),
-				    sip_msg_cseq(m));
+		referred(to, out, m);
 	call_forward_send(f, &to->dialog->peer, out);
 }
 
@@ -70,10 +78,12 @@ void call_relay_answered(struct call *c, const struct sip_msg *request,
 		c->refers++;
 		break;
 	case SIP_NOTIFY:
-		if (!call_sub_state(request) && c->refers)
-			c->refers--;
+		if (call_sub_state(request) || !c->refers)
+			return;
+		c->refers--;
 		break;
 	default:
-		break;
+		return;
 	}
+	call_store(c);
 }

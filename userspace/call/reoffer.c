@@ -457,7 +457,7 @@ static int begin(struct call_leg *from, struct sip_server *st,
 
 bool call_is_busy(const struct call *c)
 {
-	return c->reoffer || c->transfer || c->a.session.client ||
+	return c->reoffer || call_transfer_is_open(c) || c->a.session.client ||
 	       c->b.session.client ||
 	       (c->state != CALL_UP && c->state != CALL_ANSWERED);
 }

@@ -120,12 +120,14 @@ static void forward_response(void *arg, struct sip_client *ct,
 	/* Stored before anybody can count on it. */
 	if (f->sub)
 		call_sub_answered(cs, f->sub, request, m);
+	c = call_by_id(cs, f->call);
+	if (c && sip_msg_status(m) < 300)
+		call_relay_answered(c, request, m, false);
 	if (sip_client_is_local(ct))
 		answer_silence(f, sip_client_target(ct));
 	else
 		pass_response(f, m);
-	c = call_by_id(cs, f->call);
-	if (c)
+	if (c && sip_msg_status(m) >= 300)
 		call_relay_answered(c, request, m, sip_client_is_local(ct));
 	forward_free(f);
 }

@@ -25,7 +25,10 @@ struct revival {
 
 /* ---- set-ups ---------------------------------------------------------- */
 
-/* CANCEL for a browser that has to come back first. */
+/*
+ * CANCEL for a browser that has to come back first. The call's record stays
+ * until it is said, or nobody could answer any more.
+ */
 struct call_cancel {
 	struct call_cancel *next;
 	struct calls *calls;
@@ -33,8 +36,8 @@ struct call_cancel {
 	struct sip_msg *invite;
 };
 
-static void cancel_now(struct calls *cs, const struct sip_target *to,
-		       struct sip_msg *invite, const char *branch)
+void call_cancel_resumed(struct calls *cs, const struct sip_target *to,
+			 struct sip_msg *invite, const char *branch)
 {
 	struct sip_client *ct;
 
@@ -45,6 +48,7 @@ static void cancel_now(struct calls *cs, const struct sip_target *to,
 	sip_client_free(ct);
 }
 
+/* At the end of the daemon the record stays. */
 static void cancel_free(struct call_cancel *k)
 {
 	registrar_wait_cancel(k->calls->settings.registrar, k);
@@ -68,49 +72,58 @@ static void browser_is_back(void *arg, bool found)
 	if (found && !registrar_find_alias(k->calls->settings.registrar,
 					   k->alias, &flow) && flow.conn) {
 		to.conn = flow.conn;
-		cancel_now(k->calls, &to, k->invite, k->branch);
+		call_cancel_resumed(k->calls, &to, k->invite, k->branch);
 	}
+	store_delete(k->calls->settings.store, STORE_CALL, k->id);
 	cancel_free(k);
 }
 
-static void cancel_later(struct call *c, struct sip_msg *invite)
+/* false: it cannot be waited for. */
+static bool cancel_later(struct call *c, struct sip_msg *invite)
 {
 	struct calls *cs = c->calls;
 	struct call_cancel *k = calloc(1, sizeof(*k));
 
 	if (!k)
-		return;
+		return false;
 	k->calls = cs;
 	k->invite = sip_msg_ref(invite);
 	snprintf(k->id, sizeof(k->id), "%s", c->id);
 	snprintf(k->alias, sizeof(k->alias), "%s", c->b.alias);
 	snprintf(k->branch, sizeof(k->branch), "%s", c->b_branch);
 	LL_PREPEND(cs->cancels, k);
-	if (registrar_wait(cs->settings.registrar, k->alias,
-			   cs->settings.no_answer_ms, browser_is_back, k))
-		cancel_free(k);
+	if (!registrar_wait(cs->settings.registrar, k->alias,
+			    cs->settings.no_answer_ms, browser_is_back, k))
+		return true;
+	cancel_free(k);
+	return false;
 }
 
-/* As long as somebody may still answer it. */
-static void cancel_b(struct call *c)
+/* As long as somebody may still answer it; true: once a browser is back. */
+static bool cancel_b(struct call *c)
 {
 	const struct sip_dialog *d = c->b.dialog;
-	const struct sip_request q = {
-		.method = "INVITE", .ruri = c->b_ruri,
-		.from = d->local_value, .from_tag = d->local_tag,
-		.to = d->remote_value, .call_id = d->call_id,
-		.cseq = d->invite_cseq, .max_forwards = 70,
+	struct sip_request q = {
+		.method = "INVITE", .ruri = c->b_ruri, .max_forwards = 70,
 	};
 	struct sip_msg *invite;
+	bool is_owed = false;
 
-	if (clock_ms() - c->started_ms > c->calls->settings.no_answer_ms ||
-	    sip_msg_make_request(&q, NULL, &invite))
-		return;
+	if (!d || clock_ms() - c->started_ms > c->calls->settings.no_answer_ms)
+		return false;
+	q.from = d->local_value;
+	q.from_tag = d->local_tag;
+	q.to = d->remote_value;
+	q.call_id = d->call_id;
+	q.cseq = d->invite_cseq;
+	if (sip_msg_make_request(&q, NULL, &invite))
+		return false;
 	if (c->b.is_web)
-		cancel_later(c, invite);
+		is_owed = cancel_later(c, invite);
 	else
-		cancel_now(c->calls, &d->peer, invite, c->b_branch);
+		call_cancel_resumed(c->calls, &d->peer, invite, c->b_branch);
 	sip_msg_unref(invite);
+	return is_owed;
 }
 
 /* The caller's INVITE as a transaction again; NULL: it cannot be reached. */
@@ -137,6 +150,21 @@ static void refuse_a(struct call *c)
 	if (st)
 		call_reply(st, 503, NULL, c->a.dialog->local_tag, RESTARTED);
 	c->a.bye_done = true;
+}
+
+/* What is left of it is the CANCEL that a browser may be owed. */
+static void refuse_set_up(struct call *c)
+{
+	bool is_owed = cancel_b(c);
+
+	refuse_a(c);
+	free(c->a_invite);
+	c->a_invite = NULL;
+	if (is_owed)
+		call_store(c);
+	else
+		call_unstore(c);
+	call_free(c);
 }
 
 /* ---- answered calls --------------------------------------------------- */
@@ -176,6 +204,7 @@ static void go_on(struct call *c)
 	call_session_resume(&c->b);
 	call_await_flow(&c->a);
 	call_await_flow(&c->b);
+	call_transfer_resume(c);
 }
 
 static void strand(struct call *c, const char *why)
@@ -191,6 +220,7 @@ static void strand(struct call *c, const char *why)
 		c->is_stranded = true;
 		return;
 	}
+	call_transfer_resume(c);
 	end(c, why);
 }
 
@@ -254,11 +284,7 @@ static void revive(void *arg, const char *id, const struct record *r)
 	if (strcmp(state, call_state_name(CALL_UP)) &&
 	    strcmp(state, call_state_name(CALL_ANSWERED))) {
 		log_call_info(id, "set-up cancelled: " RESTARTED);
-		if (c->b.dialog)
-			cancel_b(c);
-		refuse_a(c);
-		call_unstore(c);
-		call_free(c);
+		refuse_set_up(c);
 		all->cancelled++;
 		return;
 	}

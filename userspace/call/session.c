@@ -318,7 +318,7 @@ static void due(void *arg)
 		arm(leg, s->expires_ms);
 		return;
 	}
-	if (leg->call->reoffer || leg->call->transfer ||
+	if (leg->call->reoffer || call_transfer_is_open(leg->call) ||
 	    leg->call->state != CALL_UP || refresh(leg))
 		arm(leg, now + RETRY_MS);
 	else

@@ -134,6 +134,8 @@ static void put_call(struct call *c)
 	if (c->answered_ms)
 		record_put_number(r, "answered",
 				  clock_to_wall(c->answered_ms));
+	record_put_number(r, "refers", c->refers);
+	call_transfer_store(c, r);
 	record_put_number(r, "offerer-is-a", c->offerer_is_a);
 	record_put_number(r, "is-late", c->is_late);
 	record_put_number(r, "is-late-done", c->is_late_done);
@@ -282,11 +284,13 @@ int call_unpack(struct call *c, const char *id, const struct record *r)
 	c->local.id = (uint32_t)record_number(r, "media", 0);
 	c->is_direct = record_number(r, "is-direct", 0);
 	c->is_secured = record_number(r, "is-secured", 0);
+	c->refers = (unsigned int)record_number(r, "refers", 0);
 	c->is_late = record_number(r, "is-late", 0);
 	c->is_late_done = record_number(r, "is-late-done", 0);
 	call_set_exchange(c, record_number(r, "offerer-is-a", 1),
 			  get_sdp(r, "a.offer"), get_sdp(r, "b.offer"),
 			  get_sdp(r, "b.answer"), get_sdp(r, "a.answer"));
+	call_transfer_restore(c, r);
 	/* What only printing knows of a description of ours. */
 	if (c->a.is_web && c->offerer_is_a && c->a_answer)
 		sdp_own_parsed(c->a_answer);

@@ -28,6 +28,8 @@ struct call_transfer {
 	struct sip_client *turn;	/* its offer, on the way to `stay` */
 	struct sip_msg *offered;	/* the 2xx with that offer */
 	struct sdp *offer;		/* the browser's, to the target */
+	char branch[SIP_BRANCH_SIZE];	/* of the INVITE */
+	bool is_lost;			/* begun by an earlier run */
 };
 
 void call_transfer_free(struct call *c)
@@ -37,6 +39,7 @@ void call_transfer_free(struct call *c)
 	if (!t)
 		return;
 	c->transfer = NULL;
+	registrar_wait_cancel(c->calls->settings.registrar, t);
 	if (t->client && !t->offered)
 		sip_client_cancel(t->client, NULL);
 	sip_client_free(t->client);
@@ -119,6 +122,7 @@ static void failed(struct call *c, int status, const char *phrase)
 			      c->transfer->target, status, phrase);
 	report(c, status, phrase);
 	call_transfer_free(c);
+	call_store(c);
 	if (!is_alone)
 		return;
 	call_set_cause(c, "gateway", "transfer failed: %d %.60s", status,
@@ -333,6 +337,18 @@ static int make_offer(struct call *c, char **ret_body)
 	return *ret_body ? 0 : -ENOMEM;
 }
 
+/* What the next run needs to cancel it. */
+static void store_invite(struct call *c)
+{
+	struct call_transfer *t = c->transfer;
+	struct sip_target *peer = &t->dialog->peer, to = *peer;
+
+	sip_make_branch(t->branch);
+	sip_trunk_choose(c->calls->stack, t->dialog->call_id, peer);
+	call_store(c);
+	*peer = to;
+}
+
 static int invite(struct call *c, const struct sip_msg *refer,
 		  const char *replaces)
 {
@@ -377,9 +393,11 @@ static int invite(struct call *c, const struct sip_msg *refer,
 	if (err)
 		return err;
 	err = sip_dialog_uac(m, &to, d->contact, &t->dialog);
-	if (!err)
-		err = sip_client_send(c->calls->stack, &to, m, responded, c,
-				      &t->client);
+	if (!err) {
+		store_invite(c);
+		err = sip_client_send_as(c->calls->stack, &to, m, t->branch,
+					 responded, c, &t->client);
+	}
 	sip_msg_unref(m);
 	return err;
 }
@@ -410,6 +428,8 @@ bool call_transfer_received(struct call_leg *leg, struct sip_server *st)
 		free(t);
 		return false;
 	}
+	if (c->transfer && c->transfer->is_lost)
+		call_transfer_free(c);
 	if (call_is_busy(c)) {
 		free(t);
 		call_reply(st, 491, NULL, NULL, NULL);
@@ -425,6 +445,7 @@ bool call_transfer_received(struct call_leg *leg, struct sip_server *st)
 	/* The INVITE still reads m. */
 	if (invite(c, m, replaces)) {
 		call_transfer_free(c);
+		call_store(c);
 		call_reply(st, 500, NULL, NULL, NULL);
 		return true;
 	}
@@ -433,28 +454,130 @@ bool call_transfer_received(struct call_leg *leg, struct sip_server *st)
 	return true;
 }
 
-struct sip_dialog *call_transfer_dialog(struct calls *cs, const char *call_id,
-					const char *local_tag)
+void call_transfer_renumbered(struct calls *cs, const struct sip_msg *request,
+			      const char *branch)
 {
-	for (struct call *c = cs->list; c && local_tag; c = c->next) {
-		struct sip_dialog *d = c->transfer ? c->transfer->dialog : NULL;
+	const char *tag = sip_msg_from_tag(request);
 
-		if (d && !strcmp(d->call_id, call_id) &&
-		    !strcmp(d->local_tag, local_tag))
-			return d;
+	for (struct call *c = cs->list; c && tag; c = c->next) {
+		struct call_transfer *t = c->transfer;
+
+		if (!t || !t->dialog || strcmp(t->dialog->local_tag, tag) ||
+		    strcmp(t->dialog->call_id, sip_msg_call_id(request)))
+			continue;
+		sip_dialog_repeated(t->dialog, request);
+		snprintf(t->branch, sizeof(t->branch), "%s", branch);
+		call_store(c);
+		return;
 	}
-	return NULL;
 }
 
 bool call_transfer_bye(struct call_leg *leg, struct sip_server *st)
 {
 	struct call *c = leg->call;
 
-	if (!c->transfer || c->transfer->from != leg)
+	if (!call_transfer_is_open(c) || c->transfer->from != leg)
 		return false;
 	/* RFC 5589 6.1: it need not wait for the outcome. */
 	leg->bye_done = true;
 	call_session_stop(leg);
+	call_store(c);
 	call_reply(st, 200, NULL, NULL, NULL);
 	return true;
+}
+
+/* ---- across a restart ------------------------------------------------------- */
+
+void call_transfer_store(const struct call *c, struct record *r)
+{
+	const struct call_transfer *t = c->transfer;
+
+	/* Without a dialog the target has taken its place. */
+	if (!t || (!t->dialog && !t->is_lost))
+		return;
+	record_put_text(r, "transfer.target", t->target);
+	record_put_text(r, "transfer.event", t->event);
+	record_put_text(r, "transfer.branch", t->branch);
+	record_put_number(r, "transfer.from-a", t->from->is_a);
+	record_put_number(r, "transfer.silent", t->is_silent);
+	if (t->dialog)
+		sip_dialog_store(t->dialog, "t.", r);
+}
+
+void call_transfer_restore(struct call *c, const struct record *r)
+{
+	struct call_transfer *t;
+
+	if (!record_text(r, "transfer.target"))
+		return;
+	t = calloc(1, sizeof(*t));
+	if (!t)
+		return;
+	c->transfer = t;
+	t->is_lost = true;
+	t->from = record_number(r, "transfer.from-a", 0) ? &c->a : &c->b;
+	t->stay = call_other(t->from);
+	t->is_silent = record_number(r, "transfer.silent", 0);
+	record_copy_text(r, "transfer.target", t->target, sizeof(t->target));
+	record_copy_text(r, "transfer.event", t->event, sizeof(t->event));
+	record_copy_text(r, "transfer.branch", t->branch, sizeof(t->branch));
+	/* None is left once it was cancelled. */
+	if (sip_dialog_restore(r, "t.", &t->dialog))
+		t->dialog = NULL;
+}
+
+static void lost(struct call *c)
+{
+	failed(c, 503, "Service Unavailable");
+}
+
+static void transferor_is_back(void *arg, bool found)
+{
+	struct call_transfer *t = arg;
+
+	(void)found;
+	lost(t->from->call);
+}
+
+/* Its INVITE is cancelled; a 2xx that is late gets ACK and BYE. */
+static void cancel_target(struct call *c)
+{
+	struct call_transfer *t = c->transfer;
+	const struct sip_dialog *d = t->dialog;
+	struct sip_msg *m;
+
+	if (!d)
+		return;
+	if (!sip_msg_make_request(&(struct sip_request){
+			.method = "INVITE", .ruri = t->target,
+			.from = d->local_value, .from_tag = d->local_tag,
+			.to = d->remote_value, .call_id = d->call_id,
+			.cseq = d->invite_cseq, .max_forwards = 70 },
+		NULL, &m)) {
+		call_cancel_resumed(c->calls, &d->peer, m, t->branch);
+		sip_msg_unref(m);
+	}
+	sip_dialog_free(t->dialog);
+	t->dialog = NULL;
+}
+
+void call_transfer_resume(struct call *c)
+{
+	struct call_transfer *t = c->transfer;
+	struct calls_settings *s = &c->calls->settings;
+
+	if (!t)
+		return;
+	cancel_target(c);
+	call_store(c);
+	if (t->is_silent || t->from->bye_done ||
+	    call_leg_refresh_flow(t->from) ||
+	    registrar_wait(s->registrar, t->from->alias, s->reconnect_ms,
+			   transferor_is_back, t))
+		lost(c);
+}
+
+bool call_transfer_is_open(const struct call *c)
+{
+	return c->transfer && !c->transfer->is_lost;
 }

@@ -28,6 +28,12 @@ static const char *route_name(struct name *n, const char *prefix, size_t i)
 	return n->text;
 }
 
+static const char *refer_name(struct name *n, const char *prefix, size_t i)
+{
+	snprintf(n->text, sizeof(n->text), "%srefer.%zu", prefix, i);
+	return n->text;
+}
+
 void sip_dialog_store(const struct sip_dialog *d, const char *prefix,
 		      struct record *r)
 {
@@ -44,6 +50,11 @@ void sip_dialog_store(const struct sip_dialog *d, const char *prefix,
 	record_put_text(r, named(&n, prefix, "contact"), d->contact);
 	for (size_t i = 0; i < LIMIT_SIP_ROUTES && d->routes[i]; i++)
 		record_put_text(r, route_name(&n, prefix, i), d->routes[i]);
+	for (size_t i = 0; i < LIMIT_DIALOG_REFERS; i++)
+		if (d->refers[i].ours)
+			record_put_number(r, refer_name(&n, prefix, i),
+				(uint64_t)d->refers[i].ours << 32 |
+				d->refers[i].theirs);
 	record_put_number(r, named(&n, prefix, "local-cseq"), d->local_cseq);
 	record_put_number(r, named(&n, prefix, "remote-cseq"), d->remote_cseq);
 	record_put_number(r, named(&n, prefix, "invite-cseq"), d->invite_cseq);
@@ -59,6 +70,19 @@ static int take(const struct record *r, const char *name, char **ret)
 		return 0;
 	*ret = strdup(text);
 	return *ret ? 0 : -ENOMEM;
+}
+
+static void take_refers(const struct record *r, const char *prefix,
+			struct sip_dialog *d)
+{
+	struct name n;
+	uint64_t both;
+
+	for (size_t i = 0; i < LIMIT_DIALOG_REFERS; i++) {
+		both = record_number(r, refer_name(&n, prefix, i), 0);
+		d->refers[i].ours = (uint32_t)(both >> 32);
+		d->refers[i].theirs = (uint32_t)both;
+	}
 }
 
 static uint32_t resumed_cseq(uint64_t stored)
@@ -92,6 +116,7 @@ int sip_dialog_restore(const struct record *r, const char *prefix,
 		sip_dialog_free(d);
 		return err == -ENODATA ? err : -ENOMEM;
 	}
+	take_refers(r, prefix, d);
 	d->is_uac = record_number(r, named(&n, prefix, "is-uac"), 0);
 	d->confirmed = record_number(r, named(&n, prefix, "confirmed"), 0);
 	d->local_cseq = resumed_cseq(record_number(r,

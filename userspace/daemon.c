@@ -484,6 +484,7 @@ static int start_sip(struct daemon *d)
 		.expires_max_s = c->register_max_s,
 		.account_user = c->account_user,
 		.account_to = c->account_calls_to,
+		.account_newest = !strcmp(c->account_ring, "newest"),
 		.use_path = !strcmp(c->register_mode, "path"),
 	};
 	struct calls_settings calls = {

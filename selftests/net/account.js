@@ -6,9 +6,10 @@
 'use strict';
 const crypto = require('crypto');
 const { busywait, ok, run_all, test } = require('../browser/tap.js');
-const { log, peer } = require('./lab.js');
+const { log, peer, registrations } = require('./lab.js');
 const { ADDRESS, Dialog, Pbx, plain_sdp } = require('./pbx.js');
-const { User, connect, tag_of, token, uri_of } = require('./wsclient.js');
+const { User, answer_sdp, connect, parse, tag_of, token, uri_of } =
+	require('./wsclient.js');
 
 const PASSWORD = process.env.PASSWORD;
 const ACCOUNT = `sip:trunk@${ADDRESS}`;
@@ -267,25 +268,208 @@ test('not_ours', async () => {
 	await bob.flow.close();
 });
 
-test('called', async () => {
-	const invite = () => pbx.request('INVITE', 'sip:trunk@198.51.100.1:5060', {
-		from: `sip:0123@${ADDRESS}`, to: ACCOUNT, body: plain_sdp(),
-		headers: [`Contact: <sip:gw@${ADDRESS}:5060>`] });
-	const nobody = await pbx.transact(invite());
-	ok(nobody && nobody.status === 404, 'call_to_account_of_nobody_is_404');
-	const alice = await online('alice');
-	const done = pbx.transact(invite());
-	const call = await alice.incoming();
-	ok(call, 'call_to_account_rings_its_user');
-	const ack = call.answer();
-	const final = await done;
+/* ---- calls to the account --------------------------------------------------- */
+
+const invite = () => pbx.request('INVITE', 'sip:trunk@198.51.100.1:5060', {
+	from: `sip:0123@${ADDRESS}`, to: ACCOUNT, body: plain_sdp(),
+	headers: [`Contact: <sip:gw@${ADDRESS}:5060>`] });
+const finals = (text) => pbx.inbox.filter((m) => m.status >= 200 &&
+	m.get('Call-ID') === parse(text).get('Call-ID'));
+const no_calls = () => busywait(8, async () => !JSON.parse((await peer(
+	'sluicectl', '-j', 'show', 'calls')).out).calls.length);
+
+/* These ring; each one's end of the call. */
+async function ring(...users)
+{
+	const text = invite();
+
+	pbx.send(text);
+	const legs = await Promise.all(users.map((u) => u.incoming()));
+	if (legs.some((l) => !l))
+		throw new Error(`rings ${legs.filter((l) => l).length} of ${
+			users.length}`);
+	/* Before it no CANCEL is sent. */
+	for (const l of legs)
+		l.respond(100, 'Trying', { to_tag: undefined });
+	return { text, legs, m: parse(text) };
+}
+
+const final_of = ({ m }) => pbx.expect((r) => r.status >= 200 &&
+	r.get('Call-ID') === m.get('Call-ID') && r.cseq_method === 'INVITE');
+
+/* The winner hangs up; nothing is left. */
+async function answered(name, call, leg)
+{
+	const acked = leg.answer();
+	const final = await final_of(call);
 	const dialog = new Dialog(pbx, final);
+
 	pbx.send(dialog.request('ACK'));
-	await ack;
+	ok(final.status === 200 && await acked, `${name}_is_answered`,
+		final.text);
+	return dialog;
+}
+
+async function over(name, dialog, leg, call)
+{
 	const bye = dialog.transact('BYE');
-	ok(await call.ended() && (await bye).status === 200,
-		'call_to_account_ends');
+
+	ok(await leg.ended() && (await bye).status === 200 &&
+		await no_calls() && !finals(call.text).length,
+	`${name}_ends`);
+}
+
+/* An INVITE's refusal is acknowledged by its own branch. */
+const ack_refusal = ({ m }, final) => pbx.send(pbx.request('ACK', m.uri, {
+	from: uri_of(m.get('From')), to: uri_of(m.get('To')),
+	call_id: m.get('Call-ID'), from_tag: tag_of(m.get('From')),
+	to_tag: tag_of(final.get('To')) })
+	.replace(/branch=[^;\s]+/, m.get('Via').match(/branch=[^;\s]+/)[0]));
+
+test('called', async () => {
+	const alice = await online('alice');
+	/* Those of before, too. */
+	await alice.register({ contact: '*', expires: 0 });
+	const nobody = await pbx.transact(invite());
+	ok(nobody && nobody.status === 480, 'call_to_account_of_nobody_is_480',
+		nobody && nobody.text);
+	await alice.register();
+	const call = await ring(alice);
+	const dialog = await answered('call_to_account', call, call.legs[0]);
+	await over('call_to_account', dialog, call.legs[0], call);
+
+	/* It was there a moment ago: the call waits for it. */
+	await alice.flow.vanish();
+	await busywait(5, async () => (await registrations('alice'))
+		.every((r) => !r.online));
+	const text = invite();
+	pbx.send(text);
+	await pbx.expect((r) => r.status === 100 && r.get('Call-ID') ===
+		parse(text).get('Call-ID'));
+	alice.flow = await connect();
+	await alice.register();
+	const leg = await alice.incoming();
+	ok(leg, 'call_to_account_waits_for_its_browser');
+	leg.respond(486, 'Busy Here');
+	const final = await final_of({ m: parse(text) });
+	ok(final && final.status === 486, 'call_to_account_is_refused');
+	ack_refusal({ m: parse(text) }, final);
+	await alice.register({ expires: 0 });
 	await alice.flow.close();
+});
+
+test('called_all', async () => {
+	const users = [];
+
+	for (let i = 0; i < 3; i++)
+		users.push(await online('alice'));
+	const bob = await online('bob');
+
+	/* The first answer wins. */
+	let call = await ring(...users);
+	let [one, two, three] = call.legs;
+	one.ring();
+	two.ring();
+	const [r1, r2] = [await pbx.expect((m) => m.status === 180),
+		await pbx.expect((m) => m.status === 180)];
+	ok(r1 && r2 && tag_of(r1.get('To')) !== tag_of(r2.get('To')),
+		'browsers_of_account_ring_as_branches_of_a_fork');
+	let dialog = await answered('call_to_all', call, two);
+	const losers = [await one.cancelled(), await three.cancelled()];
+	ok(losers.every((m) => m && /cause=200;text="Call completed elsewhere"/
+		.test(m.get('Reason'))), 'losers_hear_that_it_is_answered_elsewhere',
+	losers[0] && losers[0].text);
+	await over('call_to_all', dialog, two, call);
+	ok(!bob.flow.inbox.length, 'nobody_else_rings');
+
+	/* One of several says no, the others go on. */
+	call = await ring(...users);
+	[one, two, three] = call.legs;
+	one.respond(486, 'Busy Here');
+	await one.user.flow.expect((m) => m.method === 'ACK');
+	await three.user.flow.vanish();
+	two.ring();
+	await pbx.expect((m) => m.status === 180);
+	ok(!finals(call.text).length, 'refusal_of_one_is_not_the_calls');
+	dialog = await answered('call_after_refusals', call, two);
+	await over('call_after_refusals', dialog, two, call);
+	users[2].flow = await connect();
+	await users[2].register();
+
+	/* All say no: the best of it, once. */
+	call = await ring(...users);
+	[one, two, three] = call.legs;
+	three.respond(503, 'Broken');
+	one.respond(480, 'Not Now');
+	two.respond(486, 'Busy Here');
+	let final = await final_of(call);
+	ok(final && [480, 486].includes(final.status),
+		'all_refuse_and_the_best_passes',
+		final && final.text);
+	ack_refusal(call, final);
+	ok(await no_calls() && !finals(call.text).length,
+		'refusals_of_all_are_one');
+
+	/* RFC 3261 16.7: a 6xx ends it for all. */
+	call = await ring(...users);
+	[one, two, three] = call.legs;
+	one.respond(603, 'Decline');
+	final = await final_of(call);
+	ok(final && final.status === 603, 'decline_of_one_is_the_calls',
+		final && final.text);
+	ack_refusal(call, final);
+	const declined = [await two.cancelled(), await three.cancelled()];
+	ok(declined.every((m) => m && /cause=603/.test(m.get('Reason'))),
+		'decline_cancels_the_others', declined[0] && declined[0].text);
+	ok(await no_calls(), 'declined_call_is_gone');
+
+	/* The caller gives up. */
+	call = await ring(...users);
+	one.ring();
+	await pbx.expect((m) => m.status === 180);
+	const cancelled = pbx.transact(call.text.replace(/^INVITE/, 'CANCEL')
+		.replace(/CSeq: 1 INVITE/, 'CSeq: 1 CANCEL\r\nReason: Q.850;cause=16')
+		.replace(/\r\nContact:.*/, '').replace(/\r\nContent-Type.*/s,
+			'\r\nContent-Length: 0\r\n\r\n'));
+	const all = await Promise.all(call.legs.map((l) => l.cancelled()));
+	ok(all.every((m) => m && m.get('Reason') === 'Q.850;cause=16'),
+		'cancel_reaches_all', all[0] && all[0].text);
+	final = await final_of(call);
+	ok((await cancelled).status === 200 && final && final.status === 487,
+		'cancelled_call_to_all_is_487', final && final.text);
+	ack_refusal(call, final);
+	ok(await no_calls() && !finals(call.text).length, 'and_one_487');
+
+	/* Two answers cross. */
+	call = await ring(...users);
+	[one, two, three] = call.legs;
+	const late = { body: answer_sdp(two.invite.body),
+		headers: [`Contact: ${two.user.contact()}`] };
+	two.respond(200, 'OK', late);
+	dialog = await answered('call_of_two_answers', call, one).catch(
+		() => null);
+	const gone = [await two.ended(1000), await one.ended(100)];
+	ok(gone.filter((m) => m).length === 1,
+		'second_answer_is_hung_up', gone.map((m) => m && m.start));
+	await three.cancelled();
+	const won = gone[0] ? one : two;
+	await over('call_of_two_answers', dialog, won, call);
+	for (const u of [...users, bob]) {
+		await u.register({ expires: 0 });
+		await u.flow.close();
+	}
+});
+
+/* pbx_register.ring = "newest" */
+test('newest', async () => {
+	const old = await online('alice'), newest = await online('alice');
+	const call = await ring(newest);
+	const dialog = await answered('call_to_newest', call, call.legs[0]);
+
+	await over('call_to_newest', dialog, call.legs[0], call);
+	ok(!old.flow.inbox.some((m) => m.method), 'older_browser_does_not_ring');
+	await old.flow.close();
+	await newest.flow.close();
 });
 
 function on_register(m)

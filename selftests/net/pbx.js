@@ -129,9 +129,11 @@ class Pbx {
 
 		if (m.status) {
 			/* A response to us is repeated until we say ACK. */
-			if (this.seen.has(`${key} ${m.status}`))
+			const one = `${key} ${m.status} ${tag_of(m.get('To'))}`;
+
+			if (this.seen.has(one))
 				return;
-			this.seen.add(`${key} ${m.status}`);
+			this.seen.add(one);
 		} else if (this.answers.has(key) && m.method !== 'ACK') {
 			return this.answers.get(key) &&
 				this.write(this.answers.get(key));

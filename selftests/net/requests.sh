@@ -38,11 +38,21 @@ echo "t0p.Secret" >"$LAB/secret"
 chmod 600 "$LAB/secret"
 LAB_SHELL=$(peer_shell)
 export LAB_SHELL
-gateway_start "pbx_register = { user = \"trunk\"; realm = \"lab\";
-	password_file = \"$LAB/secret\"; expires = 60;
+account_gateway()
+{
+	gateway_start "pbx_register = { user = \"trunk\"; realm = \"lab\";
+	password_file = \"$LAB/secret\"; expires = 60; ring = \"$1\";
 	calls_to = \"sip:alice@$SIP_PBX\"; };
 	call = { refer = \"execute\"; };"
-PASSWORD=t0p.Secret tap_include in_ns web node account.js
+}
+
+export PASSWORD=t0p.Secret
+account_gateway all
+CASES=register,calls,transfer,not_ours,called,called_all \
+	tap_include in_ns web node account.js
 check account_password_is_nowhere_told password_is_untold
 gateway_stopped account_gateway_stop_is_clean
+account_gateway newest
+CASES=newest tap_include in_ns web node account.js
+gateway_stopped account_of_newest_gateway_stop_is_clean
 tap_done

@@ -599,6 +599,8 @@ with_media('refer', async () => {
 	const { call, dialog } = talk;
 	const refers = [];
 
+	/* The numbers of the two legs have nothing to do with each other. */
+	call.cseq += 70;
 	talk.start();
 	await talk.more(10);
 	for (const to of ['1004', '1005']) {
@@ -716,6 +718,41 @@ with_media('transfer', async () => {
 	await talk.close();
 	await remote.close();
 	await alice.flow.close();
+});
+
+/* Two browsers of the gateway's own account ring for one INVITE. */
+with_media('account', async () => {
+	if (!process.env.EXECUTES)
+		return;
+	const users = [await online(), await online()];
+	const sent = parse(invite_of_pbx('sip:trunk@198.51.100.1:5060'));
+	const legs = [];
+
+	pbx.send(sent.text);
+	for (const u of users) {
+		const leg = await u.incoming();
+		leg.ring();
+		legs.push(leg);
+		await pbx.expect((x) => x.status === 180);
+	}
+	pbx.seen.clear();
+	await restart();
+	const final = await pbx.expect(of_call(sent));
+	ok(final && final.status === 503,
+		tagged('caller_of_a_fork_gets_503'), final && final.text);
+	pbx.seen.clear();
+	const again = await pbx.expect(of_call(sent), 700);
+	ok(again && tag_of(again.get('To')) === tag_of(final.get('To')),
+		tagged('caller_of_a_fork_gets_one_503'), again && again.text);
+	for (const [i, u] of users.entries()) {
+		await back(u);
+		const cancel = await u.flow.expect(of_call(legs[i].invite,
+			'CANCEL'));
+		ok(cancel && branch_of(cancel) === branch_of(legs[i].invite),
+			tagged(`branch_${i}_back_gets_cancel`),
+			cancel && cancel.text);
+		await u.flow.close();
+	}
 });
 
 (async () => {

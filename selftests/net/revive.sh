@@ -32,9 +32,10 @@ for SIP_TRANSPORT in ${TRANSPORTS:-udp tcp}; do
 	done
 done
 
-# The gateway transfers by itself.
+# The gateway transfers by itself, and has an account.
 export DATAPATH=xdp SIP_TRANSPORT=udp PBX_URI="sip:$SIP_PBX:5060;transport=udp"
-gateway_start 'call = { refer = "execute"; };'
-EXECUTES=1 CASES=transfer tap_include in_ns web node revive.js
+gateway_start 'call = { refer = "execute"; };' "pbx_register = {
+	user = \"trunk\"; password = \"x\"; calls_to = \"sip:alice@$SIP_PBX\"; };"
+EXECUTES=1 CASES=transfer,account tap_include in_ns web node revive.js
 gateway_stopped gateway_that_transfers_stop_is_clean
 tap_done

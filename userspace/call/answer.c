@@ -173,10 +173,9 @@ void call_answer_a(struct call *c, const struct sip_msg *m)
 	err = take_answer(c, m);
 	if (err) {
 		call_set_cause(c, "gateway", "answer of leg B unusable");
-		call_reply_from_b(c, NULL, err == -ENOTSUP ? 488 : 502, false,
-				  NULL);
-		c->invite = NULL;
-		c->a.bye_done = true;
+		call_refuse(c, &(struct call_refusal){
+			.status = err == -ENOTSUP ? 488 : 502,
+			.reason = c->cause });
 		call_event(c, CALL_ABORTED, NULL);
 		return;
 	}
@@ -184,34 +183,31 @@ void call_answer_a(struct call *c, const struct sip_msg *m)
 	c->calls->stats.answered++;
 	call_reply_from_b(c, m, 200, !call_reliable_agreed(c), NULL);
 	c->a.dialog->confirmed = true;
+	call_fork_won(c);
 	c->invite = NULL;
 	call_notify(c, CALLS_ANSWERED);
 }
 
 void call_refuse_a(struct call *c, const struct sip_msg *m)
 {
-	int status = m ? sip_msg_status(m) : 0;
+	struct call_refusal r = { .status = m ? sip_msg_status(m) : 500 };
 
 	if (!c->invite)
 		return;
-	if (m && c->b_failed_locally) {
-		/* Nobody answered: the stack made this response up. */
-		if (c->b.is_web)
-			call_reply(c->invite, 480, NULL,
-				   c->a.dialog->local_tag, c->cause);
-		else
-			call_reply(c->invite, status == 408 ? 408 : 503,
-				   "PBX Unreachable", c->a.dialog->local_tag,
-				   c->cause);
-	} else if (m) {
-		call_reply_from_b(c, m, status, false, NULL);
+	if (m && !c->b_failed_locally) {
+		r.m = m;
 	} else {
-		c->calls->stats.failed_by_us++;
-		call_reply(c->invite, 500, NULL, c->a.dialog->local_tag,
-			   c->cause);
+		r.reason = c->cause;
+		c->calls->stats.failed_by_us += !m;
 	}
-	c->invite = NULL;
-	c->a.bye_done = true;
+	/* Nobody answered: the stack made this response up. */
+	if (m && c->b_failed_locally && c->b.is_web) {
+		r.status = 480;
+	} else if (m && c->b_failed_locally) {
+		r.status = r.status == 408 ? 408 : 503;
+		r.phrase = "PBX Unreachable";
+	}
+	call_refuse(c, &r);
 	if (c->state == CALL_CHALLENGED) {
 		c->a.bye_done = false;
 		call_unstore(c);

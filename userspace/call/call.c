@@ -117,6 +117,7 @@ void call_free(struct call *c)
 
 	registrar_wait_cancel(cs->settings.registrar, c);
 	loop_timer_cancel(c->timer);
+	call_fork_leave(c);
 	call_reoffer_free(c);
 	call_transfer_free(c);
 	sip_client_free(c->invite_client);
@@ -255,6 +256,10 @@ static void cancel_b(struct call *c)
 	registrar_wait_cancel(c->calls->settings.registrar, c);
 	if (c->invite_client) {
 		sip_client_cancel(c->invite_client, c->cancel_reason);
+		/* A has its answer, the next run need not give it. */
+		free(c->a_invite);
+		c->a_invite = NULL;
+		call_store(c);
 		/* 64*T1 and a little: RFC 3261 9.1 */
 		call_timer(c, 33000, NULL);
 	} else {
@@ -272,11 +277,8 @@ static void do_invite_b(struct call *c)
 
 static void do_487_a(struct call *c)
 {
-	if (!c->invite)
-		return;
-	call_reply(c->invite, 487, NULL, c->a.dialog->local_tag, NULL);
-	c->invite = NULL;
-	c->a.bye_done = true;
+	if (c->invite)
+		call_refuse(c, &(struct call_refusal){ .status = 487 });
 }
 
 static void perform(struct call *c, unsigned int todo, const struct sip_msg *m)
@@ -411,6 +413,10 @@ void calls_cancelled(struct calls *cs, struct sip_server *st)
 		return;
 	if (!c->cancel_reason && sip_server_cancel_reason(st))
 		c->cancel_reason = strdup(sip_server_cancel_reason(st));
+	if (c->fork) {
+		call_fork_cancelled(c);
+		return;
+	}
 	c->was_cancelled = true;
 	call_set_cause(c, c->a.is_web ? "web" : "sip", "cancelled");
 	call_event(c, CALL_A_CANCELLED, NULL);

@@ -85,12 +85,21 @@ struct call_reliable {
 	struct loop_timer *timer;
 };
 
+/* A final response to leg A's INVITE that is no 2xx. */
+struct call_refusal {
+	int status;
+	const char *phrase;		/* NULL: the usual */
+	const char *reason;		/* text of a Reason header, or NULL */
+	const struct sip_msg *m;	/* it is leg B's; or NULL */
+};
+
 struct call {
 	struct calls *calls;
 	char id[MEDIA_CALL_ID_LEN];
 	enum call_state state;
 	struct call_leg a, b;
 	struct sip_server *invite;	/* A's, until answered */
+	struct call_fork *fork;		/* of that INVITE, or NULL */
 	struct sip_client *invite_client; /* ours to B */
 	struct sip_target b_target;
 	char b_branch[SIP_BRANCH_SIZE];	/* of our INVITE to B */
@@ -141,6 +150,7 @@ struct call {
 };
 
 struct call_cancel;
+struct call_fork;
 struct call_transfer;
 struct farewell;
 
@@ -215,6 +225,19 @@ void call_ack_received(struct call_leg *leg, const struct sip_msg *ack);
 int call_late_answer(struct call *c, const struct sip_msg *m);
 /* Offers A what the gateway knows, before B has said anything. */
 int call_late_offer(struct call *c);
+
+/* fork.c */
+/* c rings besides `to` for the same INVITE (or is it); -1: no room. */
+int call_fork_add(struct call *to, struct call *c);
+/* Does it stand for the INVITE? Also if it rings alone. */
+bool call_fork_is_first(const struct call *c);
+/* c is no branch any more. */
+void call_fork_leave(struct call *c);
+/* c has answered: the others are cancelled. */
+void call_fork_won(struct call *c);
+void call_fork_cancelled(struct call *c);
+/* The end of c->invite, but while other branches may do better. */
+void call_refuse(struct call *c, const struct call_refusal *r);
 
 /* early.c */
 /* A provisional response of B: PRACKed if reliable; false: a repeat of one. */

@@ -52,9 +52,8 @@ static void give_up(struct call *c)
 {
 	stop(&c->reliable);
 	call_set_cause(c, c->a.is_web ? "web" : "sip", "no PRACK");
-	call_reply(c->invite, 504, NULL, c->a.dialog->local_tag, "no PRACK");
-	c->invite = NULL;
-	c->a.bye_done = true;
+	call_refuse(c, &(struct call_refusal){ .status = 504,
+					       .reason = "no PRACK" });
 	call_event(c, CALL_ABORTED, NULL);
 }
 

@@ -288,6 +288,8 @@ static struct rules_decision decide(struct calls *cs, struct sip_server *st)
 			registrar_is_registered(cs->settings.registrar,
 						source->conn, aor),
 		.alias_known = is_known,
+		.is_account = !source->is_ws &&
+			registrar_is_account(cs->settings.registrar, m),
 		.alias_online = is_known && flow.conn && !flow.is_expired,
 		.trunk_down = trunk.known && !trunk.up,
 		.draining = cs->draining,

@@ -215,7 +215,6 @@ static int lay_legs(struct call *c, const struct sip_msg *m,
 	char a_contact[320], aor[256] = "";
 	struct registrar_flow flow;
 	struct sip_dialog *d;
-	char alias[64];
 
 	c->a.is_web = source->is_ws;
 	c->b.is_web = !source->is_ws;
@@ -232,14 +231,12 @@ static int lay_legs(struct call *c, const struct sip_msg *m,
 		snprintf(c->b_target.uri, sizeof(c->b_target.uri), "%s",
 			 cs->settings.pbx);
 	} else {
-		if (registrar_alias_of(cs->settings.registrar, m, alias,
-				       sizeof(alias)) ||
-		    registrar_find_alias(cs->settings.registrar, alias, &flow))
+		if (registrar_find_alias(cs->settings.registrar, c->b.alias,
+					 &flow))
 			return 404;
-		registrar_format_contact(cs->settings.registrar, alias,
+		registrar_format_contact(cs->settings.registrar, c->b.alias,
 					 a_contact, sizeof(a_contact));
 		web_contact(c, c->b_contact, sizeof(c->b_contact));
-		snprintf(c->b.alias, sizeof(c->b.alias), "%s", alias);
 		snprintf(c->b_ruri, sizeof(c->b_ruri), "%s", flow.contact);
 		snprintf(c->b.uri, sizeof(c->b.uri), "%s", flow.aor);
 		c->b_target.is_ws = true;
@@ -259,10 +256,8 @@ static void alias_is_back(void *arg, bool found)
 	if (!found || registrar_find_alias(c->calls->settings.registrar,
 					   c->b.alias, &flow) || !flow.conn) {
 		call_set_cause(c, "gateway", "browser did not come back");
-		call_reply(c->invite, 480, NULL, c->a.dialog->local_tag,
-			   c->cause);
-		c->invite = NULL;
-		c->a.bye_done = true;
+		call_refuse(c, &(struct call_refusal){ .status = 480,
+						       .reason = c->cause });
 		call_event(c, CALL_B_REFUSED, NULL);
 		return;
 	}
@@ -293,10 +288,8 @@ static int wait_for_flow(struct call *c)
 static void refuse(struct call *c, int status, const char *by, const char *why)
 {
 	call_set_cause(c, by, "%s", why);
-	call_reply(c->invite, status, NULL,
-		   c->a.dialog ? c->a.dialog->local_tag : NULL, why);
-	c->invite = NULL;
-	c->a.bye_done = true;
+	call_refuse(c, &(struct call_refusal){ .status = status,
+					       .reason = why });
 	if (status >= 500)
 		c->calls->stats.failed_by_us++;
 	call_event(c, CALL_B_REFUSED, NULL);
@@ -356,6 +349,8 @@ static bool is_refused_by_rules(struct calls *cs, struct sip_server *st)
 		.alias_known = !source->is_ws &&
 			!registrar_alias_of(cs->settings.registrar, m, alias,
 					    sizeof(alias)),
+		.is_account = !source->is_ws &&
+			registrar_is_account(cs->settings.registrar, m),
 		.trunk_down = trunk.known && !trunk.up,
 		.draining = cs->draining,
 	});
@@ -390,12 +385,9 @@ static void no_answer(void *arg)
 
 	c->timer = NULL;
 	call_set_cause(c, "gateway", "no answer");
-	if (c->invite) {
-		call_reply(c->invite, 408, NULL, c->a.dialog->local_tag,
-			   "no answer");
-		c->invite = NULL;
-		c->a.bye_done = true;
-	}
+	if (c->invite)
+		call_refuse(c, &(struct call_refusal){ .status = 408,
+						       .reason = "no answer" });
 	call_event(c, CALL_ABORTED, NULL);
 }
 
@@ -439,7 +431,8 @@ static void begin(struct call *c, uint32_t streams)
 	log_write_event(LOG_LEVEL_INFO, c->id, LOG_EVENT_CALL_STARTED,
 			"INVITE %s -> %s", c->a.uri, c->b.uri);
 	call_notify(c, CALLS_STARTED);
-	call_reply(c->invite, 100, NULL, NULL, NULL);
+	if (call_fork_is_first(c))
+		call_reply(c->invite, 100, NULL, NULL, NULL);
 	call_timer(c, cs->settings.no_answer_ms, no_answer);
 	if (c->b_target.is_ws && !c->b_target.conn) {
 		if (wait_for_flow(c))
@@ -453,6 +446,60 @@ static void begin(struct call *c, uint32_t streams)
 		refuse(c, err == -ENOTSUP ? 488 : 500, "gateway",
 		       err == -ENOTSUP ? "nothing in the offer can be carried" :
 		       "INVITE to leg B failed");
+}
+
+static struct call *make_call(struct calls *cs, struct sip_server *st,
+			      const struct sdp *offer, bool is_late)
+{
+	struct call *c;
+
+	c = has_room(cs, sip_server_source(st)) ? call_create(cs) : NULL;
+	if (!c)
+		return NULL;
+	c->a_offer = sdp_copy(offer);
+	if (!c->a_offer) {
+		call_free(c);
+		return NULL;
+	}
+	c->invite = st;
+	c->offerer_is_a = true;
+	c->is_late = is_late;
+	call_reliable_init(c);
+	return c;
+}
+
+/* One call, or one for each browser that the INVITE is for; false: no room. */
+static bool ring(struct calls *cs, struct sip_server *st,
+		 const struct sdp *offer, bool is_late)
+{
+	struct call *all[LIMIT_BINDINGS_PER_AOR] = { NULL };
+	registrar_alias aliases[LIMIT_BINDINGS_PER_AOR] = { "" };
+	unsigned int n = 1, made = 0;
+
+	if (!sip_server_source(st)->is_ws)
+		n = registrar_aliases_of(cs->settings.registrar,
+					 sip_server_request(st), aliases,
+					 LIMIT_BINDINGS_PER_AOR);
+	for (unsigned int i = 0; i < n; i++) {
+		struct call *c = make_call(cs, st, offer, is_late);
+
+		if (!c)
+			break;
+		snprintf(c->b.alias, sizeof(c->b.alias), "%s", aliases[i]);
+		if (made && call_fork_add(all[0], c)) {
+			call_free(c);
+			break;
+		}
+		all[made++] = c;
+	}
+	if (!made)
+		return false;
+	sip_server_set_data(st, all[0]);
+	/* None is freed before the loop runs again. */
+	for (unsigned int i = 0; i < made; i++)
+		if (all[i]->invite)
+			begin(all[i], offer->media_count);
+	return true;
 }
 
 void call_invite(struct calls *cs, struct sip_server *st)
@@ -488,20 +535,11 @@ void call_invite(struct calls *cs, struct sip_server *st)
 		return;
 	}
 	cs->stats.attempts++;
-	c = has_room(cs, source) ? call_create(cs) : NULL;
-	if (!c) {
+	if (!ring(cs, st, offer, is_late)) {
 		cs->stats.failed_by_us++;
-		sdp_free(offer);
 		call_reply(st, 503, NULL, NULL, "call limit reached");
-		return;
 	}
-	c->invite = st;
-	sip_server_set_data(st, c);
-	c->a_offer = offer;
-	c->offerer_is_a = true;
-	c->is_late = is_late;
-	call_reliable_init(c);
-	begin(c, offer->media_count);
+	sdp_free(offer);
 }
 
 /*

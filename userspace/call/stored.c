@@ -103,6 +103,9 @@ static void put_invite(struct record *r, struct call *c)
 {
 	if (c->a.is_web || c->state == CALL_UP)
 		return;
+	/* Of several that ring for it, one answers. */
+	if (c->state < CALL_ANSWERED && !call_fork_is_first(c))
+		return;
 	if (c->invite && !c->a_invite) {
 		c->a_invite = call_invite_text(sip_server_request(c->invite));
 		snprintf(c->a_source, sizeof(c->a_source), "%s",

@@ -48,6 +48,7 @@ void conf_free(struct conf *c)
 	free_strings(c->srtp_profiles);
 	free(c->log_level);
 	free(c->call_refer);
+	free(c->account_ring);
 	free(c->register_mode);
 	free(c->sip_srtp);
 	free(c->sip_extensions);
@@ -85,6 +86,7 @@ static int set_defaults(struct conf *c, const char *file)
 	c->call_session_min_s = 90;
 	c->log_level = strdup("info");
 	c->call_refer = strdup("pass");
+	c->account_ring = strdup("all");
 	c->register_mode = strdup("contact");
 	c->sip_srtp = strdup("none");
 	c->sip_extensions = strdup("auto");
@@ -94,9 +96,10 @@ static int set_defaults(struct conf *c, const char *file)
 	c->datapath_attach = strdup("auto");
 	c->srtp_profiles = calloc(3, sizeof(*c->srtp_profiles));
 	if (!c->file || !c->control || !c->state || !c->pins || !c->log_level ||
-	    !c->call_refer || !c->register_mode || !c->sip_srtp ||
-	    !c->sip_extensions || !c->sip_dtmf || !c->web_dtmf ||
-	    !c->sip_keyframes || !c->datapath_attach || !c->srtp_profiles)
+	    !c->call_refer || !c->account_ring || !c->register_mode ||
+	    !c->sip_srtp || !c->sip_extensions || !c->sip_dtmf ||
+	    !c->web_dtmf || !c->sip_keyframes || !c->datapath_attach ||
+	    !c->srtp_profiles)
 		return -ENOMEM;
 	c->srtp_profiles[0] = strdup("AEAD_AES_128_GCM");
 	c->srtp_profiles[1] = strdup("AES_CM_128_HMAC_SHA1_80");

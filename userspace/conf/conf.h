@@ -40,6 +40,7 @@ struct conf {
 	char *account_domain;		/* NULL: the host of pbx */
 	uint32_t account_expires_s;	/* 3600 */
 	char *account_calls_to;		/* AOR, or NULL: 404 */
+	char *account_ring;		/* "all", "newest" */
 	char *sip_resolv_conf;		/* NULL: /etc/resolv.conf */
 	uint16_t sip_tls_port;		/* 5061 */
 	char *sip_tls_certificate;	/* NULL: web.certificate */

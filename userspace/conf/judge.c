@@ -270,6 +270,13 @@ const char *conf_judge_attach(const char *text)
 		"program; write auto or netlink";
 }
 
+const char *conf_judge_ring(const char *text)
+{
+	if (!strcmp(text, "all") || !strcmp(text, "newest"))
+		return NULL;
+	return "is neither all nor newest";
+}
+
 const char *conf_judge_refer(const char *text)
 {
 	if (!strcmp(text, "pass") || !strcmp(text, "execute"))

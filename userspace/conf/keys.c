@@ -155,6 +155,10 @@ const struct conf_key conf_keys[CONF_KEY_COUNT] = {
 		.name = "pbx_register.calls_to", .kind = CONF_KIND_STRING,
 		.offset = AT(account_calls_to), .judge = conf_judge_aor,
 		.example = "\"sip:alice@example.com\"" },
+	[CONF_KEY_PBX_REGISTER_RING] = {
+		.name = "pbx_register.ring", .kind = CONF_KIND_STRING,
+		.offset = AT(account_ring), .judge = conf_judge_ring,
+		.example = "\"all\"" },
 	[CONF_KEY_DATAPATH] = {
 		.name = "datapath", .kind = CONF_KIND_CHOICE,
 		.offset = AT(datapath), .example = "\"auto\"" },

@@ -32,7 +32,7 @@ enum conf_key_id {
 	CONF_KEY_PBX_REGISTER_AUTH_USER, CONF_KEY_PBX_REGISTER_PASSWORD,
 	CONF_KEY_PBX_REGISTER_PASSWORD_FILE, CONF_KEY_PBX_REGISTER_REALM,
 	CONF_KEY_PBX_REGISTER_DOMAIN, CONF_KEY_PBX_REGISTER_EXPIRES,
-	CONF_KEY_PBX_REGISTER_CALLS_TO,
+	CONF_KEY_PBX_REGISTER_CALLS_TO, CONF_KEY_PBX_REGISTER_RING,
 	CONF_KEY_DATAPATH, CONF_KEY_DATAPATH_ATTACH, CONF_KEY_DATAPATH_STREAMS,
 	CONF_KEY_PHONE, CONF_KEY_CONTROL,
 	CONF_KEY_STATE, CONF_KEY_PINS, CONF_KEY_METRICS, CONF_KEY_ICE_SERVERS,
@@ -117,6 +117,7 @@ const char *conf_judge_user(const char *text);
 const char *conf_judge_quotable(const char *text);
 const char *conf_judge_domain(const char *text);
 const char *conf_judge_aor(const char *text);
+const char *conf_judge_ring(const char *text);
 const char *conf_judge_register_mode(const char *text);
 const char *conf_judge_log(const char *text);
 const char *conf_judge_refer(const char *text);

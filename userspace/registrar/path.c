@@ -118,33 +118,72 @@ static bool is_alias(struct registrar *r, const char *uri, char *ret,
 	return true;
 }
 
-/* Calls to the account go to the newest browser of its user. */
-static bool is_account(struct registrar *r, const char *uri, char *ret,
-		       size_t size)
+bool registrar_is_account(const struct registrar *r, const struct sip_msg *m)
 {
 	const struct registrar_settings *s = &r->settings;
-	const struct binding *newest = NULL, *b;
+	const char *uri = sip_msg_ruri(m);
 	struct sip_uri u;
+
+	return s->account_user && s->account_to && uri &&
+	       !sip_uri_parse(uri, &u) && !strcmp(u.user, s->account_user);
+}
+
+/* A browser that is connected before one that is not, then the newer one. */
+static bool is_before(const struct binding *b, const struct binding *than)
+{
+	if (!than || !b->conn != !than->conn)
+		return !than || b->conn;
+	return b->conn ? b->created_ms >= than->created_ms :
+			 b->lost_ms >= than->lost_ms;
+}
+
+/* What of the account's browsers comes first. */
+static const struct binding *account_first(const struct registrar *r)
+{
+	const struct binding *best = NULL, *b;
 	char aor[256];
 
-	if (!s->account_user || !s->account_to || !uri ||
-	    sip_uri_parse(uri, &u) || strcmp(u.user, s->account_user) ||
-	    sip_uri_aor(s->account_to, aor, sizeof(aor)))
-		return false;
+	if (sip_uri_aor(r->settings.account_to, aor, sizeof(aor)))
+		return NULL;
 	for (b = r->location.aliases; b; b = b->by_alias.next)
-		if (!strcmp(b->aor, aor) && b->conn && !b->is_expired &&
-		    (!newest || b->created_ms >= newest->created_ms))
-			newest = b;
-	if (!newest)
-		return false;
-	snprintf(ret, size, "%s", newest->alias);
-	return true;
+		if (!strcmp(b->aor, aor) && !b->is_expired &&
+		    is_before(b, best))
+			best = b;
+	return best;
 }
 
 int registrar_alias_of(struct registrar *r, const struct sip_msg *m, char *ret,
 		       size_t size)
 {
-	return is_alias(r, sip_msg_ruri(m), ret, size) ||
-	       is_alias(r, sip_msg_route(m), ret, size) ||
-	       is_account(r, sip_msg_ruri(m), ret, size) ? 0 : -ENOENT;
+	const struct binding *b;
+
+	if (is_alias(r, sip_msg_ruri(m), ret, size) ||
+	    is_alias(r, sip_msg_route(m), ret, size))
+		return 0;
+	b = registrar_is_account(r, m) ? account_first(r) : NULL;
+	if (!b)
+		return -ENOENT;
+	snprintf(ret, size, "%s", b->alias);
+	return 0;
+}
+
+unsigned int registrar_aliases_of(struct registrar *r, const struct sip_msg *m,
+				  registrar_alias *ret, unsigned int max)
+{
+	const struct binding *first, *b;
+	unsigned int n = 1;
+
+	if (!max || registrar_alias_of(r, m, ret[0], sizeof(ret[0])))
+		return 0;
+	first = location_by_alias(&r->location, ret[0]);
+	if (r->settings.account_newest || !registrar_is_account(r, m) ||
+	    is_alias(r, sip_msg_ruri(m), ret[0], sizeof(ret[0])) ||
+	    is_alias(r, sip_msg_route(m), ret[0], sizeof(ret[0])) ||
+	    !first || !first->conn)
+		return 1;
+	for (b = r->location.aliases; b && n < max; b = b->by_alias.next)
+		if (b != first && !strcmp(b->aor, first->aor) && b->conn &&
+		    !b->is_expired)
+			snprintf(ret[n++], sizeof(ret[0]), "%s", b->alias);
+	return n;
 }

@@ -23,6 +23,7 @@ struct registrar_settings {
 	uint32_t expires_min_s, expires_max_s;	/* towards the browser */
 	const char *account_user;	/* of the gateway at the PBX, or NULL */
 	const char *account_to;	/* AOR that its calls are for, or NULL */
+	bool account_newest;	/* they ring the newest browser, else all */
 	bool use_path;		/* Path, else the gateway's own Contact */
 };
 
@@ -63,10 +64,17 @@ bool registrar_is_registered(struct registrar *r, uint64_t conn,
 /*
  * The alias that a request of the SIP side is for: its Request-URI's user, or
  * that of the topmost Route, which is our Path; for the gateway's own account
- * that of the browser of account_to which registered last. -ENOENT.
+ * that of the browser of account_to which registered last, if none is connected
+ * of the one that was lost last. -ENOENT.
  */
 int registrar_alias_of(struct registrar *r, const struct sip_msg *m, char *ret,
 		       size_t size);
+typedef char registrar_alias[64];
+/* ... of an INVITE, which all browsers of account_to may get; how many. */
+unsigned int registrar_aliases_of(struct registrar *r, const struct sip_msg *m,
+				  registrar_alias *ret, unsigned int max);
+/* Is it for the account, and do its calls ring anybody? */
+bool registrar_is_account(const struct registrar *r, const struct sip_msg *m);
 /* Route for requests of this AOR (RFC 3608), or NULL; until it registers. */
 const char *registrar_service_route(struct registrar *r, uint64_t conn,
 				    const char *aor);

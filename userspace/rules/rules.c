@@ -46,6 +46,8 @@ static struct rules_decision decide_sip(const struct rules_input *in)
 
 	if (in->method == SIP_OPTIONS && !in->has_user)
 		return local;
+	if (!in->alias_known && in->is_account)
+		return refuse(480, NULL, "no browser is registered as calls_to");
 	if (!in->alias_known)
 		return refuse(404, "No Such Alias", NULL);
 	/* Asked for each contact by PBXs: it is the gateway that knows. */

@@ -32,6 +32,7 @@ struct rules_input {
 	bool check_from;	/* configuration */
 	bool has_user;		/* request URI has a user part */
 	bool alias_known;	/* request URI names an alias */
+	bool is_account;	/* ... or the gateway's own account */
 	bool alias_online;	/* and its browser is connected */
 	bool trunk_down;	/* the PBX does not answer */
 	bool draining;		/* no new calls */

@@ -158,6 +158,19 @@ static json_t *datapath(struct pinned *p, const char *dir,
 			 interfaces(dir), "backends", backends(p));
 }
 
+static void other_contract(const char *dir, const struct pinned_status *s)
+{
+	fprintf(stderr, "sluicectl: %s has contract %u and %u flows, without a "
+		"daemon for %llu s; this program reads contract %d. ", dir,
+		s->contract, s->flows,
+		(unsigned long long)s->heartbeat_age_ms / 1000,
+		SLUICE_CONTRACT_VERSION);
+	fprintf(stderr, "%s\n", pinned_is_taken_over(s->contract) ?
+		"A start of this version's sluiced takes the calls over." :
+		"Drain the calls with the version that set them up, or start "
+		"sluiced with --discard-media, which ends them.");
+}
+
 json_t *offline_show(const char *object, const struct options *o)
 {
 	struct pinned_status status = { 0 };
@@ -166,9 +179,13 @@ json_t *offline_show(const char *object, const struct options *o)
 	int err = pinned_open(o->pins, &p, &status);
 
 	if (err == -EPROTONOSUPPORT) {
-		fprintf(stderr, "sluicectl: %s has contract %u and %u flows; "
-			"this program reads contract %d\n", o->pins,
-			status.contract, status.flows, SLUICE_CONTRACT_VERSION);
+		if (status.is_unfinished)
+			fprintf(stderr, "sluicectl: %s is on its way to "
+				"contract %u, with %u flows: start sluiced, "
+				"which goes on\n", o->pins, status.contract,
+				status.flows);
+		else
+			other_contract(o->pins, &status);
 		return NULL;
 	}
 	if (err) {

@@ -22,24 +22,31 @@ struct pinned {
 	struct xdp x;
 };
 
-static int open_maps(struct pinned *p, const char *dir)
+static int open_map(struct pinned *p, const char *dir, enum xdp_map i)
 {
 	char path[512];
-	int i, err;
+	int err = pins_path(dir, "", xdp_map_names[i], path, sizeof(path));
 
-	for (i = 0; i < XDP_MAPS; i++) {
-		err = pins_path(dir, "", xdp_map_names[i], path, sizeof(path));
-		if (err)
-			return err;
-		p->x.maps[i] = bpf_obj_get(path);
-		if (p->x.maps[i] < 0)
-			return p->x.maps[i];
-	}
-	return 0;
+	if (err)
+		return err;
+	p->x.maps[i] = bpf_obj_get(path);
+	return p->x.maps[i] < 0 ? p->x.maps[i] : 0;
+}
+
+/* All but the one that told which there are. */
+static int open_maps(struct pinned *p, const char *dir)
+{
+	int i, err = 0;
+
+	for (i = 0; i < XDP_MAPS && !err; i++)
+		if (i != XDP_CONTROL)
+			err = open_map(p, dir, i);
+	return err;
 }
 
 /* Reading may meet a map of another size: is it the one we know? */
-static int judge(struct pinned *p, struct pinned_status *status)
+static int judge(struct pinned *p, const char *dir,
+		 struct pinned_status *status)
 {
 	struct bpf_map_info info = { 0 };
 	uint32_t size = sizeof(info), zero = 0;
@@ -57,7 +64,14 @@ static int judge(struct pinned *p, struct pinned_status *status)
 	status->contract = c.contract;
 	status->heartbeat_age_ms = now > c.heartbeat_ns ?
 				   (now - c.heartbeat_ns) / 1000000 : 0;
-	return c.contract == SLUICE_CONTRACT_VERSION ? 0 : -EPROTONOSUPPORT;
+	if (c.contract != SLUICE_CONTRACT_VERSION)
+		return -EPROTONOSUPPORT;
+	/* a start was cut short: some maps are still those of before */
+	if (xdp_migrate_is_unfinished(dir)) {
+		status->is_unfinished = true;
+		return -EPROTONOSUPPORT;
+	}
+	return 0;
 }
 
 static void find_stream(void *arg, struct xdp *x, uint32_t id,
@@ -88,9 +102,11 @@ int pinned_open(const char *dir, struct pinned **ret,
 	for (i = 0; i < XDP_MAPS; i++)
 		p->x.maps[i] = -1;
 	p->x.cpus = libbpf_num_possible_cpus();
-	err = open_maps(p, dir);
+	err = open_map(p, dir, XDP_CONTROL);
 	if (!err)
-		err = judge(p, &status);
+		err = judge(p, dir, &status);
+	if (!err)
+		err = open_maps(p, dir);
 	if (!err || err == -EPROTONOSUPPORT) {
 		status.flows = xdp_pinned_flows(dir);
 		*ret_status = status;
@@ -108,6 +124,12 @@ int pinned_open(const char *dir, struct pinned **ret,
 	}
 	*ret = p;
 	return 0;
+}
+
+bool pinned_is_taken_over(uint32_t contract)
+{
+	return contract == SLUICE_CONTRACT_VERSION ||
+	       xdp_migrate_is_known(contract);
 }
 
 void pinned_close(struct pinned *p)

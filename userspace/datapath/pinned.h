@@ -13,6 +13,7 @@ struct pinned;
 
 struct pinned_status {
 	uint32_t contract;
+	bool is_unfinished;		/* contract: what it is to become */
 	uint64_t heartbeat_age_ms;
 	uint32_t flows;
 	uint32_t streams;
@@ -29,10 +30,12 @@ struct pinned_stream {
 
 /*
  * -ENOENT: no daemon left anything in dir; -EPROTONOSUPPORT: of another
- * contract, whose number is in the status all the same.
+ * contract, or between two, whose number is in the status all the same.
  */
 int pinned_open(const char *dir, struct pinned **ret,
 		struct pinned_status *ret_status);
+/* Whether a daemon of this version goes on with that contract. */
+bool pinned_is_taken_over(uint32_t contract);
 void pinned_close(struct pinned *p);	/* accepts NULL */
 int pinned_totals(struct pinned *p, struct datapath_totals *ret);
 void pinned_streams(struct pinned *p,

@@ -283,6 +283,7 @@ static void xdp_close(void *backend)
 		bpf_link__destroy(x->watch[i]);
 	neighbours_close(x->neighbours);
 	ring_buffer__free(x->events);
+	xdp_migrate_free(x);
 	bpf_object__close(x->object);
 	if (x->pin_dir[0] && !x->is_kept)
 		pins_remove(x->pin_dir);
@@ -395,6 +396,7 @@ static int begin_anew(struct xdp *x, uint32_t streams, char *reason,
 	bpf_object__close(x->object);
 	x->object = NULL;
 	x->is_adopted = x->is_kept = false;
+	x->from_contract = 0;
 	memset(x->is_reused, 0, sizeof(x->is_reused));
 	reason[0] = 0;
 	return open_object(x, streams, reason, size);
@@ -427,7 +429,8 @@ static int load(struct xdp *x, uint32_t streams, char *reason, size_t size)
 			return -EINVAL;
 		}
 	}
-	err = pin_maps(x);
+	/* until they are filled nobody is to find them */
+	err = x->from_contract ? 0 : pin_maps(x);
 	if (err)
 		snprintf(reason, size, "pinning in %s: %s", x->pin_dir,
 			 strerror(-err));
@@ -527,7 +530,7 @@ int datapath_xdp_open(const struct datapath_config *config, void **ret,
 	if (!x)
 		return -ENOMEM;
 	strcpy(x->object_path, config->object);
-	x->lock_fd = -1;
+	x->lock_fd = x->old_keys_fd = -1;
 	x->by_netlink = config->by_netlink;
 	x->cpus = libbpf_num_possible_cpus();
 	read_boot_id(x->boot_id);
@@ -540,8 +543,12 @@ int datapath_xdp_open(const struct datapath_config *config, void **ret,
 		err = watch(x, reason, reason_size);
 	if (!err)
 		err = xdp_attach_all(x, config, reason, reason_size);
+	if (!err && x->from_contract)
+		err = xdp_migrate_end(x);
 	if (!err)
 		err = heartbeat(x);
+	if (!err && x->from_contract)
+		xdp_migrate_clean(x);
 	if (!err)
 		err = open_neighbours(x);
 	if (!err) {

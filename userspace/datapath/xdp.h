@@ -9,7 +9,11 @@
 
 #define XDP_INTERFACES_MAX	2	/* of web and of sip */
 
+#define XDP_WAYS_OUT "drain the calls with the version that set them up, or " \
+		     "start with --discard-media, which ends them"
+
 struct bpf_link;
+struct netlink_link;
 struct ring_buffer;
 
 enum xdp_map {
@@ -46,6 +50,11 @@ struct xdp {
 	bool is_reused[XDP_MAPS];
 	bool is_kept;			/* closing leaves everything in place */
 	uint64_t left_ns;		/* the earlier run's last heartbeat */
+	/* and if that run had the contract before this one */
+	uint32_t from_contract;		/* 0: it had not, or all is done */
+	bool is_committed;		/* there is no way back */
+	struct bpf_object *bridge;
+	int old_keys_fd;
 	struct attach attached[XDP_INTERFACES_MAX];
 	size_t attached_count;
 	struct bpf_link *watch[2];
@@ -84,6 +93,11 @@ int xdp_walk(struct xdp *x, enum xdp_map map, size_t value_size,
 	     xdp_walk_cb *each, void *arg);
 
 /* xdp_stream.c */
+/*
+ * Waits for programs that still work on what was just taken out of the maps, or
+ * that were just replaced.
+ */
+void xdp_wait_for_programs(void);
 int xdp_stream_set(void *backend, uint32_t id,
 		   const struct sluice_stream *stream,
 		   const struct datapath_stream_state *state);
@@ -133,5 +147,26 @@ void xdp_flows(void *backend, datapath_flow_cb *each, void *arg);
 uint32_t xdp_settle(void *backend);
 /* How many flows the pinned maps in dir hold; 0 also if there are none. */
 uint32_t xdp_pinned_flows(const char *dir);
+
+/* xdp_migrate.c: from the contract before this one, in the order of calls. */
+bool xdp_migrate_is_known(uint32_t contract);
+/* Of pins whose contract is this one: they are to be worked on further. */
+bool xdp_migrate_is_unfinished(const char *dir);
+/* Of this contract or a known one: clears up after an attempt cut short. */
+int xdp_migrate_check(struct xdp *x, uint32_t contract);
+/* A map that is made anew, not taken over. */
+bool xdp_migrate_is_new(enum xdp_map i);
+/* Before the object is loaded; -EEXIST: the pinned maps are not as they were. */
+int xdp_migrate_maps(struct xdp *x, char *reason, size_t size);
+/*
+ * The interfaces are to be those that get attached next. -errno: all is as it
+ * was, or (is_committed) the next start goes on; calls go on either way.
+ */
+int xdp_migrate(struct xdp *x, const struct netlink_link *links, size_t count,
+		char *reason, size_t size);
+/* After the present program is attached, then after sl_control says so. */
+int xdp_migrate_end(struct xdp *x);
+void xdp_migrate_clean(struct xdp *x);
+void xdp_migrate_free(struct xdp *x);
 
 #endif

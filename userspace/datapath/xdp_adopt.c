@@ -18,9 +18,6 @@
 #include "datapath/backends.h"
 #include "datapath/pins.h"
 
-#define WAYS_OUT "drain the calls with the version that set them up, or " \
-		 "start with --discard-media, which ends them"
-
 static int open_pin(const char *dir, const char *name)
 {
 	char path[512];
@@ -110,14 +107,19 @@ int xdp_adopt_check(struct xdp *x, char *reason, size_t size)
 	}
 	if (memcmp(c.boot_id, x->boot_id, sizeof(c.boot_id)))
 		return discard(x, "of another boot");
-	if (c.contract == SLUICE_CONTRACT_VERSION) {
-		x->left_ns = c.heartbeat_ns;
-		return 1;
-	}
-	if (!flows)
+	if (c.contract != SLUICE_CONTRACT_VERSION && !flows)
 		return discard(x, "another contract, without media");
+	if (c.contract == SLUICE_CONTRACT_VERSION ||
+	    xdp_migrate_is_known(c.contract)) {
+		x->left_ns = c.heartbeat_ns;
+		err = xdp_migrate_check(x, c.contract);
+		if (!err)
+			return 1;
+		snprintf(reason, size, "%s: %s", x->pin_dir, strerror(-err));
+		return -EEXIST;
+	}
 	snprintf(reason, size, "%s holds %u flows of contract %u, this program "
-		 "has contract %d: " WAYS_OUT, x->pin_dir, flows, c.contract,
+		 "has contract %d: " XDP_WAYS_OUT, x->pin_dir, flows, c.contract,
 		 SLUICE_CONTRACT_VERSION);
 	return -EEXIST;
 }
@@ -154,7 +156,7 @@ static int adopt_map(struct xdp *x, enum xdp_map i, char *reason, size_t size)
 		err = 0;
 	} else {
 		snprintf(reason, size, "%s/%s does not fit this program, "
-			 "though both have contract %d: " WAYS_OUT, x->pin_dir,
+			 "though both have contract %d: " XDP_WAYS_OUT, x->pin_dir,
 			 xdp_map_names[i], SLUICE_CONTRACT_VERSION);
 		err = -EEXIST;
 	}
@@ -165,10 +167,12 @@ static int adopt_map(struct xdp *x, enum xdp_map i, char *reason, size_t size)
 
 int xdp_adopt_maps(struct xdp *x, char *reason, size_t size)
 {
-	int i, err = 0;
+	bool is_older = x->from_contract && !x->is_committed;
+	int i, err = is_older ? xdp_migrate_maps(x, reason, size) : 0;
 
 	for (i = 0; i < XDP_MAPS && !err; i++)
-		err = adopt_map(x, i, reason, size);
+		if (!is_older || !xdp_migrate_is_new(i))
+			err = adopt_map(x, i, reason, size);
 	return err;
 }
 

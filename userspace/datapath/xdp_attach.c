@@ -203,6 +203,10 @@ int xdp_attach_all(struct xdp *x, const struct datapath_config *config,
 					&ifindex, BPF_ANY))
 			return -errno;
 	}
+	err = x->from_contract ?
+	      xdp_migrate(x, links, count, reason, reason_size) : 0;
+	if (err)
+		return err;
 	err = attach_mode(x, links, count, false, reason, reason_size);
 	/* media is on its way already: no canary, no other mode */
 	if (x->is_adopted)

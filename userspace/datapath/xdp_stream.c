@@ -31,11 +31,10 @@ static int get_locked(struct xdp *x, enum xdp_map map, const void *key,
 }
 
 /*
- * Waits for programs that still work on what was just taken out of the maps:
- * this command is a synchronize_rcu(). Without it (nohz_full) the few
+ * This command is a synchronize_rcu(). Without it (nohz_full) the few
  * microseconds of a program's run have passed anyway.
  */
-static void wait_for_programs(void)
+void xdp_wait_for_programs(void)
 {
 	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
 }
@@ -115,7 +114,7 @@ int xdp_stream_freeze(void *backend, uint32_t id,
 	err = stream_stop(x, id);
 	if (err)
 		return err;
-	wait_for_programs();
+	xdp_wait_for_programs();
 	err = get_locked(x, XDP_STATES, &id, &state.media);
 	if (!err)
 		err = bpf_map_lookup_elem(x->maps[XDP_RTCP], &id, &state.rtcp);

@@ -128,6 +128,15 @@ sdp_seeds()
 		printf '\n--\n'
 		cat "$SELFTESTS/unit/sdp/firefox-answer-audio-video.sdp"
 	} >"$1/pair"
+	# keys with MKIs, extensions with directions
+	printf '%s\n' v=0 'o=- 1 2 IN IP4 203.0.113.9' s=- \
+		'c=IN IP4 203.0.113.9' 't=0 0' 'm=audio 4 RTP/SAVPF 0' \
+		"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:$(printf 'A%.0s' \
+			{1..40})|2^31|1:4;inline:$(printf 'B%.0s' \
+			{1..40})|2^31|2:4 WSH=64" 'a=rtcp-fb:* transport-cc' \
+		'a=extmap:1/sendonly urn:ietf:params:rtp-hdrext:ssrc-audio-level vad=on' \
+		'a=extmap:14 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01' \
+		>"$1/keys-extensions"
 }
 
 # seeds TARGET FOLDER; a target without a set of its own begins with nothing.

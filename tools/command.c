@@ -28,6 +28,8 @@ const struct command command_list[] = {
 	  .run = run_list, .list = &list_backends, .is_offline = true },
 	{ "show", "interfaces", .help = "interfaces with the XDP program",
 	  .run = run_list, .list = &list_interfaces, .is_offline = true },
+	{ "show", "resources", .help = "what is in use, and its limits",
+	  .run = run_list, .list = &list_resources },
 	{ "terminate", "call", "ID", .help = "end a call",
 	  .run = run_terminate, .is_optional = true },
 	{ "move", "call", "ID", .key = "path", .values = "kernel|user",

@@ -20,7 +20,7 @@ _sluicectl()
 		words=$verbs
 		;;
 	show)
-		words="calls call streams registrations trunks drops datapath interfaces"
+		words="calls call streams registrations trunks drops datapath interfaces resources"
 		;;
 	terminate)
 		words="call"

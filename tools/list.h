@@ -38,7 +38,8 @@ struct list {
 };
 
 extern const struct list list_calls, list_streams, list_registrations,
-	list_trunks, list_drops, list_backends, list_interfaces;
+	list_trunks, list_drops, list_backends, list_interfaces,
+	list_resources;
 
 /*
  * Prints answer[list->member]; before: the last answer, or NULL, taken

@@ -114,3 +114,11 @@ const struct list list_interfaces = {
 	{ "attached", "is_attached", .kind = LIST_BOOL },
 	{ .name = NULL },
 } };
+
+const struct list list_resources = {
+	"resources", (const struct list_column[]){
+	{ "resource", "resource", .kind = LIST_TEXT, .is_key = true },
+	{ "used", "used", .kind = LIST_NUMBER },
+	{ "limit", "limit", .kind = LIST_NUMBER },
+	{ .name = NULL },
+} };

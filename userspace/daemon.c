@@ -528,6 +528,7 @@ static int start_ctl(struct daemon *d)
 	if (err)
 		return err;
 	d->context = (struct ctl_context){
+		.loop = d->loop,
 		.calls = d->calls,
 		.registrar = d->registrar,
 		.media = d->media,

@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/limits.h"
 #include "core/log.h"
+#include "core/loop.h"
 #include "ctl/metrics.h"
 #include "ctl/show.h"
 #include "tap.h"
@@ -117,6 +119,27 @@ int datapath_interfaces(const struct datapath *dp,
 					      .program_id = 17,
 					      .program_tag = "a8f2" };
 	return 1;
+}
+
+uint32_t datapath_size(const struct datapath *dp)
+{
+	return 8192;
+}
+
+uint32_t datapath_key_size(const struct datapath *dp)
+{
+	return 8448;
+}
+
+void media_usage(struct media *m, struct media_usage *ret)
+{
+	*ret = (struct media_usage){ .sessions = 2, .rtp_ports = 2,
+				     .rtp_port_limit = 8192 };
+}
+
+uint32_t store_count(struct store *s, enum store_kind kind)
+{
+	return kind == STORE_CALL ? 3 : 0;
 }
 
 void wss_counters(const struct wss *w, uint64_t ret[WSS_COUNTER_MAX])
@@ -480,6 +503,19 @@ static void test_others(void)
 	CHECK_INT(json_integer_value(at(list, 0, "program_id")), 17,
 		  "interfaces_have_program");
 	json_decref(r.body);
+	r = ask("show resources", NULL);
+	list = json_object_get(r.body, "resources");
+	CHECK(!strcmp(json_string_value(at(list, 0, "resource")), "calls") &&
+	      json_integer_value(at(list, 0, "used")) == 3 &&
+	      json_integer_value(at(list, 0, "limit")) == LIMIT_CALLS,
+	      "resource_has_its_limit");
+	CHECK(!strcmp(json_string_value(at(list, 1, "resource")), "dialogs") &&
+	      json_is_null(at(list, 1, "limit")),
+	      "resource_without_limit_has_null");
+	CHECK(json_integer_value(json_object_get(
+		      json_object_get(r.body, "memory"),
+		      "resident_bytes")) > 0, "resources_tell_memory");
+	json_decref(r.body);
 	r = ask("show registrations", NULL);
 	list = json_object_get(r.body, "registrations");
 	CHECK(json_is_true(at(list, 0, "online")) &&
@@ -638,6 +674,11 @@ int main(void)
 	struct ctl_context x = { .conf = &conf, .version = "9.9",
 				 .started_wall_ms = clock_wall_ms() };
 
+	struct loop *loop;
+
+	if (loop_create(&loop))
+		return 1;
+	x.loop = loop;
 	fill_calls();
 	CHECK_INT(show_register(NULL, &x), 0, "commands_are_registered");
 	x.ctl = (void *)&x;	/* a listener only has to be set */
@@ -649,5 +690,6 @@ int main(void)
 	test_kernel(&conf);
 	test_streams_of_lines(&x);
 	test_reload(&x);
+	loop_free(loop);
 	return tap_done();
 }

@@ -142,6 +142,10 @@ void calls_each(struct calls *c, bool (*each)(void *arg,
 
 struct calls_stats {
 	uint32_t live, up;
+	uint32_t dialogs;		/* of calls and subscriptions */
+	uint32_t requests;		/* passed on outside of calls */
+	uint32_t subscriptions;
+	uint32_t farewells;		/* BYE, CANCEL for who is away */
 	uint64_t attempts, answered, failed_by_us;
 	uint64_t lost[2];	/* packets, by enum media_side of the sender */
 };

@@ -322,6 +322,7 @@ char *call_invite_text(const struct sip_msg *m);
 int call_unpack(struct call *c, const char *id, const struct record *r);
 /* revive.c */
 void call_cancels_free(struct calls *cs);
+uint32_t call_cancels_count(const struct calls *cs);
 /* The INVITE that an earlier run sent there with this branch. */
 void call_cancel_resumed(struct calls *cs, const struct sip_target *to,
 			 struct sip_msg *invite, const char *branch);

@@ -63,6 +63,15 @@ void call_cancels_free(struct calls *cs)
 		cancel_free(cs->cancels);
 }
 
+uint32_t call_cancels_count(const struct calls *cs)
+{
+	uint32_t n = 0;
+
+	for (const struct call_cancel *k = cs->cancels; k; k = k->next)
+		n++;
+	return n;
+}
+
 static void browser_is_back(void *arg, bool found)
 {
 	struct call_cancel *k = arg;

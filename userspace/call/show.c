@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "call/internal.h"
+#include "call/request.h"
 #include "core/clock.h"
 #include "core/log.h"
 
@@ -116,6 +117,10 @@ void calls_each(struct calls *cs, bool (*each)(void *arg,
 void calls_stats(const struct calls *cs, struct calls_stats *ret)
 {
 	*ret = cs->stats;
+	ret->dialogs = HASH_COUNT(cs->legs) + HASH_COUNT(cs->sub_legs);
+	ret->requests = cs->forward_count;
+	ret->subscriptions = HASH_COUNT(cs->subs);
+	ret->farewells = cs->farewell_count + call_cancels_count(cs);
 }
 
 static double loss_percent(uint64_t received, uint64_t lost)

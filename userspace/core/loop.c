@@ -9,6 +9,7 @@
 
 struct loop {
 	su_root_t *root;
+	uint32_t timer_count;
 };
 
 struct loop_fd {
@@ -19,6 +20,7 @@ struct loop_fd {
 };
 
 struct loop_timer {
+	struct loop *loop;
 	su_timer_t *timer;
 	void (*cb)(void *arg);
 	void *arg;
@@ -129,6 +131,8 @@ int loop_timer_add(struct loop *l, uint32_t delay_ms, void (*cb)(void *arg),
 	t = calloc(1, sizeof(*t));
 	if (!t)
 		return -ENOMEM;
+	t->loop = l;
+	l->timer_count++;
 	t->cb = cb;
 	t->arg = arg;
 	t->timer = su_timer_create(su_root_task(l->root), delay_ms);
@@ -149,7 +153,13 @@ void loop_timer_cancel(struct loop_timer *t)
 		return;
 	if (t->timer)
 		su_timer_destroy(t->timer);
+	t->loop->timer_count--;
 	free(t);
+}
+
+uint32_t loop_timer_count(const struct loop *l)
+{
+	return l->timer_count;
 }
 
 void *loop_sofia_root(struct loop *l)

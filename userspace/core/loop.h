@@ -27,6 +27,9 @@ int loop_timer_add(struct loop *l, uint32_t delay_ms, void (*cb)(void *arg),
 		   void *arg, struct loop_timer **ret);
 void loop_timer_cancel(struct loop_timer *t);	/* accepts NULL */
 
+/* Timers that run. */
+uint32_t loop_timer_count(const struct loop *l);
+
 /* su_root_t of sofia-sip, for sip/ only. */
 void *loop_sofia_root(struct loop *l);
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "ctl/metrics_parts.h"
+#include "ctl/resources.h"
 #include "ctl/show_parts.h"
 
 #define REASONS_MAX	8	/* told apart by sluice_streams; then "other" */
@@ -258,6 +259,36 @@ static void print_web(FILE *f, const struct ctl_context *x)
 	print_certificate(f, "sip", c->sip_tls_certificate);
 }
 
+static void print_resources(FILE *f, const struct ctl_context *x)
+{
+	struct resource all[RESOURCES_MAX];
+	size_t count = resources_read(x, all);
+	struct resource_memory m;
+
+	resources_memory(&m);
+	metrics_family(f, "sluice_resources", "gauge",
+		       "What is in use now, by kind.");
+	for (size_t i = 0; i < count; i++)
+		metrics_count(f, "sluice_resources", all[i].used,
+			      METRICS_LABELS("resource", all[i].name));
+	metrics_family(f, "sluice_resource_limits", "gauge",
+		       "How much of it there can be.");
+	for (size_t i = 0; i < count; i++)
+		if (all[i].limit)
+			metrics_count(f, "sluice_resource_limits",
+				      all[i].limit,
+				      METRICS_LABELS("resource", all[i].name));
+	metrics_family(f, "sluice_memory_bytes", "gauge",
+		       "Memory of the daemon: resident, allocated, kept by "
+		       "the allocator.");
+	metrics_count(f, "sluice_memory_bytes", m.resident,
+		      METRICS_LABELS("kind", "resident"));
+	metrics_count(f, "sluice_memory_bytes", m.heap_used,
+		      METRICS_LABELS("kind", "heap-used"));
+	metrics_count(f, "sluice_memory_bytes", m.heap_free,
+		      METRICS_LABELS("kind", "heap-free"));
+}
+
 void metrics_print(FILE *f, const struct ctl_context *x,
 		   const struct metrics_tally *t)
 {
@@ -267,4 +298,5 @@ void metrics_print(FILE *f, const struct ctl_context *x,
 	print_sip(f, x, t);
 	print_media(f, x, t);
 	print_web(f, x);
+	print_resources(f, x);
 }

@@ -329,6 +329,7 @@ int show_register(struct ctl *c, struct ctl_context *context)
 		{ "show drops", show_drops },
 		{ "show datapath", show_datapath },
 		{ "show interfaces", show_interfaces },
+		{ "show resources", show_resources },
 		{ "terminate call", show_terminate },
 		{ "move call", show_move },
 		{ "detach datapath", show_detach },

@@ -26,6 +26,7 @@ struct metrics;
  */
 struct ctl_context {
 	struct ctl *ctl;
+	const struct loop *loop;
 	struct metrics *metrics;
 	struct calls *calls;
 	struct registrar *registrar;

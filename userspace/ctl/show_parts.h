@@ -9,6 +9,7 @@
 ctl_handler show_status, show_trunks, show_registrations, show_reload;
 ctl_handler show_calls, show_call, show_streams, show_terminate, show_move;
 ctl_handler show_drops, show_datapath, show_interfaces, show_detach, show_adopt;
+ctl_handler show_resources;
 
 /* "192.0.2.1:5060", or null if it is unset. */
 json_t *show_addr(const struct addr *a);

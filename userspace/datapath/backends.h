@@ -21,6 +21,8 @@ int datapath_user_relay(void *backend, const struct addr *local,
 int datapath_user_own(void *backend, uint32_t id, struct datapath_own *p);
 void datapath_user_count_drop(void *backend, enum sluice_drop reason);
 void datapath_user_count(void *backend, enum sluice_counter counter);
+/* Sets flows and ports. */
+void datapath_user_usage(const void *backend, struct datapath_usage *ret);
 
 /*
  * reason: one line, on success how it is attached, on failure (-errno) why

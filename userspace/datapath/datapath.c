@@ -23,6 +23,7 @@ struct id_pool {
 	uint32_t *ring;		/* twice the size: claimed ids come in again */
 	uint32_t size;
 	uint32_t head, count;
+	uint32_t used_count;
 };
 
 struct datapath {
@@ -68,6 +69,7 @@ static uint32_t id_alloc(struct id_pool *p)
 		p->count--;
 		if (!p->used[id]) {
 			p->used[id] = 1;
+			p->used_count++;
 			return id;
 		}
 	}
@@ -76,6 +78,7 @@ static uint32_t id_alloc(struct id_pool *p)
 
 static void id_claim(struct id_pool *p, uint32_t id)
 {
+	p->used_count += !p->used[id];
 	p->used[id] = 1;
 }
 
@@ -84,6 +87,7 @@ static void id_release(struct id_pool *p, uint32_t id)
 	if (!id || id >= p->size || !p->used[id])
 		return;
 	p->used[id] = 0;
+	p->used_count--;
 	p->ring[(p->head + p->count) % (2 * p->size)] = id;
 	p->count++;
 }
@@ -537,6 +541,22 @@ int datapath_totals(struct datapath *dp,
 	}
 	memcpy(ret, all, sizeof(all));
 	return 0;
+}
+
+void datapath_usage(const struct datapath *dp, struct datapath_usage *ret)
+{
+	*ret = (struct datapath_usage){
+		.keys = dp->keys.used_count,
+		.transports = dp->transports.used_count,
+		.streams = dp->streams.used_count,
+	};
+	/* It is told of every flow and port, the kernel's too. */
+	datapath_user_usage(dp->backend[DATAPATH_USER], ret);
+}
+
+uint32_t datapath_key_size(const struct datapath *dp)
+{
+	return dp->keys.size;
 }
 
 int datapath_event_fd(const struct datapath *dp)

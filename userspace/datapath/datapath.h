@@ -296,6 +296,16 @@ void datapath_count(struct datapath *dp, enum sluice_counter counter);
 /* By backend; zero where one is not open. */
 int datapath_totals(struct datapath *dp,
 		    struct datapath_totals ret[DATAPATH_BACKENDS]);
+
+/* What is in use now, both backends together. */
+struct datapath_usage {
+	uint32_t keys, transports, streams;	/* ids */
+	uint32_t flows;
+	uint32_t ports;		/* local, the browsers' included */
+};
+void datapath_usage(const struct datapath *dp, struct datapath_usage *ret);
+/* How many ids there are for it; keys are more than the others. */
+uint32_t datapath_key_size(const struct datapath *dp);
 void datapath_tick(struct datapath *dp);
 /* Readable while events wait; -1 if no backend reports any. */
 int datapath_event_fd(const struct datapath *dp);

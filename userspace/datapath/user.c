@@ -323,6 +323,14 @@ void datapath_user_count(void *backend, enum sluice_counter counter)
 		u->totals.counters[counter]++;
 }
 
+void datapath_user_usage(const void *backend, struct datapath_usage *ret)
+{
+	const struct user *u = backend;
+
+	ret->flows = HASH_COUNT(u->flows);
+	ret->ports = HASH_COUNT(u->ports);
+}
+
 const struct datapath_ops datapath_user_ops = {
 	.name = "user",
 	.close = user_close,

@@ -441,6 +441,15 @@ void media_totals(struct media *m, struct datapath_totals ret[DATAPATH_BACKENDS]
 	pthread_mutex_unlock(&m->worker->totals_lock);
 }
 
+void media_usage(struct media *m, struct media_usage *ret)
+{
+	pthread_mutex_lock(&m->worker->totals_lock);
+	ret->datapath = m->worker->usage;
+	pthread_mutex_unlock(&m->worker->totals_lock);
+	ret->sessions = tickets_used(m->tickets);
+	ret->rtp_ports = ports_taken(m->ports, &ret->rtp_port_limit);
+}
+
 const struct datapath *media_datapath(const struct media *m)
 {
 	return m->worker->dp;

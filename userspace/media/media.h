@@ -274,6 +274,14 @@ int media_certificate_expiry(const char *file, int64_t *ret);
 
 /* Whole datapath, refreshed each second by the media thread. Any thread. */
 void media_totals(struct media *m, struct datapath_totals ret[DATAPATH_BACKENDS]);
+
+/* As the media thread saw it within the last second, but for the first three. */
+struct media_usage {
+	uint32_t sessions;
+	uint32_t rtp_ports, rtp_port_limit;	/* pairs */
+	struct datapath_usage datapath;
+};
+void media_usage(struct media *m, struct media_usage *ret);
 const struct datapath *media_datapath(const struct media *m);
 
 #endif

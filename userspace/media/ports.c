@@ -21,6 +21,7 @@ struct ports {
 	uint16_t min;
 	uint32_t count;		/* pairs */
 	uint32_t cursor;
+	uint32_t taken;
 	struct {
 		bool is_taken;
 		uint64_t free_at_ms;
@@ -122,6 +123,7 @@ static int take_round(struct ports *p, bool with_rtcp, bool is_rested,
 		err = bind_pair(p, i, with_rtcp, ret);
 		if (!err) {
 			p->slot[i].is_taken = true;
+			p->taken++;
 			return 0;
 		}
 		if (err != -EADDRINUSE && err != -EACCES)
@@ -154,8 +156,10 @@ int ports_claim(struct ports *p, uint16_t rtp, bool with_rtcp,
 	pthread_mutex_lock(&p->lock);
 	err = p->slot[i].is_taken ? -EADDRINUSE :
 				    bind_pair(p, i, with_rtcp, ret);
-	if (!err)
+	if (!err) {
 		p->slot[i].is_taken = true;
+		p->taken++;
+	}
 	pthread_mutex_unlock(&p->lock);
 	return err;
 }
@@ -170,7 +174,19 @@ void ports_give(struct ports *p, struct port_pair *pair)
 		close(pair->rtcp_fd);
 	pair->rtp_fd = pair->rtcp_fd = -1;
 	pthread_mutex_lock(&p->lock);
+	p->taken -= p->slot[i].is_taken;
 	p->slot[i].is_taken = false;
 	p->slot[i].free_at_ms = clock_ms() + PORT_REST_MS;
 	pthread_mutex_unlock(&p->lock);
+}
+
+uint32_t ports_taken(struct ports *p, uint32_t *ret_limit)
+{
+	uint32_t taken;
+
+	pthread_mutex_lock(&p->lock);
+	taken = p->taken;
+	pthread_mutex_unlock(&p->lock);
+	*ret_limit = p->count;
+	return taken;
 }

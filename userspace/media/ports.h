@@ -29,6 +29,9 @@ int ports_claim(struct ports *p, uint16_t rtp, bool with_rtcp,
 /* Closes the sockets; the number rests before it is taken again. */
 void ports_give(struct ports *p, struct port_pair *pair);
 
+/* Pairs taken; there are so many. */
+uint32_t ports_taken(struct ports *p, uint32_t *ret_limit);
+
 /* A bound, non-blocking UDP socket, marked EF; -errno. */
 int udp_socket(const struct addr *local, int *ret_fd);
 

@@ -30,6 +30,7 @@ struct tickets {
 	 */
 	uint32_t first_free;
 	uint32_t untouched;	/* from here on none was ever released */
+	uint32_t used;		/* slots */
 	uint32_t room, streams;	/* there are, in use */
 	struct slot slot[LIMIT_MEDIA_SESSIONS];
 };
@@ -106,6 +107,7 @@ int tickets_take(struct tickets *t, struct ticket *ticket)
 		s->ticket = *ticket;
 		s->is_used = s->is_open = true;
 		t->streams += 2 * ticket->stream_count;
+		t->used++;
 	}
 	pthread_mutex_unlock(&t->lock);
 	return i != NONE ? 0 : -ENOSPC;
@@ -122,6 +124,7 @@ int tickets_claim(struct tickets *t, const struct ticket *ticket)
 		s->ticket = *ticket;
 		s->is_used = s->is_open = true;
 		t->streams += 2 * ticket->stream_count;
+		t->used++;
 		err = 0;
 	}
 	pthread_mutex_unlock(&t->lock);
@@ -204,9 +207,20 @@ void tickets_release(struct tickets *t, uint32_t id)
 	s = find(t, id);
 	if (s) {
 		s->is_used = s->is_open = false;
+		t->used--;
 		t->streams -= 2 * s->ticket.stream_count;
 		explicit_bzero(&s->ticket, sizeof(s->ticket));
 		list(t, s);
 	}
 	pthread_mutex_unlock(&t->lock);
+}
+
+uint32_t tickets_used(struct tickets *t)
+{
+	uint32_t used;
+
+	pthread_mutex_lock(&t->lock);
+	used = t->used;
+	pthread_mutex_unlock(&t->lock);
+	return used;
 }

@@ -35,6 +35,9 @@ int tickets_update(struct tickets *t, const struct ticket *ticket);
 int tickets_close(struct tickets *t, uint32_t id);
 void tickets_release(struct tickets *t, uint32_t id);
 
+/* Sessions not yet released. */
+uint32_t tickets_used(struct tickets *t);
+
 /* Index below LIMIT_MEDIA_SESSIONS, one session at a time. */
 uint32_t ticket_slot(uint32_t id);
 

@@ -259,11 +259,14 @@ static void commands(struct worker *w)
 static void totals_update(struct worker *w)
 {
 	struct datapath_totals totals[DATAPATH_BACKENDS] = { 0 };
+	struct datapath_usage usage;
 
 	if (datapath_totals(w->dp, totals))
 		return;
+	datapath_usage(w->dp, &usage);
 	pthread_mutex_lock(&w->totals_lock);
 	memcpy(w->totals, totals, sizeof(totals));
+	w->usage = usage;
 	pthread_mutex_unlock(&w->totals_lock);
 }
 

@@ -120,6 +120,7 @@ struct worker {
 	struct receiver *receiver;
 	pthread_mutex_t totals_lock;
 	struct datapath_totals totals[DATAPATH_BACKENDS];
+	struct datapath_usage usage;
 	pthread_mutex_t order_lock;
 	pthread_cond_t order_done;
 	bool is_ordered;		/* somebody waits */

@@ -431,8 +431,15 @@ int nta_set_t1(struct sip_stack *s)
 
 void nta_stats(const struct sip_stack *s, struct sip_stack_stats *ret)
 {
-	if (s->nta)
-		nta_front_stats(s->nta->front, ret);
+	usize_t servers = 0, clients = 0;
+
+	if (!s->nta)
+		return;
+	nta_front_stats(s->nta->front, ret);
+	nta_agent_get_stats(s->nta->agent, NTATAG_S_IRQ_HASH_USED_REF(servers),
+			    NTATAG_S_ORQ_HASH_USED_REF(clients), TAG_END());
+	ret->nta_servers = (uint32_t)servers;
+	ret->nta_clients = (uint32_t)clients;
 }
 
 void nta_stop(struct sip_stack *s)

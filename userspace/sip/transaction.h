@@ -231,6 +231,8 @@ struct sip_stack_stats {
 	uint64_t dropped_parse[2];
 	uint64_t timeouts;
 	uint32_t server_live, client_live;
+	/* The trunk's below them, with those that wait for repetitions. */
+	uint32_t nta_servers, nta_clients;
 };
 
 void sip_stack_stats(const struct sip_stack *s, struct sip_stack_stats *ret);

@@ -4,6 +4,7 @@
 #define STORE_BACKEND_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /*
  * kind is a short word. Calls come one at a time. Errors are negative errno
@@ -17,6 +18,7 @@ struct store_backend {
 	int (*each)(void *b, const char *kind,
 		    int (*cb)(void *arg, const char *id, const void *data,
 			      size_t len), void *arg);
+	int (*count)(void *b, const char *kind, uint32_t *ret);
 	/* A value of the store as a whole; "" if there is none. */
 	int (*get_meta)(void *b, const char *name, char *buf, size_t size);
 	int (*set_meta)(void *b, const char *name, const char *value);

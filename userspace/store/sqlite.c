@@ -29,7 +29,7 @@ static const char *const schema =
 	" written INTEGER NOT NULL DEFAULT (unixepoch()),"
 	" PRIMARY KEY(kind, id));";
 
-enum statement { PUT, DEL, EACH, GET_META, SET_META, STATEMENTS };
+enum statement { PUT, DEL, EACH, COUNT, GET_META, SET_META, STATEMENTS };
 
 static const char *const texts[STATEMENTS] = {
 	[PUT] = "INSERT INTO records(kind, id, data) VALUES(?1, ?2, ?3) "
@@ -38,6 +38,7 @@ static const char *const texts[STATEMENTS] = {
 	[DEL] = "DELETE FROM records WHERE kind = ?1 AND id = ?2",
 	[EACH] = "SELECT id, data FROM records WHERE kind = ?1 "
 		 "ORDER BY rowid",
+	[COUNT] = "SELECT count(*) FROM records WHERE kind = ?1",
 	[GET_META] = "SELECT value FROM meta WHERE name = ?1",
 	[SET_META] = "INSERT OR REPLACE INTO meta(name, value) VALUES(?1, ?2)",
 };
@@ -286,6 +287,19 @@ static int backend_each(void *arg, const char *kind,
 	return err;
 }
 
+static int backend_count(void *arg, const char *kind, uint32_t *ret)
+{
+	sqlite3_stmt *st = ((struct backend *)arg)->statements[COUNT];
+	int rc;
+
+	sqlite3_bind_text(st, 1, kind, -1, SQLITE_STATIC);
+	rc = sqlite3_step(st);
+	if (rc == SQLITE_ROW)
+		*ret = (uint32_t)sqlite3_column_int64(st, 0);
+	sqlite3_reset(st);
+	return to_errno(rc);
+}
+
 static int backend_get_meta(void *arg, const char *name, char *buf,
 			    size_t size)
 {
@@ -338,6 +352,7 @@ const struct store_backend store_sqlite = {
 	.put = backend_put,
 	.del = backend_del,
 	.each = backend_each,
+	.count = backend_count,
 	.get_meta = backend_get_meta,
 	.set_meta = backend_set_meta,
 	.check = backend_check,

@@ -301,6 +301,18 @@ bool store_is_same_boot(const struct store *s)
 	return !s || s->is_same_boot;
 }
 
+uint32_t store_count(struct store *s, enum store_kind kind)
+{
+	uint32_t count = 0;
+
+	if (!s)
+		return 0;
+	pthread_mutex_lock(&s->lock);
+	s->ops->count(s->backend, kind_name(kind), &count);
+	pthread_mutex_unlock(&s->lock);
+	return count;
+}
+
 void store_status(struct store *s, struct store_status *ret)
 {
 	pthread_mutex_lock(&s->lock);

@@ -54,5 +54,7 @@ int store_each(struct store *s, enum store_kind kind,
 /* false: the host was booted since the store was last open. */
 bool store_is_same_boot(const struct store *s);
 void store_status(struct store *s, struct store_status *ret);
+/* Records now; reads the index. */
+uint32_t store_count(struct store *s, enum store_kind kind);
 
 #endif

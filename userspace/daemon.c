@@ -21,6 +21,7 @@
 #include "core/log.h"
 #include "core/loop.h"
 #include "core/queue.h"
+#include "core/trim.h"
 #include "ctl/ctl.h"
 #include "ctl/metrics.h"
 #include "ctl/show.h"
@@ -32,6 +33,7 @@
 
 #define NO_ANSWER_MS	180000	/* INVITE without a final response */
 #define LEAVE_MS	3000	/* for BYEs and their answers at the end */
+#define TRIM_MS		5000	/* between looks at what is live */
 
 struct daemon {
 	struct conf *conf;
@@ -42,6 +44,8 @@ struct daemon {
 	struct loop_fd *signal_watch;
 	int signal_fd;
 	struct loop_timer *leave;
+	struct loop_timer *trim_timer;
+	struct trim trim;
 	bool is_leaving;
 	bool is_keeping;		/* media and calls go on without us */
 	struct media *media;
@@ -264,6 +268,28 @@ static void signal_ready(void *arg)
 		loop_stop(d->loop);
 	calls_terminate_all(d->calls, "the gateway stops");
 	calls_drain(d->calls, drained, d);
+}
+
+/* ---- memory ---------------------------------------------------------- */
+
+static void look_at_memory(void *arg)
+{
+	struct daemon *d = arg;
+	struct sip_stack_stats sip;
+	struct calls_stats calls;
+
+	sip_stack_stats(d->stack, &sip);
+	calls_stats(d->calls, &calls);
+	if (trim_is_due(&d->trim, sip.server_live + sip.client_live +
+			sip.nta_servers + sip.nta_clients + calls.live +
+			wss_clients(d->wss)))
+		trim_now();
+	if (loop_timer_add(d->loop, TRIM_MS, look_at_memory, d,
+			   &d->trim_timer)) {
+		d->trim_timer = NULL;
+		log_warn("no timer: freed memory stays with the daemon, "
+			 "ignoring");
+	}
 }
 
 /* Before any thread starts, so that all of them inherit the mask. */
@@ -591,6 +617,7 @@ static int start_all(struct daemon *d)
 	/* Nothing can fail any more: what was is taken up, or ended. */
 	registrar_restore(d->registrar);
 	calls_restore(d->calls);
+	look_at_memory(d);
 	return 0;
 }
 
@@ -655,6 +682,7 @@ void daemon_free(struct daemon *d)
 	metrics_free(d->context.metrics);
 	wss_stop(d->wss);
 	loop_timer_cancel(d->leave);
+	loop_timer_cancel(d->trim_timer);
 	loop_fd_remove(d->events_watch);
 	loop_fd_remove(d->signal_watch);
 	calls_free(d->calls);

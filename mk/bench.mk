@@ -5,9 +5,9 @@
 
 PERF_BENCH := $(sort $(wildcard selftests/perf/bench_*.c))
 PERF_BIN := $(PERF_BENCH:selftests/perf/%.c=$(O)/perf/%)
-PERF_BIN += $(O)/perf/load
+PERF_BIN += $(O)/perf/load $(O)/perf/soak
 # What the programs share; the linker takes what each needs.
-PERF_SRC := $(filter-out $(PERF_BENCH) %/load.c %.bpf.c,$(wildcard selftests/perf/*.c))
+PERF_SRC := $(filter-out $(PERF_BENCH) %/load.c %/soak.c %.bpf.c,$(wildcard selftests/perf/*.c))
 PERF_OBJ := $(PERF_SRC:%.c=$(O)/%.o)
 
 $(O)/selftests/perf/libperf.a: $(PERF_OBJ)

@@ -41,7 +41,7 @@ unit-san:
 all-san: all
 	$(Q)$(MAKE) SAN=1 all
 
-check: all all-san bpftest unit-san fuzz-build ## every test; check-unit, -bpf, -vm, -net, -browser, -fuzz: a part
+check: all all-san bpftest unit-san fuzz-build $(O)/perf/soak ## every test; check-unit, -bpf, -vm, -net, -browser, -fuzz: a part
 	$(Q)$(RUN) $(UNIT_SAN) selftests/fuzz/short.sh $(BPF_TEST_BIN) \
 		$(VM_TEST) SAN=1 $(NET_TESTS) SAN=0 $(BROWSER_TESTS)
 check-unit: unit-san
@@ -51,7 +51,13 @@ check-bpf: bpftest
 # On old kernels, in virtual machines.
 check-vm: bpftest
 	$(Q)$(RUN) $(VM_TEST)
-check-net: all all-san
+check-net: all all-san $(O)/perf/soak
 	$(Q)$(RUN) SAN=1 $(NET_TESTS)
+# The same test as in check, for half an hour.
+.PHONY: soak
+soak: all $(O)/perf/soak ## what 100,000 calls, registrations and connections leave behind
+	$(Q)O=$(abspath $(O)) CLIENTS=$(or $(CLIENTS),500) \
+		CALLS=$(or $(CALLS),10000) ROUNDS=$(or $(ROUNDS),3) \
+		selftests/net/soak.sh
 check-browser: all
 	$(Q)$(RUN) $(BROWSER_TESTS)

@@ -10,34 +10,22 @@
  * CLIENTS= (2000) at most 900 for each WEB_IP, CALLS= (20000) of the leak test,
  * SECONDS_EACH= (4) of refreshes.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "core/clock.h"
 #include "load.h"
 
-#define CONNECTING	64	/* handshakes at a time */
 #define ASKING		128	/* refreshes at a time */
 #define CALLING		48	/* calls at a time */
 #define HELD		500	/* calls up at once */
 #define SAMPLES		200	/* of set-up time, one call at a time */
 #define SHORT_TIMERS_MS	6000	/* RFC 3261 17.1.2.2: T4 and a bit */
 #define LONG_TIMERS_MS	35000	/* 64 * T1 and a bit */
-#define STUCK_MS	15000
 
-static struct phone *phones;
-static uint32_t count, done, errors;
-static int epoll_fd, pbx_fd;
-static const char *pids, *gateway_ip, **web_ips;
-static uint32_t web_ip_count;
-static void (*on_event)(struct phone *p, enum phone_event e);
+static const char *pids;
 static double *samples;
 static uint32_t sample_count;
 
@@ -105,71 +93,6 @@ static void figure(const char *name, double value, const char *unit)
 	fflush(stdout);
 }
 
-/* ---- the loop ---------------------------------------------------------- */
-
-static void told(struct phone *p, enum phone_event e)
-{
-	if (e == PHONE_ENDED || e == PHONE_FAILED)
-		p->is_busy = false;
-	if (e == PHONE_FAILED)
-		errors++;
-	on_event(p, e);
-}
-
-static void turn(void)
-{
-	static uint64_t repeated_ms;
-	struct epoll_event ev[256];
-	int n = epoll_wait(epoll_fd, ev, 256, 100);
-
-	if (clock_ms() - repeated_ms > 100) {
-		repeated_ms = clock_ms();
-		pbx_repeat(pbx_fd);
-	}
-
-	for (int i = 0; i < n; i++) {
-		if (ev[i].data.ptr)
-			phone_serve(ev[i].data.ptr);
-		else
-			pbx_serve(pbx_fd);
-	}
-}
-
-/* Until `want` things are done; false: nothing happens any more. */
-static bool run_until(uint32_t want)
-{
-	uint64_t since = clock_ms();
-	uint32_t last = done;
-
-	while (done < want) {
-		turn();
-		if (done != last) {
-			last = done;
-			since = clock_ms();
-		} else if (clock_ms() - since > STUCK_MS) {
-			fprintf(stderr, "load: stuck at %u of %u\n", done,
-				want);
-			for (uint32_t i = 0; i < count; i++)
-				if (phones[i].is_busy)
-					fprintf(stderr, "load: client %u waits "
-						"in call %u (%s)\n", i,
-						phones[i].call,
-						phones[i].to_tag[0] ?
-						"answered" : "not answered");
-			return false;
-		}
-	}
-	return true;
-}
-
-static void run_for(uint64_t ms)
-{
-	uint64_t end = clock_ms() + ms;
-
-	while (clock_ms() < end)
-		turn();
-}
-
 static int by_value(const void *a, const void *b)
 {
 	double x = *(const double *)a, y = *(const double *)b;
@@ -192,51 +115,6 @@ static void sample(const struct phone *p)
 			(double)(clock_ns() - p->asked_ns) / 1e6;
 }
 
-/* ---- clients come ------------------------------------------------------ */
-
-static uint32_t next_client, clients_wanted;
-
-static void connect_next(SSL_CTX *ctx)
-{
-	struct epoll_event ev = { .events = EPOLLIN | EPOLLOUT | EPOLLET };
-	struct phone *p;
-	int err;
-
-	if (next_client >= clients_wanted)
-		return;
-	p = &phones[next_client];
-	p->index = next_client++;
-	p->told = told;
-	err = phone_connect(p, ctx, web_ips[p->index % web_ip_count],
-			    gateway_ip);
-	ev.data.ptr = p;
-	if (err || epoll_ctl(epoll_fd, EPOLL_CTL_ADD, p->fd, &ev)) {
-		fprintf(stderr, "load: connect: %s\n", strerror(-err));
-		exit(1);
-	}
-}
-
-static SSL_CTX *client_context;
-
-static void arriving(struct phone *p, enum phone_event e)
-{
-	if (e == PHONE_READY) {
-		phone_register(p);
-	} else if (e == PHONE_REGISTERED || e == PHONE_FAILED) {
-		done++;
-		connect_next(client_context);
-	}
-}
-
-static void arrive(uint32_t clients)
-{
-	clients_wanted = clients;
-	for (int i = 0; i < CONNECTING; i++)
-		connect_next(client_context);
-	if (!run_until(clients) || errors)
-		exit(1);
-}
-
 /*
  * In two halves: the first one's transactions leave memory that the second
  * one's use again, so that what the second half adds is what clients take.
@@ -244,20 +122,18 @@ static void arrive(uint32_t clients)
 static void measure_arrival(void)
 {
 	double before, cpu = cpu_s();
-	uint32_t half = count / 2;
+	uint32_t half = load.count / 2;
 	uint64_t start = clock_ns();
 
-	on_event = arriving;
-	done = 0;
-	arrive(half);
+	load_arrive(half);
 	figure("wss_clients_per_s",
 	       1e9 * half / (double)(clock_ns() - start), "clients/s");
 	figure("wss_client_cpu_ms", 1e3 * (cpu_s() - cpu) / half, "ms");
-	run_for(SHORT_TIMERS_MS);
+	load_for(SHORT_TIMERS_MS);
 	before = memory_kb();
-	arrive(count);
-	run_for(SHORT_TIMERS_MS);
-	figure("wss_client_kb", (memory_kb() - before) / (count - half),
+	load_arrive(load.count);
+	load_for(SHORT_TIMERS_MS);
+	figure("wss_client_kb", (memory_kb() - before) / (load.count - half),
 	       "KiB");
 }
 
@@ -271,13 +147,13 @@ static void refreshing(struct phone *p, enum phone_event e)
 
 	if (e != PHONE_REGISTERED)
 		return;
-	done++;
+	load.done++;
 	if (is_over)
 		return;
 	/* Round the clients, so that each refreshes now and then. */
-	next = (next + 1) % count;
-	if (phones[next].state == PHONE_OPEN)
-		phone_register(&phones[next]);
+	next = (next + 1) % load.count;
+	if (load.phones[next].state == PHONE_OPEN)
+		phone_register(&load.phones[next]);
 }
 
 static void measure_refreshes(uint64_t ms)
@@ -286,35 +162,24 @@ static void measure_refreshes(uint64_t ms)
 	double cpu = cpu_s();
 	uint32_t n;
 
-	on_event = refreshing;
+	load.on_event = refreshing;
 	is_over = false;
-	done = 0;
-	for (uint32_t i = 0; i < ASKING && i < count; i++)
-		phone_register(&phones[i * (count / ASKING)]);
-	run_for(ms);
-	n = done;
+	load.done = 0;
+	for (uint32_t i = 0; i < ASKING && i < load.count; i++)
+		phone_register(&load.phones[i * (load.count / ASKING)]);
+	load_for(ms);
+	n = load.done;
 	figure("register_per_s", 1e9 * n / (double)(clock_ns() - start),
 	       "requests/s");
 	figure("register_cpu_ms", 1e3 * (cpu_s() - cpu) / n, "ms");
 	is_over = true;
-	run_until(n + ASKING);
+	load_until(n + ASKING);
 }
 
 /* ---- calls ------------------------------------------------------------- */
 
 static uint32_t calls_wanted;	/* to begin, in all */
 static uint32_t calls_begun;
-
-/* Round the clients: the gateway limits what one may send. */
-static struct phone *next_idle(void)
-{
-	static uint32_t next;
-
-	do
-		next = (next + 1) % count;
-	while (phones[next].is_busy);
-	return &phones[next];
-}
 
 static void calling(struct phone *p, enum phone_event e)
 {
@@ -327,10 +192,10 @@ static void calling(struct phone *p, enum phone_event e)
 		break;
 	case PHONE_ENDED:
 	case PHONE_FAILED:
-		done++;
+		load.done++;
 		if (calls_begun < calls_wanted) {
 			calls_begun++;
-			phone_invite(next_idle());
+			phone_invite(load_next_idle());
 		}
 		break;
 	default:
@@ -341,14 +206,14 @@ static void calling(struct phone *p, enum phone_event e)
 /* So many calls, so many at a time, round the clients. */
 static bool make_calls(uint32_t n, uint32_t at_a_time)
 {
-	on_event = calling;
-	done = 0;
+	load.on_event = calling;
+	load.done = 0;
 	sample_count = 0;
 	calls_wanted = n;
 	calls_begun = at_a_time < n ? at_a_time : n;
 	for (uint32_t i = 0, first = calls_begun; i < first; i++)
-		phone_invite(next_idle());
-	return run_until(n);
+		phone_invite(load_next_idle());
+	return load_until(n);
 }
 
 static uint32_t held_wanted;
@@ -359,26 +224,26 @@ static void holding(struct phone *p, enum phone_event e)
 {
 	if (e != PHONE_ANSWERED && e != PHONE_ENDED && e != PHONE_FAILED)
 		return;
-	done++;
+	load.done++;
 	if (calls_begun < held_wanted)
-		hold_next(&phones[calls_begun++]);
+		hold_next(&load.phones[calls_begun++]);
 }
 
 static bool each_held(uint32_t n, void (*what)(struct phone *p))
 {
-	on_event = holding;
+	load.on_event = holding;
 	hold_next = what;
 	held_wanted = n;
 	calls_begun = CALLING < n ? CALLING : n;
-	done = 0;
+	load.done = 0;
 	for (uint32_t i = 0, first = calls_begun; i < first; i++)
-		what(&phones[i]);
-	return run_until(n);
+		what(&load.phones[i]);
+	return load_until(n);
 }
 
 static void measure_held(void)
 {
-	uint32_t n = HELD < count ? HELD : count;
+	uint32_t n = HELD < load.count ? HELD : load.count;
 	double before = memory_kb();
 
 	if (!each_held(n, phone_invite))
@@ -413,68 +278,32 @@ static void measure_calls(uint32_t calls)
 			figure("invite_to_ringing_loaded_ms", percentile(0.5),
 			       "ms");
 		}
-		run_for(LONG_TIMERS_MS);
+		load_for(LONG_TIMERS_MS);
 		memory[i] = memory_kb();
 	}
 	figure("growth_per_1000_calls_kb",
 	       1000 * (memory[1] - memory[0]) / half, "KiB");
 }
 
-/* ---- begin ------------------------------------------------------------- */
-
-static void enter(const char *name)
-{
-	char path[256];
-	int fd;
-
-	snprintf(path, sizeof(path), "/run/netns/%s", name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || setns(fd, CLONE_NEWNET)) {
-		perror(path);
-		exit(1);
-	}
-	close(fd);
-}
-
-static uint32_t number(const char *name, uint32_t otherwise)
-{
-	const char *text = getenv(name);
-	long n = text ? strtol(text, NULL, 10) : 0;
-
-	return n < 1 || n > 1000000 ? otherwise : (uint32_t)n;
-}
-
 int main(int argc, char **argv)
 {
-	struct epoll_event ev = { .events = EPOLLIN };
-	struct rlimit open_files = { 65536, 65536 };
-
 	if (argc < 7) {
 		fprintf(stderr, "usage: load PID[,PID] WEB_NS SIP_NS GATEWAY_IP "
 				"PBX_IP WEB_IP...\n");
 		return 2;
 	}
-	setrlimit(RLIMIT_NOFILE, &open_files);
 	pids = argv[1];
-	gateway_ip = argv[4];
-	web_ips = (const char **)argv + 6;
-	web_ip_count = (uint32_t)argc - 6;
-	count = number("CLIENTS", 2000);
-	phones = calloc(count, sizeof(*phones));
 	samples = calloc(1000000, sizeof(*samples));
-	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	client_context = SSL_CTX_new(TLS_client_method());
-	SSL_CTX_set_mode(client_context, SSL_MODE_AUTO_RETRY);
-	enter(argv[3]);
-	pbx_fd = pbx_open(argv[5]);
-	epoll_ctl(epoll_fd, EPOLL_CTL_ADD, pbx_fd, &ev);
-	enter(argv[2]);
+	load_begin(&(struct load_places){
+		.web_ns = argv[2], .sip_ns = argv[3], .gateway_ip = argv[4],
+		.pbx_ip = argv[5], .web_ips = (const char **)argv + 6,
+		.web_ip_count = (uint32_t)argc - 6 });
 	/* The PBX answers the gateway's OPTIONS before anybody calls. */
-	run_for(6000);
+	load_for(6000);
 	measure_arrival();
 	measure_held();
-	measure_refreshes(1000 * number("SECONDS_EACH", 4));
-	measure_calls(number("CALLS", 20000));
-	figure("load_errors", errors, "errors");
+	measure_refreshes(1000 * load_number("SECONDS_EACH", 4));
+	measure_calls(load_number("CALLS", 20000));
+	figure("load_errors", load.errors, "errors");
 	return 0;
 }

@@ -77,7 +77,7 @@ static void put(struct phone *p, const char *method, const char *uri,
 	put_frame(p, 1, m, (size_t)n);
 }
 
-void phone_register(struct phone *p)
+static void ask_registrar(struct phone *p, int expires_s)
 {
 	char m[LOAD_MESSAGE_MAX];
 	int n;
@@ -92,7 +92,7 @@ void phone_register(struct phone *p)
 		"To: <sip:u%u@" DOMAIN ">\r\n"
 		"Call-ID: reg-%u\r\n"
 		"CSeq: %u REGISTER\r\n"
-		"Contact: <sip:u%u@c%u.invalid;transport=ws>;expires=600;"
+		"Contact: <sip:u%u@c%u.invalid;transport=ws>;expires=%d;"
 		"reg-id=1;+sip.instance=\"<urn:uuid:00000000-0000-4000-8000-"
 		"%012u>\"\r\n"
 		"Supported: path, outbound, gruu\r\n"
@@ -100,18 +100,39 @@ void phone_register(struct phone *p)
 		"User-Agent: load\r\n"
 		"Content-Length: 0\r\n\r\n",
 		p->index, p->index, p->cseq, p->index, p->index, p->index,
-		p->index, p->cseq, p->index, p->index, p->index);
+		p->index, p->cseq, p->index, p->index, expires_s, p->index);
 	put_frame(p, 1, m, (size_t)n);
 }
 
+void phone_register(struct phone *p)
+{
+	ask_registrar(p, 600);
+}
+
+void phone_unregister(struct phone *p)
+{
+	ask_registrar(p, 0);
+}
+
+#define FINGERPRINT_NONE \
+	"00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:" \
+	"00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF"
+
+static char fingerprint[] = FINGERPRINT_NONE;
+
+void phone_set_fingerprint(const char *theirs)
+{
+	snprintf(fingerprint, sizeof(fingerprint), "%s", theirs);
+}
+
+/* With the fingerprint. */
 static const char offer[] =
 	"v=0\r\no=- 4611731400430051336 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"
 	"a=group:BUNDLE 0\r\na=msid-semantic: WMS s\r\n"
 	"m=audio 9 UDP/TLS/RTP/SAVPF 111 0 8 126\r\nc=IN IP4 0.0.0.0\r\n"
 	"a=rtcp:9 IN IP4 0.0.0.0\r\na=ice-ufrag:abcd\r\n"
 	"a=ice-pwd:abcdefghijklmnopqrstuvwx\r\na=ice-options:trickle\r\n"
-	"a=fingerprint:sha-256 00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:"
-	"00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF\r\n"
+	"a=fingerprint:sha-256 %s\r\n"
 	"a=setup:actpass\r\na=mid:0\r\na=sendrecv\r\na=msid:s a\r\n"
 	"a=rtcp-mux\r\na=rtpmap:111 opus/48000/2\r\n"
 	"a=fmtp:111 minptime=10;useinbandfec=1\r\na=rtpmap:0 PCMU/8000\r\n"
@@ -125,7 +146,7 @@ static void call_id_of(const struct phone *p, char *ret, size_t size)
 
 void phone_invite(struct phone *p)
 {
-	char call_id[64], extra[256];
+	char call_id[64], extra[256], body[LOAD_MESSAGE_MAX / 2];
 
 	p->call++;
 	p->is_busy = true;
@@ -137,7 +158,8 @@ void phone_invite(struct phone *p)
 		 "Contact: <sip:u%u@c%u.invalid;transport=ws>\r\n"
 		 "Allow: INVITE, ACK, CANCEL, BYE, UPDATE\r\n"
 		 "Content-Type: application/sdp\r\n", p->index, p->index);
-	put(p, "INVITE", "sip:1000@" DOMAIN, call_id, "", extra, offer);
+	snprintf(body, sizeof(body), offer, fingerprint);
+	put(p, "INVITE", "sip:1000@" DOMAIN, call_id, "", extra, body);
 }
 
 void phone_bye(struct phone *p)
@@ -162,6 +184,8 @@ static void answered(struct phone *p, const char *m)
 		p->to_tag[i] = tag[4 + i];
 	p->to_tag[i] = 0;
 	load_uri(m, "Contact", p->target, sizeof(p->target));
+	snprintf(p->answer, sizeof(p->answer), "%s",
+		 strstr(m, "\r\n\r\n") ? strstr(m, "\r\n\r\n") : "");
 	call_id_of(p, call_id, sizeof(call_id));
 	put(p, "ACK", p->target, call_id, p->to_tag, "", "");
 	tell(p, PHONE_ANSWERED);
@@ -237,6 +261,14 @@ void phone_close(struct phone *p)
 	close(p->fd);
 	p->ssl = NULL;
 	p->state = PHONE_CLOSED;
+}
+
+void phone_leave(struct phone *p)
+{
+	static const char normal[] = { 0x03, (char)0xe8 };	/* 1000 */
+
+	put_frame(p, 8, normal, sizeof(normal));
+	phone_close(p);
 }
 
 /* Bytes of one frame taken from the front; 0: more is needed. */

@@ -17,9 +17,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/clock.h"
+
 #define BUSY_MS			500	/* somebody else writes: a shell */
 #define CHECKPOINT_PAGES	1000	/* of 4 KiB in the WAL */
 #define WAL_PAGES_MAX		4000	/* then writers wait for it to wrap */
+#define QUICK_MS		100	/* a disk that they can wait for */
 
 static const char *const schema =
 	"CREATE TABLE IF NOT EXISTS meta("
@@ -86,15 +89,17 @@ static int to_errno(int rc)
 /*
  * The WAL begins anew when a writer finds all of it in the file. Writers that
  * never pause leave no such moment: past the limit they wait for the little
- * that the first pass has left. What cannot be done now, the next one does.
+ * that the first pass has left, unless the disk is so slow that they would give
+ * up. What cannot be done now, the next one does, at the next commit.
  */
 static void checkpoint(sqlite3 *db)
 {
+	uint64_t since_ms = clock_ms();
 	int pages = 0, done = 0;
 
 	sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, &pages,
 				  &done);
-	if (pages > WAL_PAGES_MAX)
+	if (pages > WAL_PAGES_MAX && clock_ms() - since_ms < QUICK_MS)
 		sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_RESTART,
 					  NULL, NULL);
 }

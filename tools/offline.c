@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "core/addr.h"
-#include "core/clock.h"
+#include "ctl/direction.h"
 #include "datapath/pinned.h"
 #include "options.h"
 
@@ -21,27 +21,6 @@ static json_t *address(const struct addr *a)
 }
 
 /* ---- streams --------------------------------------------------------------- */
-
-static json_t *direction(const struct datapath_stream_stats *s)
-{
-	uint64_t expected = s->received + s->lost, now = clock_ns();
-	double loss = expected ? (double)s->lost * 100 / (double)expected : 0;
-
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:o, s:I, s:I}",
-			 "packets", (json_int_t)s->packets,
-			 "payload_bytes", (json_int_t)s->bytes,
-			 "received_packets", (json_int_t)s->received,
-			 "lost_packets", (json_int_t)s->lost,
-			 "late_packets", (json_int_t)s->late,
-			 "loss_percent", loss,
-			 "jitter_ms", (double)s->jitter_us / 1000,
-			 "last_seen_age_ms", s->last_seen_ns ?
-			 json_integer((json_int_t)(
-				 (now - s->last_seen_ns) / 1000000)) :
-			 json_null(),
-			 "in_ssrc", (json_int_t)s->in_ssrc,
-			 "out_ssrc", (json_int_t)s->out_ssrc);
-}
 
 /* The row of an m-line: both its streams touch one transport of the SIP side. */
 static json_t *row_of(json_t *list, uint32_t transport)
@@ -68,7 +47,7 @@ static void add_stream(void *arg, const struct pinned_stream *s)
 	json_object_set_new(row, "sip_remote",
 			    address(s->is_to_web ? &s->from : &s->to));
 	json_object_set_new(row, s->is_to_web ? "sip_to_web" : "web_to_sip",
-			    direction(&s->stats));
+			    direction_json(&s->stats));
 }
 
 static json_t *streams(struct pinned *p)

@@ -96,6 +96,10 @@ test('call', async () => {
 	ok(stream.web_to_sip.mos > 4 && stream.web_to_sip.in_ssrc &&
 		stream.web_to_sip.last_seen_age_ms < 3000,
 	'stream_has_mos_and_last_seen', JSON.stringify(stream));
+	ok(stream.web_to_sip.sources.some(s =>
+		s.ssrc === stream.web_to_sip.in_ssrc &&
+		s.received_packets > 0 && s.last_seen_age_ms < 3000),
+	'stream_shows_its_sources', JSON.stringify(stream.web_to_sip));
 	await is('sluice_calls{state="up"}', 1, 'metrics_show_the_call_up');
 	await is(`sluice_streams{path="${judged.path}",reason="${
 		judged.path_reason}"}`, 1, 'metrics_show_its_path');

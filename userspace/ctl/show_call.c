@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "ctl/direction.h"
 #include "ctl/show_parts.h"
 
 #define CANDIDATES	8	/* named when an id is ambiguous */
@@ -47,19 +48,10 @@ static json_t *or_null(uint64_t ms)
 static json_t *direction(const char *codec,
 			 const struct datapath_stream_stats *s)
 {
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:o, s:f, s:o, s:o, s:I, s:I}",
-			 "packets", (json_int_t)s->packets,
-			 "payload_bytes", (json_int_t)s->bytes,
-			 "received_packets", (json_int_t)s->received,
-			 "lost_packets", (json_int_t)s->lost,
-			 "late_packets", (json_int_t)s->late,
-			 "loss_percent", show_percent(s->lost,
-						      s->received + s->lost),
-			 "jitter_ms", (double)s->jitter_us / 1000,
-			 "mos", mos(codec, s),
-			 "last_seen_age_ms", age(s->last_seen_ns / 1000000),
-			 "in_ssrc", (json_int_t)s->in_ssrc,
-			 "out_ssrc", (json_int_t)s->out_ssrc);
+	json_t *o = direction_json(s);
+
+	json_object_set_new(o, "mos", mos(codec, s));
+	return o;
 }
 
 static json_t *stream(const struct call_info *info, uint32_t i)
@@ -229,6 +221,16 @@ static bool is_user(const char *uri, const char *user)
 	return !strncmp(start, user, len) && start[len] == '@';
 }
 
+static bool is_of(const struct datapath_stream_stats *s, unsigned long ssrc)
+{
+	if (s->out_ssrc == ssrc || s->in_ssrc == ssrc)
+		return true;
+	for (uint32_t i = 0; i < s->source_count; i++)
+		if (s->source[i].ssrc == ssrc)
+			return true;
+	return false;
+}
+
 static bool has_ssrc(const struct call_info *info, const char *text)
 {
 	char *end;
@@ -239,10 +241,7 @@ static bool has_ssrc(const struct call_info *info, const char *text)
 	for (uint32_t i = 0; i < info->media.stream_count; i++) {
 		const struct media_stream_figures *s = &info->media.stream[i];
 
-		if (s->web_to_sip.in_ssrc == ssrc ||
-		    s->web_to_sip.out_ssrc == ssrc ||
-		    s->sip_to_web.in_ssrc == ssrc ||
-		    s->sip_to_web.out_ssrc == ssrc)
+		if (is_of(&s->web_to_sip, ssrc) || is_of(&s->sip_to_web, ssrc))
 			return true;
 	}
 	return false;

@@ -36,6 +36,16 @@ struct datapath_totals {
 	uint64_t counters[SLUICE_COUNT_MAX];
 };
 
+/* One arriving SSRC of a stream, as RFC 3550 counts it. */
+struct datapath_source {
+	uint32_t ssrc;		/* host order */
+	uint32_t jitter_us;
+	uint64_t received;	/* accepted packets */
+	uint64_t lost;
+	uint64_t late;
+	uint64_t last_seen_ns;	/* CLOCK_MONOTONIC */
+};
+
 struct datapath_stream_stats {
 	uint64_t packets;	/* sent out of this stream */
 	uint64_t bytes;		/* RTP payload bytes sent */
@@ -49,6 +59,8 @@ struct datapath_stream_stats {
 	/* of the current source: what is sent is what arrived plus this */
 	uint32_t seq_delta;	/* extended sequence number, mod 2^32 */
 	uint32_t timestamp_delta;
+	uint32_t source_count;	/* remembered: others may have made room */
+	struct datapath_source source[SLUICE_SSRCS_PER_STREAM];
 };
 
 /* State moved by freeze: the out index and the sources of one stream. */

@@ -5,17 +5,31 @@
 #include "datapath/backends.h"
 #include "lib/index.h"
 
-static void add_source(struct datapath_stream_stats *stats,
-		       const struct sluice_ssrc *s)
+static struct datapath_source source_figures(const struct sluice_ssrc *s,
+					     uint32_t clock_hz)
 {
 	uint64_t expected = s->packets ? s->highest - s->first_index + 1 : 0;
+	struct datapath_source f = {
+		.ssrc = s->ssrc, .received = s->packets, .late = s->late,
+		.lost = expected > s->packets ? expected - s->packets : 0,
+		.last_seen_ns = s->last_seen_ns,
+	};
 
-	stats->received += s->packets;
-	stats->late += s->late;
-	if (expected > s->packets)
-		stats->lost += expected - s->packets;
-	if (s->last_seen_ns > stats->last_seen_ns)
-		stats->last_seen_ns = s->last_seen_ns;
+	if (clock_hz)
+		f.jitter_us = (uint32_t)((uint64_t)s->jitter_q4 * 1000000 /
+					 16 / clock_hz);
+	return f;
+}
+
+static void add_source(struct datapath_stream_stats *stats,
+		       const struct datapath_source *f)
+{
+	stats->source[stats->source_count++] = *f;
+	stats->received += f->received;
+	stats->late += f->late;
+	stats->lost += f->lost;
+	if (f->last_seen_ns > stats->last_seen_ns)
+		stats->last_seen_ns = f->last_seen_ns;
 }
 
 /* What was sent last; before anything was, what was heard last. */
@@ -39,6 +53,7 @@ void datapath_state_stats(const struct sluice_stream *stream,
 			  struct datapath_stream_stats *ret)
 {
 	const struct sluice_ssrc *s = current_source(state);
+	struct datapath_source f;
 	uint32_t i;
 
 	memset(ret, 0, sizeof(*ret));
@@ -48,14 +63,15 @@ void datapath_state_stats(const struct sluice_stream *stream,
 	ret->received = state->gone_packets;
 	ret->lost = state->gone_lost;
 	ret->late = state->gone_late;
-	for (i = 0; i < state->out.sources; i++)
-		add_source(ret, &state->source[i]);
+	for (i = 0; i < state->out.sources; i++) {
+		f = source_figures(&state->source[i], stream->clock_hz);
+		if (&state->source[i] == s)
+			ret->jitter_us = f.jitter_us;
+		add_source(ret, &f);
+	}
 	if (!s)
 		return;
 	ret->in_ssrc = s->ssrc;
-	if (stream->clock_hz)
-		ret->jitter_us = (uint32_t)((uint64_t)s->jitter_q4 * 1000000 /
-					    16 / stream->clock_hz);
 	if (s->index_delta == SLUICE_DELTA_RESYNC)
 		return;
 	ret->seq_delta = (uint32_t)s->index_delta;

@@ -28,7 +28,8 @@ tap_include in_ns web node media.js
 gateway_stopped
 
 SIP_CONFIG='srtp = "sdes"' gateway_start 'srtp_profiles = (
-  "AEAD_AES_128_GCM", "AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32" );'
+  "AEAD_AES_128_GCM", "AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32",
+  "AEAD_AES_256_GCM" );'
 tap_include in_ns web node media_sdes.js
 gateway_stopped gateway_with_sdes_stop_is_clean
 

@@ -13,15 +13,15 @@ const { arrived, at_phone, called, continuity, dial, hang_up, lab, moved,
 
 /* In the order of srtp_profiles in media.sh: their tags. */
 const SUITES = ['AEAD_AES_128_GCM', 'AES_CM_128_HMAC_SHA1_80',
-	'AES_CM_128_HMAC_SHA1_32'];
+	'AES_CM_128_HMAC_SHA1_32', 'AEAD_AES_256_GCM'];
 const lab_dir = () => path.dirname(process.env.LAB_SHELL);
 const PATHS = ['kernel', 'user'];
 const secrets = [];
 
 function new_key(suite)
 {
-	const key = crypto.randomBytes(/GCM/.test(suite) ? 28 : 30)
-		.toString('base64');
+	const key = crypto.randomBytes(/256/.test(suite) ? 44 :
+		/GCM/.test(suite) ? 28 : 30).toString('base64');
 
 	secrets.push(key);
 	return key;
@@ -136,6 +136,66 @@ async function redescribe(pair, lines)
 	return { status: await answered,
 		answer: (await lab.phone.ask('state')).answer };
 }
+
+/* Both sides near the wrap, by gaps below MAX_DROPOUT (RFC 3550 A.1). */
+async function climb(web)
+{
+	const payload = '0'.repeat(320);
+
+	for (let seq = 30710; seq < 65535; seq += 2900) {
+		const count = async () => [web.heard.length,
+			(await at_phone()).length];
+		const [w, p] = await count();
+
+		web.seq = seq;
+		await lab.phone.ask('number_from', { seq });
+		await web.send_rtp(0, Buffer.from(payload, 'hex'));
+		await lab.phone.ask('send_rtp', { pt: 0, payload });
+		await busywait(5, async () => {
+			const [now_w, now_p] = await count();
+			return now_w > w && now_p > p;
+		});
+	}
+	web.heard = [];
+	await lab.phone.ask('forget');
+}
+
+/*
+ * The sequence numbers wrap on both sides and in both directions, so each has
+ * its roll-over counter at 1, which goes along to the other path. Ours begin
+ * below 2^15 (RFC 3711 3.3.1) and follow gaps of the source.
+ */
+test('wrap', async () => {
+	for (const [i, suite] of SUITES.entries()) {
+		for (const here of PATHS) {
+			const name = `${suite.toLowerCase()}_${here}`;
+			const key = new_key(suite);
+			const pair = await dial(undefined, lines_of(suite, i + 1,
+				key));
+			const { offer } = await lab.phone.ask('state');
+
+			await lab.phone.ask('keys', { tx: key, suite,
+				rx: key_in(offer, i + 1, suite) });
+			await moved(here);
+			await climb(pair.web);
+			await lab.phone.ask('stream', { count: 100000 });
+			const stop = numbers(pair.web);
+			const wrapped = (list) => list.length &&
+				list[0].seq > 60000 && list[list.length - 1].seq
+				< 1000 && list[list.length - 1].seq > 5;
+			ok(await busywait(10, async () =>
+				wrapped(pair.web.heard) &&
+				wrapped(await at_phone())),
+			`${name}_wraps`, JSON.stringify(pair.web.heard.slice(-1)),
+			JSON.stringify((await at_phone()).slice(-1)));
+			ok(await moved(PATHS.find((p) => p !== here)) &&
+				await flows(pair.web), `${name}_wrapped_moves`);
+			stop();
+			await clean(pair.web, `${name}_wrapped`);
+			await hang_up(pair);
+		}
+	}
+});
 
 /* New keys by a new description, of the phone and so of the gateway. */
 test('rekey', async () => {

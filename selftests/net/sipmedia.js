@@ -263,11 +263,16 @@ class Phone {
 	/* Keys as base64 of key and salt (RFC 4568 6.1); MKIs in hex. */
 	keys({ tx, rx, suite, tx_mki = '', rx_mki = '' })
 	{
-		const make = (text, mki) => new this.Srtp(
-			Buffer.from(text, 'base64').subarray(0, 16),
-			Buffer.from(text, 'base64').subarray(16), suite,
-			Buffer.from(mki, 'hex'));
+		const make = (text, mki) => {
+			const raw = Buffer.from(text, 'base64');
+			const at = raw.length - (/GCM/.test(suite) ? 12 : 14);
 
+			return new this.Srtp(raw.subarray(0, at),
+				raw.subarray(at), suite, Buffer.from(mki, 'hex'));
+		};
+
+		/* RFC 4568 6.4: a new key begins with counter 0. */
+		this.seq &= 0xffff;
 		this.tx = make(tx, tx_mki);
 		this.rx = make(rx, rx_mki);
 	}
@@ -283,7 +288,7 @@ class Phone {
 			return;
 		}
 		const { header_length } = require('./webmedia.js');
-		const payload = this.rx ? this.rx.unprotect(d) :
+		const payload = this.rx ? this.rx.receive(d) :
 			d.subarray(header_length(d));
 		if (!payload)
 			return void this.forged++;
@@ -317,7 +322,8 @@ class Phone {
 		fixed.writeUInt32BE(this.timestamp >>> 0, 4);
 		fixed.writeUInt32BE(this.ssrc, 8);
 		const header = extended(fixed, Buffer.from(extension, 'hex'));
-		return this.media.send(this.tx ? this.tx.protect(header, data) :
+		return this.media.send(this.tx ?
+			this.tx.protect(header, data, this.seq >>> 16) :
 			Buffer.concat([header, data]), port, host);
 	}
 
@@ -325,7 +331,12 @@ class Phone {
 	restart()
 	{
 		this.ssrc = (this.ssrc ^ 0x5a5a5a5a) >>> 0;
-		this.seq += 20000;
+		this.seq = this.seq + 20000 & 0xffff;
+	}
+
+	number_from({ seq })
+	{
+		this.seq = seq;
 	}
 
 	/* Numbers every 20 ms, until count are sent or stop(). */

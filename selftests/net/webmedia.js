@@ -86,11 +86,11 @@ function stun({ username, password = null, type = REQUEST,
 
 function keystream(key, iv, length)
 {
-	return crypto.createCipheriv('aes-128-ctr', key, iv)
+	return crypto.createCipheriv(`aes-${8 * key.length}-ctr`, key, iv)
 		.update(Buffer.alloc(length));
 }
 
-/* 4.3.1, with a derivation rate of 0. */
+/* 4.3.1, with a derivation rate of 0; RFC 6188 for keys of 256 bits. */
 function derive(key, salt, label, length)
 {
 	const iv = Buffer.concat([salt, Buffer.alloc(2)]);
@@ -126,13 +126,14 @@ class Srtp {
 		const base = Buffer.concat([salt, Buffer.alloc(2)]).subarray(0, 14);
 
 		this.mki = mki;
-		this.is_gcm = suite === 'AEAD_AES_128_GCM';
+		this.is_gcm = /GCM/.test(suite);
+		this.sources = new Map();	/* what was received of each */
 		this.tag_length = this.is_gcm ? 16 :
 			suite === 'AES_CM_128_HMAC_SHA1_32' ? 4 : 10;
-		this.key = derive(key, base, 0, 16);
+		this.key = derive(key, base, 0, key.length);
 		this.auth = derive(key, base, 1, 20);
 		this.salt = derive(key, base, 2, this.is_gcm ? 12 : 14);
-		this.rtcp_key = derive(key, base, 3, 16);
+		this.rtcp_key = derive(key, base, 3, key.length);
 		this.rtcp_auth = derive(key, base, 4, 20);
 		this.rtcp_salt = derive(key, base, 5, 14);
 		this.rtcp_index = 0;
@@ -230,12 +231,36 @@ class Srtp {
 			this.is_gcm ? 0 : this.tag_length);
 	}
 
+	gcm()
+	{
+		return `aes-${8 * this.key.length}-gcm`;
+	}
+
+	/* unprotect() with the roll-over counter of RFC 3711 3.3.1. */
+	receive(packet)
+	{
+		const ssrc = packet.readUInt32BE(8), seq = packet.readUInt16BE(2);
+		const s = this.sources.get(ssrc) || { roc: 0, highest: seq };
+		const ahead = (seq - s.highest << 16) >> 16;
+		const index = s.roc * 65536 + s.highest + ahead;
+		const roc = Math.max(Math.floor(index / 65536), 0);
+		const payload = this.unprotect(packet, roc);
+
+		if (payload && ahead >= 0) {
+			s.roc = roc;
+			s.highest = seq;
+		}
+		if (payload)
+			this.sources.set(ssrc, s);
+		return payload;
+	}
+
 	seal(header, payload, roc)
 	{
 		const iv = this.iv(header, roc);
 
 		if (this.is_gcm) {
-			const c = crypto.createCipheriv('aes-128-gcm', this.key, iv)
+			const c = crypto.createCipheriv(this.gcm(), this.key, iv)
 				.setAAD(header);
 			return Buffer.concat([header, c.update(payload), c.final(),
 				c.getAuthTag()]);
@@ -267,7 +292,7 @@ class Srtp {
 		const header = packet.subarray(0, from);
 		const data = packet.subarray(from, at), tag = packet.subarray(at);
 		if (this.is_gcm) {
-			const d = crypto.createDecipheriv('aes-128-gcm', this.key,
+			const d = crypto.createDecipheriv(this.gcm(), this.key,
 				this.iv(header, roc)).setAAD(header).setAuthTag(tag);
 			try {
 				return Buffer.concat([d.update(data), d.final()]);
@@ -407,7 +432,7 @@ class WebMedia {
 				return;
 			if (type >= 64 && type <= 95)
 				return this.hear_rtcp(this.rx.unprotect_rtcp(d));
-			this.hear(d, this.rx.unprotect(d));
+			this.hear(d, this.rx.receive(d));
 		});
 	}
 
@@ -436,10 +461,10 @@ class WebMedia {
 	restart()
 	{
 		this.ssrc ^= 0x5a5a5a5a;
-		this.seq += 20000;
+		this.seq = this.seq + 20000 & 0xffff;
 	}
 
-	/* SRTP of the next sequence number; sequence numbers must not wrap. */
+	/* SRTP of the next sequence number. */
 	rtp(payload_type, payload = Buffer.alloc(160, 0xd5),
 		extension = Buffer.alloc(0))
 	{
@@ -447,10 +472,11 @@ class WebMedia {
 
 		header[0] = 0x80;
 		header[1] = payload_type;
-		header.writeUInt16BE(++this.seq, 2);
+		header.writeUInt16BE(++this.seq & 0xffff, 2);
 		header.writeUInt32BE(this.seq * 160, 4);
 		header.writeUInt32BE(this.ssrc >>> 0, 8);
-		return this.tx.protect(extended(header, extension), payload);
+		return this.tx.protect(extended(header, extension), payload,
+			this.seq >>> 16);
 	}
 
 	/* RFC 4733: packets of one timestamp, which the audio goes on from. */

@@ -347,6 +347,10 @@ test('require_in_call', async () => {
 	await pbx.method('ACK');
 	ok(call.final.status === 200, 'invite_that_requires_timer_is_answered');
 	const d = new Dialog(pbx, m, tag);
+	const options = await d.transact('OPTIONS');
+	ok(options && options.status === 200 && /INVITE/.test(options.get(
+		'Allow')) && /100rel/.test(options.get('Supported')),
+	'options_in_a_call_says_what_the_gateway_can', options && options.text);
 	ok(refused(await d.transact('INFO', { headers: ['Require: frob'] }),
 		'frob'), 'info_that_requires_the_unknown_is_420');
 	ok(refused(await alice.transact(call.request('INVITE', {
@@ -355,6 +359,32 @@ test('require_in_call', async () => {
 	const bye = call.bye();
 	pbx.respond(await pbx.method('BYE'), 200, 'OK');
 	ok((await bye).status === 200, 'call_goes_on_after_420');
+	await alice.flow.close();
+});
+
+/* What a refusal has to say, and what cannot be a dialog. */
+test('malformed', async () => {
+	const alice = await online();
+	const contact = `Contact: <sip:gw@${ADDRESS}:5060>`;
+	const down = (headers, fields) => pbx.transact(pbx.request('INVITE',
+		alice.alias, { headers, body: plain_sdp(), ...fields }));
+	const says = (m, status, ...more) => m && m.status === status &&
+		more.every(([name, value]) => m.get(name) === value);
+	const accepts = [['Accept', 'application/sdp'],
+		['Accept-Encoding', 'identity']];
+	let m = await down([contact], { type: 'text/plain' });
+
+	ok(says(m, 415, ...accepts), 'refusal_415_names_what_is_taken',
+		m && m.text);
+	m = await down([contact, 'Content-Encoding: gzip']);
+	ok(says(m, 415, ...accepts), 'encoded_description_is_415', m && m.text);
+	m = await down([]);
+	ok(says(m, 400), 'invite_without_contact_is_400', m && m.text);
+	ok(!alice.flow.inbox.length, 'what_is_malformed_does_not_ring');
+	m = await alice.transact(alice.request('SUBSCRIBE', target('bob'),
+		{ headers: ['Event: presence'] }));
+	ok(says(m, 400) && !pbx.inbox.some((r) => r.method === 'SUBSCRIBE'),
+		'subscribe_without_contact_is_400', m && m.text);
 	await alice.flow.close();
 });
 

@@ -175,6 +175,7 @@ void call_sdp_local(const struct call *c, struct call_leg *leg,
 int call_parse_sdp(const struct call *c, const struct sip_msg *m,
 		   struct sdp **ret)
 {
+	const char *encoding = sip_msg_header(m, "Content-Encoding");
 	const char *type = sip_msg_content_type(m);
 	char reason[128] = "";
 	const char *body;
@@ -184,6 +185,8 @@ int call_parse_sdp(const struct call *c, const struct sip_msg *m,
 	body = sip_msg_body(m, &len);
 	if (!body || !len || !type)
 		return -ENODATA;
+	if (encoding && strcasecmp(encoding, "identity"))
+		return -ENOTSUP;
 	if (!strncasecmp(type, "multipart/", 10))
 		err = call_sdp_part(type, body, len, &body, &len);
 	else if (strncasecmp(type, "application/sdp", 15))

@@ -46,7 +46,7 @@ void call_indialog(struct call_leg *leg, struct sip_server *st)
 			call_reoffer_received(leg, st);
 		break;
 	case SIP_OPTIONS:
-		call_reply(st, 200, NULL, NULL, NULL);
+		call_answer_options(st);
 		break;
 	case SIP_PRACK:
 		call_prack_received(leg, st);

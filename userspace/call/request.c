@@ -297,7 +297,7 @@ static struct rules_decision decide(struct calls *cs, struct sip_server *st)
 }
 
 /* RFC 3261 11.2 */
-static void answer_options(struct sip_server *st)
+void call_answer_options(struct sip_server *st)
 {
 	const struct sip_reply r = {
 		.status = 200,
@@ -319,6 +319,7 @@ void call_request_received(struct calls *cs, struct sip_server *st)
 	struct rules_decision d = decide(cs, st);
 	struct sip_target to;
 	char ruri[1024];
+	bool is_dialog;
 	int status;
 
 	if (d.reply_status) {
@@ -327,15 +328,18 @@ void call_request_received(struct calls *cs, struct sip_server *st)
 		return;
 	}
 	if (d.route == RULES_ROUTE_LOCAL) {
-		answer_options(st);
+		call_answer_options(st);
 		return;
 	}
 	status = route(cs, m, d.route, &to, ruri, sizeof(ruri));
+	is_dialog = sip_msg_method(m) == SIP_SUBSCRIBE ||
+		    sip_msg_method(m) == SIP_REFER;
 	if (status)
 		call_reply(st, status, NULL, NULL, status == 480 ?
 			   "browser is offline" : NULL);
-	else if (sip_msg_method(m) == SIP_SUBSCRIBE ||
-		 sip_msg_method(m) == SIP_REFER)
+	else if (is_dialog && !sip_msg_contact(m, 0))
+		call_reply(st, 400, "Missing Contact Header", NULL, NULL);
+	else if (is_dialog)
 		call_sub_received(cs, st, &to, ruri);
 	else
 		pass_request(cs, st, &to, ruri);

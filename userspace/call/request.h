@@ -55,6 +55,8 @@ struct call_sub {
 /* request.c */
 /* Outside of any dialog; rules have agreed. */
 void call_request_received(struct calls *cs, struct sip_server *st);
+/* What the gateway can (RFC 3261 11.2), in a call too. */
+void call_answer_options(struct sip_server *st);
 /*
  * Sends out for st; the answer passes. Takes f, also on failure, when st is
  * answered with an error.

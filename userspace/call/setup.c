@@ -22,8 +22,12 @@ static const char *const sdp_type = "application/sdp";
 void call_reply(struct sip_server *st, int status, const char *phrase,
 		const char *to_tag, const char *reason)
 {
-	char header[256], tag[17];
-	struct sip_reply r = { .status = status, .phrase = phrase };
+	/* RFC 3261 8.2.3: a 415 says what would be taken. */
+	const char *accept = status == 415 ? "Accept: application/sdp\r\n"
+		"Accept-Encoding: identity\r\n" : "";
+	char header[320], tag[17];
+	struct sip_reply r = { .status = status, .phrase = phrase,
+			       .extra_headers = accept };
 
 	if (!to_tag && !sip_msg_to_tag(sip_server_request(st))) {
 		random_token(tag, 16);
@@ -32,8 +36,8 @@ void call_reply(struct sip_server *st, int status, const char *phrase,
 	r.to_tag = to_tag;
 	if (reason) {
 		snprintf(header, sizeof(header),
-			 "Reason: SIP;cause=%d;text=\"%.150s\"\r\n", status,
-			 reason);
+			 "%sReason: SIP;cause=%d;text=\"%.150s\"\r\n",
+			 accept, status, reason);
 		r.extra_headers = header;
 	}
 	sip_server_reply(st, &r, NULL);
@@ -513,6 +517,11 @@ void call_invite(struct calls *cs, struct sip_server *st)
 
 	if (is_refused_by_rules(cs, st))
 		return;
+	/* RFC 3261 8.1.1.8: nothing could be sent in its dialog. */
+	if (!sip_msg_contact(m, 0)) {
+		call_reply(st, 400, "Missing Contact Header", NULL, NULL);
+		return;
+	}
 	err = call_parse_sdp(NULL, m, &offer);
 	is_late = err == -ENODATA;
 	if (is_late)

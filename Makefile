@@ -38,6 +38,7 @@ CLI_OBJ := $(CLI_SRC:%.c=$(O)/%.o)
 BPF_SRC := $(sort $(wildcard bpf/*.bpf.c selftests/bpf/*.bpf.c \
 	selftests/perf/*.bpf.c))
 BPF_OBJ := $(foreach f,$(BPF_SRC),$(O)/$(notdir $(f:.c=.o))) \
+	$(O)/sluice_xdp_arena.bpf.o $(O)/crypt_arena.bpf.o \
 	$(O)/xdp-dispatcher.o
 BPF_HDR := $(wildcard bpf/*.h bpf/*/*.h)
 
@@ -71,6 +72,14 @@ $(O)/$(notdir $(1:.c=.o)): $(1) $(BPF_HDR)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -c -o $$@ $$<
 endef
 $(foreach f,$(BPF_SRC),$(eval $(call bpf_rule,$(f))))
+
+# The same with tables in an arena, for kernels that have them (lib/aes.h).
+$(O)/sluice_xdp_arena.bpf.o: bpf/sluice_xdp.bpf.c $(BPF_HDR)
+$(O)/crypt_arena.bpf.o: selftests/bpf/crypt.bpf.c $(BPF_HDR)
+$(O)/%_arena.bpf.o:
+	$(Q)mkdir -p $(@D)
+	$(say) BPF $@
+	$(Q)$(CLANG) $(BPF_CFLAGS) -DSLUICE_ARENA -c -o $@ $<
 
 # The name that libxdp looks for.
 $(O)/xdp-dispatcher.o: $(O)/xdp_dispatcher.bpf.o

@@ -20,6 +20,7 @@ install: all ## programs, BPF object, phone, man pages, unit (DESTDIR=, PREFIX=)
 	$(call install_to,0755,$(DEST)/sbin,$(O)/sluiced)
 	$(call install_to,0755,$(DEST)/bin,$(O)/sluicectl)
 	$(call install_to,0644,$(DEST)/lib/sluice,$(O)/sluice_xdp.bpf.o \
+		$(O)/sluice_xdp_arena.bpf.o \
 		$(O)/contract2.bpf.o $(O)/xdp-dispatcher.o)
 	$(call install_to,0644,$(DEST)/share/sluice/phone,$(O)/phone/*)
 	$(call install_to,0644,$(DEST)/share/man/man8,Documentation/man/*.8)

@@ -75,6 +75,25 @@
 #endif
 
 /*
+ * With SLUICE_ARENA the tables lie in a BPF arena (Linux 6.9), at its beginning,
+ * and whoever loads the program puts them there: the base is then implied in
+ * every load. Lanes are offsets from the arena's beginning, so the lower half
+ * of its address has to be 0; the upper one is free in a process, also under
+ * AddressSanitizer.
+ */
+#define SLUICE_AES_ARENA	"sl_aes"
+#define SLUICE_AES_ARENA_AT	(1ull << 45)
+#define SLUICE_AES_ARENA_TYPE	33	/* headers of Linux 6.1 lack the name */
+#define SLUICE_AES_ARENA_PAGES	4
+
+#ifdef SLUICE_ARENA
+struct {
+	__uint(type, SLUICE_AES_ARENA_TYPE);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, SLUICE_AES_ARENA_PAGES);
+} sl_aes SEC(".maps");
+#else
+/*
  * One object, so that one register holds the base of all tables. Of an offset
  * the verifier knows that it has 16 bits; behind the tables it finds room for
  * the largest.
@@ -94,11 +113,47 @@ static const struct {
 	},
 	.s = { SLUICE_AES_SBOX(SLUICE_AES_S) },
 };
+#endif
 
 #define SLUICE_AES_L0(w) ((__u64)(w) >> 48)
 #define SLUICE_AES_L1(w) ((__u64)(w) >> 32 & 0xffff)
 #define SLUICE_AES_L2(w) ((__u32)(w) >> 16)
 #define SLUICE_AES_L3(w) ((__u32)(w) & 0xffff)
+
+#ifdef SLUICE_ARENA
+/* The verifier wants the arena named once in a program. */
+static __always_inline void sluice_aes_begin(void)
+{
+	const void *arena = &sl_aes;
+
+	sluice_opaque(arena);
+}
+
+static __always_inline const __u8 *sluice_aes_tables(void)
+{
+	return NULL;
+}
+
+/* Of the offset the lower half counts. */
+#define sluice_aes_look(table, row, offset) __extension__({ \
+	__u64 at_ = (offset); \
+	(void)(table); \
+	__asm__("%0 = addr_space_cast(%0, 0, 1);" \
+		"%0 = *(u64 *)(%0 + %1);" : "+r"(at_) : "i"(2048 * (row))); \
+	at_; \
+})
+#else
+static __always_inline void sluice_aes_begin(void)
+{
+}
+
+static __always_inline const __u8 *sluice_aes_tables(void)
+{
+	const __u8 *table = (const __u8 *)&sluice_aes_table;
+
+	sluice_opaque(table);
+	return table;
+}
 
 /* The row's table goes into the load's own offset. */
 static __always_inline __u64 sluice_aes_look(const __u8 *table, __u32 row,
@@ -120,6 +175,7 @@ static __always_inline __u32 sluice_aes_sub(const __u8 *table, __u32 i,
 	return ((const struct sluice_u32_unaligned *)
 		(p + 4 * 2048 + SLUICE_AES_S_AT(i)))->v;
 }
+#endif
 
 #define SLUICE_AES_ROUND(a, b, c, d, k) \
 	((k) ^ sluice_aes_look(table, 0, SLUICE_AES_L0(a)) ^ \
@@ -158,45 +214,57 @@ static __always_inline __u32 sluice_aes_word(__u64 x)
  * By hand in BPF, where it takes every register: r0 to r6 for columns, r7 to
  * look up, r8 the tables, r9 the key. Column a's look-ups begin the new
  * columns x, y, z and, in its own register, the fourth; b, c and d are free
- * afterwards and serve as the next round's x, y, z.
+ * afterwards and serve as the next round's x, y, z. With an arena r8 is idle:
+ * the cast, which takes the copy's place, makes the tables the base.
  */
-#define SLUICE_AES_ASM_LOAD(size, to, at) \
-	"r" #to " += r8;" \
+
+/* From the lower half of a column; _HERE: the last, in the column's place. */
+#ifdef SLUICE_ARENA
+#define SLUICE_AES_ASM_LOOK(size, from, to, lane, at) \
+	"r" #to " = addr_space_cast(r" #from ", 0, 1);" "w" #to lane ";" \
 	"r" #to " = *(" size " *)(r" #to " + " #at ");"
-#define SLUICE_AES_ASM_0(size, from, to, at) \
-	"r" #to " = r" #from ";" "r" #to " >>= 48;" \
-	SLUICE_AES_ASM_LOAD(size, to, at)
-/* In place: the last that is taken out of a column. */
-#define SLUICE_AES_ASM_1(size, at, reg) \
-	"r" #reg " >>= 32;" "w" #reg " &= 0xffff;" \
-	SLUICE_AES_ASM_LOAD(size, reg, at)
-#define SLUICE_AES_ASM_2(size, from, to, at) \
-	"w" #to " = w" #from ";" "w" #to " >>= 16;" \
-	SLUICE_AES_ASM_LOAD(size, to, at)
-#define SLUICE_AES_ASM_3(size, from, to, at) \
-	"w" #to " = w" #from ";" "w" #to " &= 0xffff;" \
-	SLUICE_AES_ASM_LOAD(size, to, at)
+#define SLUICE_AES_ASM_HERE(size, reg, lane, at) \
+	SLUICE_AES_ASM_LOOK(size, reg, reg, lane, at)
+#else
+#define SLUICE_AES_ASM_HERE(size, reg, lane, at) \
+	"w" #reg lane ";" "r" #reg " += r8;" \
+	"r" #reg " = *(" size " *)(r" #reg " + " #at ");"
+#define SLUICE_AES_ASM_LOOK(size, from, to, lane, at) \
+	"w" #to " = w" #from ";" SLUICE_AES_ASM_HERE(size, to, lane, at)
+#endif
+#define SLUICE_AES_ASM_HIGH " >>= 16"
+#define SLUICE_AES_ASM_LOW " &= 0xffff"
+#define SLUICE_AES_ASM_UPPER(reg) "r" #reg " >>= 32;"
+/* Into a column that is begun. */
+#define SLUICE_AES_ASM_MORE(size, from, to, lane, at) \
+	SLUICE_AES_ASM_LOOK(size, from, 7, lane, at) "r" #to " ^= r7;"
 #define SLUICE_AES_ASM_KEY(size, to, at) \
 	"r7 = *(" size " *)(r9 + " #at ");" "r" #to " ^= r7;"
-#define SLUICE_AES_ASM_XOR(to) "r" #to " ^= r7;"
 
 #define SLUICE_AES_ASM_COLUMNS(size, t0, t1, t2, t3, a, b, c, d, x, y, z) \
-	SLUICE_AES_ASM_0(size, a, x, t0) \
-	SLUICE_AES_ASM_3(size, a, y, t3) \
-	SLUICE_AES_ASM_2(size, a, z, t2) \
-	SLUICE_AES_ASM_1(size, t1, a) \
-	SLUICE_AES_ASM_0(size, b, 7, t0) SLUICE_AES_ASM_XOR(y) \
-	SLUICE_AES_ASM_3(size, b, 7, t3) SLUICE_AES_ASM_XOR(z) \
-	SLUICE_AES_ASM_2(size, b, 7, t2) SLUICE_AES_ASM_XOR(a) \
-	SLUICE_AES_ASM_1(size, t1, b) "r" #x " ^= r" #b ";" \
-	SLUICE_AES_ASM_0(size, c, 7, t0) SLUICE_AES_ASM_XOR(z) \
-	SLUICE_AES_ASM_3(size, c, 7, t3) SLUICE_AES_ASM_XOR(a) \
-	SLUICE_AES_ASM_2(size, c, 7, t2) SLUICE_AES_ASM_XOR(x) \
-	SLUICE_AES_ASM_1(size, t1, c) "r" #y " ^= r" #c ";" \
-	SLUICE_AES_ASM_0(size, d, 7, t0) SLUICE_AES_ASM_XOR(a) \
-	SLUICE_AES_ASM_3(size, d, 7, t3) SLUICE_AES_ASM_XOR(x) \
-	SLUICE_AES_ASM_2(size, d, 7, t2) SLUICE_AES_ASM_XOR(y) \
-	SLUICE_AES_ASM_1(size, t1, d) "r" #z " ^= r" #d ";"
+	SLUICE_AES_ASM_LOOK(size, a, y, SLUICE_AES_ASM_LOW, t3) \
+	SLUICE_AES_ASM_LOOK(size, a, z, SLUICE_AES_ASM_HIGH, t2) \
+	SLUICE_AES_ASM_UPPER(a) \
+	SLUICE_AES_ASM_LOOK(size, a, x, SLUICE_AES_ASM_HIGH, t0) \
+	SLUICE_AES_ASM_HERE(size, a, SLUICE_AES_ASM_LOW, t1) \
+	SLUICE_AES_ASM_MORE(size, b, z, SLUICE_AES_ASM_LOW, t3) \
+	SLUICE_AES_ASM_MORE(size, b, a, SLUICE_AES_ASM_HIGH, t2) \
+	SLUICE_AES_ASM_UPPER(b) \
+	SLUICE_AES_ASM_MORE(size, b, y, SLUICE_AES_ASM_HIGH, t0) \
+	SLUICE_AES_ASM_HERE(size, b, SLUICE_AES_ASM_LOW, t1) \
+	"r" #x " ^= r" #b ";" \
+	SLUICE_AES_ASM_MORE(size, c, a, SLUICE_AES_ASM_LOW, t3) \
+	SLUICE_AES_ASM_MORE(size, c, x, SLUICE_AES_ASM_HIGH, t2) \
+	SLUICE_AES_ASM_UPPER(c) \
+	SLUICE_AES_ASM_MORE(size, c, z, SLUICE_AES_ASM_HIGH, t0) \
+	SLUICE_AES_ASM_HERE(size, c, SLUICE_AES_ASM_LOW, t1) \
+	"r" #y " ^= r" #c ";" \
+	SLUICE_AES_ASM_MORE(size, d, x, SLUICE_AES_ASM_LOW, t3) \
+	SLUICE_AES_ASM_MORE(size, d, y, SLUICE_AES_ASM_HIGH, t2) \
+	SLUICE_AES_ASM_UPPER(d) \
+	SLUICE_AES_ASM_MORE(size, d, a, SLUICE_AES_ASM_HIGH, t0) \
+	SLUICE_AES_ASM_HERE(size, d, SLUICE_AES_ASM_LOW, t1) \
+	"r" #z " ^= r" #d ";"
 #define SLUICE_AES_ASM_ROUND(round, a, b, c, d, x, y, z) \
 	SLUICE_AES_ASM_COLUMNS("u64", 0, 2048, 4096, 6144, a, b, c, d, x, y, z) \
 	SLUICE_AES_ASM_KEY("u64", x, 32 * round + 24) \
@@ -309,7 +377,7 @@ static __always_inline void
 sluice_aes_ctr_start(const struct sluice_aes_key *key, const __u32 counter[4],
 		     struct sluice_aes_ctr *ret)
 {
-	const __u8 *table = (const __u8 *)&sluice_aes_table;
+	const __u8 *table = sluice_aes_tables();
 	const __u64 *rk = key->round_keys;
 	__u64 s0 = sluice_aes_lanes(counter[0]) ^ rk[0];
 	__u64 s1 = sluice_aes_lanes(counter[1]) ^ rk[1];
@@ -317,7 +385,7 @@ sluice_aes_ctr_start(const struct sluice_aes_key *key, const __u32 counter[4],
 	__u64 s3 = sluice_aes_lanes(counter[3]) ^ rk[3];
 	__u64 t1, t2, t3;
 
-	sluice_opaque(table);
+	sluice_aes_begin();
 	ret->last = counter[3] & 0xff;
 	ret->round1 = sluice_aes_look(table, 0, SLUICE_AES_L0(s0)) ^
 		      sluice_aes_look(table, 1, SLUICE_AES_L1(s1)) ^
@@ -344,11 +412,10 @@ static __always_inline void
 sluice_aes_ctr_block(const struct sluice_aes_key *key,
 		     const struct sluice_aes_ctr *c, __u32 i, __u32 out[4])
 {
-	const __u8 *table = (const __u8 *)&sluice_aes_table;
+	const __u8 *table = sluice_aes_tables();
 	__u64 last = (c->last + i) << 3 ^ key->round_keys[3];
 	__u64 s0, s1, s2, s3, t0;
 
-	sluice_opaque(table);
 	t0 = c->round1 ^ sluice_aes_look(table, 3, SLUICE_AES_L3(last));
 	s0 = c->round2[0] ^ sluice_aes_look(table, 0, SLUICE_AES_L0(t0));
 	s1 = c->round2[1] ^ sluice_aes_look(table, 3, SLUICE_AES_L3(t0));
@@ -408,7 +475,7 @@ static inline void sluice_aes_raw(const struct sluice_aes_key *key,
 static inline void sluice_aes_encrypt(const struct sluice_aes_key *key,
 					       const __u32 in[4], __u32 out[4])
 {
-	const __u8 *table = (const __u8 *)&sluice_aes_table;
+	const __u8 *table = sluice_aes_tables();
 	const __u64 *rk = key->round_keys;
 	__u64 s0 = sluice_aes_lanes(in[0]) ^ rk[0];
 	__u64 s1 = sluice_aes_lanes(in[1]) ^ rk[1];
@@ -416,7 +483,6 @@ static inline void sluice_aes_encrypt(const struct sluice_aes_key *key,
 	__u64 s3 = sluice_aes_lanes(in[3]) ^ rk[3];
 	__u64 t0, t1, t2, t3;
 
-	sluice_opaque(table);
 	SLUICE_AES_STEP(t, s, 1);
 	SLUICE_AES_STEP(s, t, 2);
 	sluice_aes_finish(key, table, s0, s1, s2, s3, out);

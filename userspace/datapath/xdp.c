@@ -402,9 +402,11 @@ static int begin_anew(struct xdp *x, uint32_t streams, char *reason,
 	return open_object(x, streams, reason, size);
 }
 
-static int load(struct xdp *x, uint32_t streams, char *reason, size_t size)
+/* On the maps of an earlier run, where there are any. */
+static int load_object(struct xdp *x, uint32_t streams, char *reason,
+		       size_t size)
 {
-	int i, err;
+	int err;
 
 	err = open_object(x, streams, reason, size);
 	if (!err && x->is_adopted) {
@@ -414,12 +416,46 @@ static int load(struct xdp *x, uint32_t streams, char *reason, size_t size)
 	}
 	if (err)
 		return err;
-	err = bpf_object__load(x->object);
-	if (err) {
+	err = xdp_object_load(x->object);
+	if (err)
 		snprintf(reason, size, "loading %s: %s", x->object_path,
 			 strerror(-err));
+	return err;
+}
+
+/* What is faster first; without it nothing is missing. */
+static int load_with_arena(struct xdp *x, uint32_t streams)
+{
+	char plain[sizeof(x->object_path)], reason[256] = "";
+	int err;
+
+	if (!xdp_has_arenas())
+		return -EOPNOTSUPP;
+	strcpy(plain, x->object_path);
+	err = xdp_arena_path(plain, x->object_path, sizeof(x->object_path));
+	if (err)
 		return err;
-	}
+	err = load_object(x, streams, reason, sizeof(reason));
+	x->has_arena = !err;
+	if (!err)
+		return 0;
+	log_debug("datapath: %s; trying %s", reason, plain);
+	bpf_object__close(x->object);
+	x->object = NULL;
+	memset(x->is_reused, 0, sizeof(x->is_reused));
+	strcpy(x->object_path, plain);
+	return err;
+}
+
+static int load(struct xdp *x, uint32_t streams, char *reason, size_t size)
+{
+	int i, err;
+
+	err = load_with_arena(x, streams);
+	if (err)
+		err = load_object(x, streams, reason, size);
+	if (err)
+		return err;
 	for (i = 0; i < XDP_MAPS; i++) {
 		x->maps[i] = bpf_object__find_map_fd_by_name(x->object,
 							     xdp_map_names[i]);
@@ -479,6 +515,9 @@ static void describe(const struct xdp *x, char *reason, size_t size)
 				       a->is_generic ? "generic" : "native",
 				       attach_way_name(a->way));
 	}
+	if (at < size)
+		snprintf(reason + at, size - at, ", AES tables in %s",
+			 x->has_arena ? "an arena" : "the program");
 }
 
 /*

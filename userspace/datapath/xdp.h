@@ -13,6 +13,7 @@
 		     "start with --discard-media, which ends them"
 
 struct bpf_link;
+struct bpf_object;
 struct netlink_link;
 struct ring_buffer;
 
@@ -39,7 +40,8 @@ extern const char *const xdp_map_names[XDP_MAPS];
 
 struct xdp {
 	struct bpf_object *object;
-	char object_path[512];
+	char object_path[512];		/* of the object that is loaded */
+	bool has_arena;			/* it is the one with an arena */
 	char pin_dir[256];
 	int lock_fd;
 	bool by_netlink;		/* the setting */
@@ -80,6 +82,13 @@ int xdp_size_set(struct xdp *x, uint32_t streams);
 /* The sizes that the maps have; makes what is counted by id. */
 int xdp_size_read(struct xdp *x);
 void xdp_size_free(struct xdp *x);
+
+/* xdp_arena.c: the object whose AES tables lie in a BPF arena. */
+bool xdp_has_arenas(void);
+/* Where it lies beside the plain one; -errno if it does not. */
+int xdp_arena_path(const char *plain, char *ret, size_t size);
+/* Loads either object; an arena gets its tables. 0 or -errno. */
+int xdp_object_load(struct bpf_object *object);
 
 /* xdp_flow.c. flow: NULL removes. */
 int xdp_flow_set(void *backend, const struct sluice_flow_key *key,

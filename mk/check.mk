@@ -21,6 +21,14 @@ $(O)/bpf/%: $(O)/selftests/bpf/%.o $(O)/libsluiced.a | bpf
 	$(say) LD $@
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
+# Those that load a program themselves run once more, with its other object.
+BPF_ARENA_TEST := $(foreach t,relay stream rtcp legs consent door crypt, \
+	$(O)/bpf/test_$(t)_arena)
+BPF_TEST_BIN += $(BPF_ARENA_TEST)
+
+$(BPF_ARENA_TEST): $(O)/bpf/%_arena: $(O)/bpf/%
+	$(Q)cp $< $@
+
 .PHONY: bpftest
 bpftest: $(BPF_TEST_BIN)
 

@@ -15,6 +15,7 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <errno.h>
 #include <linux/bpf.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -341,9 +342,19 @@ static inline void rig_call(struct rig *r, uint32_t web_keys)
 	rig_forget(r);
 }
 
+/* test_x_arena is test_x under another name, for the object with an arena. */
+static inline bool rig_wants_arena(void)
+{
+	const char *name = program_invocation_short_name, *end = "_arena";
+	size_t len = strlen(name), n = strlen(end);
+
+	return len > n && !strcmp(name + len - n, end);
+}
+
 /* Loads the object beside the test's folder; exits 4 without the rights. */
 static inline void rig_open(struct rig *r)
 {
+	bool wants_arena = rig_wants_arena();
 	char path[4096], *slash;
 	ssize_t n;
 	int i;
@@ -353,6 +364,10 @@ static inline void rig_open(struct rig *r)
 		tap_done();
 		exit(4);
 	}
+	if (wants_arena && !xdp_has_arenas()) {
+		tap_skip("arena_program", "this kernel has no BPF arenas");
+		exit(tap_done());
+	}
 	n = readlink("/proc/self/exe", path, sizeof(path) - 32);
 	path[n < 0 ? 0 : n] = 0;
 	for (i = 0; i < 2; i++) {
@@ -360,9 +375,10 @@ static inline void rig_open(struct rig *r)
 		if (slash)
 			*slash = 0;
 	}
-	strcat(path, "/sluice_xdp.bpf.o");
+	strcat(path, wants_arena ? "/sluice_xdp_arena.bpf.o" :
+				   "/sluice_xdp.bpf.o");
 	r->obj = bpf_object__open_file(path, NULL);
-	if (!r->obj || bpf_object__load(r->obj)) {
+	if (!r->obj || xdp_object_load(r->obj)) {
 		printf("Bail out! cannot load %s\n", path);
 		exit(1);
 	}

@@ -5,6 +5,7 @@
 #include <xdp/libxdp.h>
 
 #include "backend_rig.h"
+#include "datapath/xdp.h"
 #include "lib/flow.h"
 
 /* Out of the kernel, through the user backend, and back: the same bytes. */
@@ -381,6 +382,31 @@ static void test_size(void)
 		datapath_xdp_ops.close(x);
 }
 
+/* An object with an arena that does not load: as if it were not there. */
+static void test_fallback(void)
+{
+	char folder[] = "/tmp/sluice_test_XXXXXX", plain[sizeof(object)];
+	char reason[256] = "";
+	void *x = NULL;
+
+	must(!mkdtemp(folder), "mkdtemp");
+	strcpy(plain, object);
+	run("cp %s %s/sluice_xdp.bpf.o", plain, folder);
+	run("cp %s %s/sluice_xdp_arena.bpf.o", plain, folder);
+	run("truncate -s 100 %s/sluice_xdp_arena.bpf.o", folder);
+	snprintf(object, sizeof(object), "%s/sluice_xdp.bpf.o", folder);
+	CHECK_INT(backend_open(&web_local, &x, reason), 0,
+		  "backend_arena_object_broken_opened");
+	CHECK(strstr(reason, "AES tables in the program"),
+	      "backend_arena_object_broken_plain_one_serves");
+	if (x) {
+		test_relay("fallback", x);
+		datapath_xdp_ops.close(x);
+	}
+	run("rm -r %s", folder);
+	strcpy(object, plain);
+}
+
 int main(void)
 {
 	struct addr loopback = parse("127.0.0.1:10000");
@@ -415,6 +441,10 @@ int main(void)
 	printf("# %s\n", reason);
 	if (x) {
 		CHECK_STR(mode_of(x), "native", "canary_sings_native_kept");
+		CHECK(strstr(reason, xdp_has_arenas() ?
+				     "AES tables in an arena" :
+				     "AES tables in the program"),
+		      "backend_arena_serves_where_there_are_arenas");
 		test_relay("native", x);
 		test_neighbours(x);
 		test_hops(x);
@@ -422,6 +452,7 @@ int main(void)
 		datapath_xdp_ops.close(x);
 	}
 	CHECK(access(PINS, F_OK), "backend_closed_pins_gone");
+	test_fallback();
 	test_size();
 	test_foreign();
 	test_dispatcher();

@@ -5,10 +5,12 @@
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <errno.h>
 #include <libgen.h>
 #include <limits.h>
 #include <unistd.h>
 
+#include "datapath/xdp.h"
 #include "../unit/srtp_oracle.h"
 #include "../unit/tap.h"
 #include "crypt.h"
@@ -43,16 +45,17 @@ static int program_fd(const char *name)
 }
 
 /* The object lies in the folder above this program's. */
-static int load(void)
+static int load(bool wants_arena)
 {
 	char exe[PATH_MAX] = "", path[PATH_MAX + 32];
 
 	if (readlink("/proc/self/exe", exe, sizeof(exe) - 1) < 0)
 		return -1;
-	snprintf(path, sizeof(path), "%s/../crypt.bpf.o", dirname(exe));
+	snprintf(path, sizeof(path), "%s/../%s", dirname(exe),
+		 wants_arena ? "crypt_arena.bpf.o" : "crypt.bpf.o");
 	libbpf_set_print(quiet);
 	b.object = bpf_object__open_file(path, NULL);
-	if (!b.object || bpf_object__load(b.object))
+	if (!b.object || xdp_object_load(b.object))
 		return -1;
 	b.key_fd = bpf_object__find_map_fd_by_name(b.object, "t_key");
 	b.protect_fd = program_fd("t_protect");
@@ -257,13 +260,18 @@ static void test_limits(void)
 
 int main(void)
 {
+	bool wants_arena = strstr(program_invocation_short_name, "_arena");
 	unsigned int p;
 
 	if (geteuid()) {
 		printf("1..0 # SKIP loading BPF programs needs root\n");
 		return 4;
 	}
-	if (!CHECK(!load(), "bpf_crypt_is_verified"))
+	if (wants_arena && !xdp_has_arenas()) {
+		tap_skip("crypt_arena", "this kernel has no BPF arenas");
+		return tap_done();
+	}
+	if (!CHECK(!load(wants_arena), "bpf_crypt_is_verified"))
 		return tap_done();
 	for (p = 0; p < sizeof(profiles) / sizeof(profiles[0]); p++) {
 		test_lengths(p);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "../unit/srtp_oracle.h"
+#include "datapath/xdp.h"
 #include "drive.h"
 
 #define STREAMS		4096
@@ -76,6 +77,14 @@ static void relaying(void)
 		snprintf(name, sizeof(name), "xdp_%s_160_to_sip_ns",
 			 profiles[p].name);
 		figure(name, sip, "ns", "xdp_plain_160_ns", sip / plain);
+		if (!xdp_has_arenas())
+			continue;
+		drive.wants_plain = true;
+		both = both_ns(profiles[p].profile, STREAMS, NULL, NULL);
+		drive.wants_plain = false;
+		snprintf(name, sizeof(name), "xdp_%s_160_plain_object_ns",
+			 profiles[p].name);
+		figure(name, both, "ns", "xdp_plain_160_ns", both / plain);
 	}
 }
 

@@ -291,6 +291,8 @@ void drive_calls(struct drive *d, uint32_t profile, uint32_t streams)
 	struct sluice_next_hop hop = { .flags = SLUICE_HOP_VALID,
 				       .ifindex = LO, .mtu = 1500 };
 	uint32_t ids = 2 * streams + 2, call;
+	const char *name = d->wants_plain || !xdp_has_arenas() ?
+		"sluice_xdp.bpf.o" : "sluice_xdp_arena.bpf.o";
 
 	d->profile = profile;
 	d->streams = streams;
@@ -299,7 +301,7 @@ void drive_calls(struct drive *d, uint32_t profile, uint32_t streams)
 		d->key = oracle_expand(&m);
 	if (d->sluice)
 		bpf_object__close(d->sluice);
-	d->sluice = open_object("sluice_xdp.bpf.o");
+	d->sluice = open_object(name);
 	resize(d->sluice, SLUICE_MAP_KEYS, ids);
 	resize(d->sluice, SLUICE_MAP_TRANSPORTS, ids);
 	resize(d->sluice, SLUICE_MAP_STREAMS, ids);
@@ -311,8 +313,8 @@ void drive_calls(struct drive *d, uint32_t profile, uint32_t streams)
 	resize(d->sluice, SLUICE_MAP_ICE_KEYS, ids);
 	resize(d->sluice, SLUICE_MAP_FLOWS, 2 * ids);
 	resize(d->sluice, SLUICE_MAP_NEAR, near_entries(ids));
-	if (bpf_object__load(d->sluice))
-		die("sluice_xdp.bpf.o");
+	if (xdp_object_load(d->sluice))
+		die(name);
 	put_at(d->sluice, SLUICE_MAP_CONTROL, 0, &c);
 	put_at(d->sluice, SLUICE_MAP_NEXT_HOPS, 1, &hop);
 	for (call = 0; call < streams; call++) {

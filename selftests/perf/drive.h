@@ -32,7 +32,8 @@ enum drive_side { DRIVE_TO_SIP, DRIVE_TO_WEB };
 
 struct drive {
 	struct bpf_object *object;	/* drive.bpf.o */
-	struct bpf_object *sluice;	/* sluice_xdp.bpf.o, NULL: none */
+	struct bpf_object *sluice;	/* as the daemon's; NULL: none */
+	bool wants_plain;		/* without an arena, whatever there is */
 	uint32_t streams;
 	uint32_t profile;		/* SLUICE_SRTP_NONE: plain both ways */
 	uint64_t index[2];		/* of the next frames, by side */

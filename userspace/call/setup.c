@@ -435,21 +435,26 @@ static void begin(struct call *c, uint32_t streams)
 	log_write_event(LOG_LEVEL_INFO, c->id, LOG_EVENT_CALL_STARTED,
 			"INVITE %s -> %s", c->a.uri, c->b.uri);
 	call_notify(c, CALLS_STARTED);
-	if (call_fork_is_first(c))
-		call_reply(c->invite, 100, NULL, NULL, NULL);
 	call_timer(c, cs->settings.no_answer_ms, no_answer);
 	if (c->b_target.is_ws && !c->b_target.conn) {
-		if (wait_for_flow(c))
+		if (wait_for_flow(c)) {
 			refuse(c, 480, "gateway", "browser is offline");
-		else
-			call_store(c);
-		return;
+			return;
+		}
+		call_store(c);
+	} else {
+		err = call_invite_b(c);
+		if (err) {
+			refuse(c, err == -ENOTSUP ? 488 : 500, "gateway",
+			       err == -ENOTSUP ?
+			       "nothing in the offer can be carried" :
+			       "INVITE to leg B failed");
+			return;
+		}
 	}
-	err = call_invite_b(c);
-	if (err)
-		refuse(c, err == -ENOTSUP ? 488 : 500, "gateway",
-		       err == -ENOTSUP ? "nothing in the offer can be carried" :
-		       "INVITE to leg B failed");
+	/* It is stored: who hears this will hear of its end, too. */
+	if (call_fork_is_first(c))
+		call_reply(c->invite, 100, NULL, NULL, NULL);
 }
 
 static struct call *make_call(struct calls *cs, struct sip_server *st,

@@ -93,7 +93,9 @@ tls_calls()
 	check web6_sip6_tls_of_another_address_is_told \
 		busywait 15 other_name_is_told
 	gateway_stopped web6_sip6_tls_of_another_gateway_stop_is_clean
-	PBX_ARGS=() SIP_CONFIG=
+	PBX_ARGS=()
+	# shellcheck disable=SC2034 # gateway_start's
+	SIP_CONFIG=
 }
 
 # calls WHAT URI [LINE...]: of this WEB_GW, SIP_GW, SIP_PBX, SIP_PHONE

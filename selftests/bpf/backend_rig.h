@@ -246,6 +246,31 @@ RIG int call(void *x)
 	       stream(x, 1, NULL) || stream(x, 2, NULL) ? -1 : 0;
 }
 
+/* As a later daemon does: -1 if a part of the call is not there. */
+RIG int claim_call(void *x)
+{
+	const struct datapath_ops *ops = &datapath_xdp_ops;
+	struct sluice_transport t;
+	struct sluice_stream s;
+	struct sluice_key key;
+
+	return ops->key_claim(x, 1, &key) || ops->key_claim(x, 2, &key) ||
+	       ops->transport_claim(x, 1, &t) ||
+	       ops->transport_claim(x, 2, &t) || !t.next_hop ||
+	       ops->stream_claim(x, 1, &s) || ops->stream_claim(x, 2, &s) ?
+	       -1 : 0;
+}
+
+/* The web port belongs to all sessions: whoever starts sets it again. */
+RIG void set_web_port(void *x)
+{
+	struct sluice_port_key key = { contract(&web_local),
+				       htons(web_local.port), 0 };
+	struct sluice_port port = { SLUICE_PORT_WEB, 1 };
+
+	datapath_xdp_ops.port_set(x, &key, &port);
+}
+
 /* One packet from peer `from`; what the other one got, or -1. */
 RIG int relay(int from, uint16_t seq, uint8_t *out)
 {

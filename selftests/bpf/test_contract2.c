@@ -30,29 +30,6 @@ static void end(void *x)
 	forget_peer();
 }
 
-static int claim_call(void *x)
-{
-	const struct datapath_ops *ops = &datapath_xdp_ops;
-	struct sluice_transport t;
-	struct sluice_stream s;
-	struct sluice_key key;
-
-	return ops->key_claim(x, 1, &key) || ops->key_claim(x, 2, &key) ||
-	       ops->transport_claim(x, 1, &t) ||
-	       ops->transport_claim(x, 2, &t) || !t.next_hop ||
-	       ops->stream_claim(x, 1, &s) || ops->stream_claim(x, 2, &s) ?
-	       -1 : 0;
-}
-
-static void set_web_port(void *x)
-{
-	struct sluice_port_key key = { contract(&web_local),
-				       htons(web_local.port), 0 };
-	struct sluice_port port = { SLUICE_PORT_WEB, 1 };
-
-	datapath_xdp_ops.port_set(x, &key, &port);
-}
-
 /* One packet of a source that goes on: number i, and what it became. */
 static bool goes_on(int from, int i)
 {

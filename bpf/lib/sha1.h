@@ -18,59 +18,53 @@
  *   W[t] = rol1(W[t-3] ^ W[t-8] ^ W[t-14] ^ W[t-16]), and thus from 32 on
  *   W[t] = rol2(W[t-6] ^ W[t-16] ^ W[t-28] ^ W[t-32])
  *
- * r5: temporary, r6: the newest pair, r7 and r8: masks of the rotation.
+ * r5: temporary, r6: the newest pair, never read back from the slot where it
+ * was just stored, r7 and r8: masks of the rotation. What a round adds up is
+ * in the order in which it is known: W, K, f, last rol5(a).
  */
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-#define SLUICE_SHA1_EVEN	"+4"
-#define SLUICE_SHA1_ODD		"+0"
-#else
-#define SLUICE_SHA1_EVEN	"+0"
-#define SLUICE_SHA1_ODD		"+4"
-#endif
 
 /* f(b, c, d) and K onto e. */
 #define SLUICE_SHA1_CH(b, c, d, e) \
+	"w" #e " += 0x5a827999;" \
 	"w5 = w" #c ";w5 ^= w" #d ";w5 &= w" #b ";w5 ^= w" #d ";" \
-	"w" #e " += w5;w" #e " += 0x5a827999;"
+	"w" #e " += w5;"
 #define SLUICE_SHA1_PARITY(b, c, d, e) \
-	"w5 = w" #b ";w5 ^= w" #c ";w5 ^= w" #d ";w" #e " += w5;"
+	"w5 = w" #c ";w5 ^= w" #d ";w5 ^= w" #b ";w" #e " += w5;"
 #define SLUICE_SHA1_PARITY1(b, c, d, e) \
-	SLUICE_SHA1_PARITY(b, c, d, e) "w" #e " += 0x6ed9eba1;"
+	"w" #e " += 0x6ed9eba1;" SLUICE_SHA1_PARITY(b, c, d, e)
 #define SLUICE_SHA1_MAJ(b, c, d, e) \
-	"w5 = w" #b ";w5 ^= w" #c ";w5 &= w" #d ";w" #e " += w5;" \
-	"w5 = w" #b ";w5 &= w" #c ";w" #e " += w5;" \
-	"w" #e " += -0x70e44324;"	/* 0x8f1bbcdc */
+	"w" #e " += -0x70e44324;"	/* 0x8f1bbcdc */ \
+	"w5 = w" #c ";w5 &= w" #d ";w" #e " += w5;" \
+	"w5 = w" #c ";w5 ^= w" #d ";w5 &= w" #b ";w" #e " += w5;"
 #define SLUICE_SHA1_PARITY2(b, c, d, e) \
-	SLUICE_SHA1_PARITY(b, c, d, e) \
-	"w" #e " += -0x359d3e2a;"	/* 0xca62c1d6 */
+	"w" #e " += -0x359d3e2a;"	/* 0xca62c1d6 */ \
+	SLUICE_SHA1_PARITY(b, c, d, e)
 /* The rest of a round; e then has both halves. */
 #define SLUICE_SHA1_TURN(a, b, e) \
-	"r5 = r" #a ";r5 >>= 27;w" #e " += w5;" \
 	"r" #b " >>= 2;" \
+	"r5 = r" #a ";r5 >>= 27;w" #e " += w5;" \
 	"r5 = r" #e ";r5 <<= 32;r" #e " |= r5;"
 
-#define SLUICE_SHA1_STORED(half, slot, e) \
-	"w5 = *(u32 *)(r9 + 8*" #slot half ");w" #e " += w5;"
-/* Two rounds with the words of a slot; the names move on by two. */
-#define SLUICE_SHA1_READ_2(fn, slot, a, b, c, d, e) \
-	fn(b, c, d, e) SLUICE_SHA1_STORED(SLUICE_SHA1_EVEN, slot, e) \
+/* Two rounds with r6; the names move on by two. */
+#define SLUICE_SHA1_2(fn, a, b, c, d, e) \
+	"r5 = r6;r5 >>= 32;w" #e " += w5;" fn(b, c, d, e) \
 	SLUICE_SHA1_TURN(a, b, e) \
-	fn(a, b, c, d) SLUICE_SHA1_STORED(SLUICE_SHA1_ODD, slot, d) \
+	"w" #d " += w6;" fn(a, b, c, d) \
 	SLUICE_SHA1_TURN(e, a, d)
+#define SLUICE_SHA1_READ_2(fn, slot, a, b, c, d, e) \
+	"r6 = *(u64 *)(r9 + 8*" #slot ");" \
+	SLUICE_SHA1_2(fn, a, b, c, d, e)
 #define SLUICE_SHA1_MADE_2(fn, slot, a, b, c, d, e) \
 	"*(u64 *)(r9 + 8*" #slot ") = r6;" \
-	fn(b, c, d, e) SLUICE_SHA1_STORED(SLUICE_SHA1_EVEN, slot, e) \
-	SLUICE_SHA1_TURN(a, b, e) \
-	fn(a, b, c, d) "w" #d " += w6;" \
-	SLUICE_SHA1_TURN(e, a, d)
+	SLUICE_SHA1_2(fn, a, b, c, d, e)
 #define SLUICE_SHA1_XOR(slot) "r5 = *(u64 *)(r9 + 8*" #slot ");r6 ^= r5;"
 #define SLUICE_SHA1_ROTATE(up, down) \
 	"r5 = r6;r5 >>= " #down ";r5 &= r8;" \
 	"r6 <<= " #up ";r6 &= r7;r6 |= r5;"
-/* Slots of W[t-4], W[t-2], W[t-8], W[t-14], W[t-16]. */
-#define SLUICE_SHA1_ROL1_2(fn, slot, s4, s2, s8, s14, s16, a, b, c, d, e) \
-	"r6 = *(u64 *)(r9 + 8*" #s4 ");r6 <<= 32;" \
-	"r5 = *(u64 *)(r9 + 8*" #s2 ");r5 >>= 32;r6 |= r5;" \
+/* Slots of W[t-4], W[t-8], W[t-14], W[t-16]; r6 holds W[t-2]. */
+#define SLUICE_SHA1_ROL1_2(fn, slot, s4, s8, s14, s16, a, b, c, d, e) \
+	"r6 >>= 32;" \
+	"r5 = *(u64 *)(r9 + 8*" #s4 ");r5 <<= 32;r6 |= r5;" \
 	SLUICE_SHA1_XOR(s8) SLUICE_SHA1_XOR(s14) SLUICE_SHA1_XOR(s16) \
 	SLUICE_SHA1_ROTATE(1, 31) \
 	SLUICE_SHA1_MADE_2(fn, slot, a, b, c, d, e)
@@ -112,14 +106,14 @@ static __always_inline void sluice_sha1_round(__u32 *state, const __u8 *block)
 		SLUICE_SHA1_READ_2(SLUICE_SHA1_CH, 6, 3, 4, 0, 1, 2)
 		SLUICE_SHA1_READ_2(SLUICE_SHA1_CH, 7, 1, 2, 3, 4, 0)
 		"r7 = 0xfffffffefffffffe ll; r8 = 0x100000001 ll;"
-		SLUICE_SHA1_ROL1_2(SLUICE_SHA1_CH, 8, 6, 7, 4, 1, 0, 4, 0, 1, 2, 3)
-		SLUICE_SHA1_ROL1_2(SLUICE_SHA1_CH, 9, 7, 8, 5, 2, 1, 2, 3, 4, 0, 1)
-		SLUICE_SHA1_ROL1_2(SLUICE_SHA1_PARITY1, 10, 8, 9, 6, 3, 2, 0, 1, 2, 3, 4)
-		SLUICE_SHA1_ROL1_2(SLUICE_SHA1_PARITY1, 11, 9, 10, 7, 4, 3, 3, 4, 0, 1, 2)
-		SLUICE_SHA1_ROL1_2(SLUICE_SHA1_PARITY1, 12, 10, 11, 8, 5, 4, 1, 2, 3, 4, 0)
-		SLUICE_SHA1_ROL1_2(SLUICE_SHA1_PARITY1, 13, 11, 12, 9, 6, 5, 4, 0, 1, 2, 3)
-		SLUICE_SHA1_ROL1_2(SLUICE_SHA1_PARITY1, 14, 12, 13, 10, 7, 6, 2, 3, 4, 0, 1)
-		SLUICE_SHA1_ROL1_2(SLUICE_SHA1_PARITY1, 15, 13, 14, 11, 8, 7, 0, 1, 2, 3, 4)
+		SLUICE_SHA1_ROL1_2(SLUICE_SHA1_CH, 8, 6, 4, 1, 0, 4, 0, 1, 2, 3)
+		SLUICE_SHA1_ROL1_2(SLUICE_SHA1_CH, 9, 7, 5, 2, 1, 2, 3, 4, 0, 1)
+		SLUICE_SHA1_ROL1_2(SLUICE_SHA1_PARITY1, 10, 8, 6, 3, 2, 0, 1, 2, 3, 4)
+		SLUICE_SHA1_ROL1_2(SLUICE_SHA1_PARITY1, 11, 9, 7, 4, 3, 3, 4, 0, 1, 2)
+		SLUICE_SHA1_ROL1_2(SLUICE_SHA1_PARITY1, 12, 10, 8, 5, 4, 1, 2, 3, 4, 0)
+		SLUICE_SHA1_ROL1_2(SLUICE_SHA1_PARITY1, 13, 11, 9, 6, 5, 4, 0, 1, 2, 3)
+		SLUICE_SHA1_ROL1_2(SLUICE_SHA1_PARITY1, 14, 12, 10, 7, 6, 2, 3, 4, 0, 1)
+		SLUICE_SHA1_ROL1_2(SLUICE_SHA1_PARITY1, 15, 13, 11, 8, 7, 0, 1, 2, 3, 4)
 		"r7 = 0xfffffffcfffffffc ll; r8 = 0x300000003 ll;"
 		SLUICE_SHA1_ROL2_2(SLUICE_SHA1_PARITY1, 0, 13, 8, 2, 3, 4, 0, 1, 2)
 		SLUICE_SHA1_ROL2_2(SLUICE_SHA1_PARITY1, 1, 14, 9, 3, 1, 2, 3, 4, 0)

@@ -90,7 +90,9 @@ SLUICE_SUBPROG int sluice_srtcp_gcm_tag(struct sluice_srtp_pass *pass,
 			    pass);
 		sluice_ghash_block(&work->ghash, 8 * (__u64)pass->end, 0);
 	}
-	sluice_gcm_mask(pass);
+	/* the key stream block before the first masks the tag */
+	sluice_aes_ctr_block(&pass->key->aes, &work->ctr, (__u32)-1, work->tag);
+	sluice_gcm_tag(work);
 	return 0;
 }
 

@@ -87,17 +87,10 @@ static __always_inline struct sluice_srtp_work *sluice_srtp_work(__u8 *packet)
 	return (struct sluice_srtp_work *)(packet + SLUICE_SCRATCH_WORK);
 }
 
-/* Two halves of a block of key stream, as they lie in memory. */
-static __always_inline void sluice_key_stream(const struct sluice_srtp_pass *pass,
-					      __u32 i, __u64 *ret_first,
-					      __u64 *ret_last)
+/* A block's halves as they lie in memory. */
+static __always_inline __u64 sluice_block_half(const __u32 *words)
 {
-	struct sluice_srtp_work *work = sluice_srtp_work(pass->packet);
-	__u32 block[4];
-
-	sluice_aes_ctr_block(&pass->key->aes, &work->ctr, i, block);
-	*ret_first = sluice_swap64((__u64)block[0] << 32 | block[1]);
-	*ret_last = sluice_swap64((__u64)block[2] << 32 | block[3]);
+	return sluice_swap64((__u64)words[0] << 32 | words[1]);
 }
 
 static __always_inline void sluice_xor64(__u8 *p, __u64 v)
@@ -109,8 +102,7 @@ static __always_inline void sluice_xor64(__u8 *p, __u64 v)
 static __attribute__((unused)) long sluice_ctr_step(sluice_loop_index i, void *context)
 {
 	struct sluice_srtp_pass *pass = context;
-	__u64 first, last;
-	__u32 k, n, off;
+	__u32 k, n, off, block[4];
 	__u8 *p;
 
 	SLUICE_ROLLED
@@ -120,10 +112,12 @@ static __attribute__((unused)) long sluice_ctr_step(sluice_loop_index i, void *c
 		if (off >= pass->end ||
 		    off > SLUICE_SCRATCH_WORK - SLUICE_AES_BLOCK)
 			return 1;
-		sluice_key_stream(pass, n, &first, &last);
+		sluice_aes_ctr_block(&pass->key->aes,
+				     &sluice_srtp_work(pass->packet)->ctr, n,
+				     block);
 		p = sluice_srtp_at(pass->packet, off);
-		sluice_xor64(p, first);
-		sluice_xor64(p + 8, last);
+		sluice_xor64(p, sluice_block_half(block));
+		sluice_xor64(p + 8, sluice_block_half(block + 2));
 	}
 	return 0;
 }
@@ -175,35 +169,49 @@ static __attribute__((unused)) long sluice_ghash_step(sluice_loop_index i, void 
 	return 0;
 }
 
-/* CTR and GHASH in one go. */
+/*
+ * CTR and GHASH in one go. The first block of key stream masks the tag, the
+ * payload's follow.
+ */
 static __attribute__((unused)) long sluice_gcm_step(sluice_loop_index i, void *context)
 {
 	struct sluice_srtp_pass *pass = context;
+	struct sluice_srtp_work *work = sluice_srtp_work(pass->packet);
 	__u64 first, last, stream_first, stream_last;
-	__u32 k, n, off;
+	__u32 k, n, off, block[4];
 	__u8 *p;
 
 	SLUICE_ROLLED
 	for (k = 0; k < SLUICE_STRIDE; k++) {
 		n = i * SLUICE_STRIDE + k;
 		off = pass->start + n * SLUICE_AES_BLOCK;
-		if (off >= pass->end ||
-		    off > SLUICE_SCRATCH_WORK - SLUICE_AES_BLOCK)
+		if (off >= pass->end + SLUICE_AES_BLOCK)
 			return 1;
-		sluice_key_stream(pass, n, &stream_first, &stream_last);
+		sluice_aes_ctr_block(&pass->key->aes, &work->ctr, n - 1, block);
+		if (!n) {
+			work->tag[0] = block[0];
+			work->tag[1] = block[1];
+			work->tag[2] = block[2];
+			work->tag[3] = block[3];
+			continue;
+		}
+		off -= SLUICE_AES_BLOCK;
+		if (off > SLUICE_SCRATCH_WORK - SLUICE_AES_BLOCK)
+			return 1;
+		stream_first = sluice_block_half(block);
+		stream_last = sluice_block_half(block + 2);
 		p = sluice_srtp_at(pass->packet, off);
 		if (!pass->is_opening) {
 			sluice_xor64(p, stream_first);
 			sluice_xor64(p + 8, stream_last);
 			stream_first = stream_last = 0;
 		}
-		if (sluice_ghash_input(pass, n, &first, &last))
+		if (sluice_ghash_input(pass, n - 1, &first, &last))
 			return 1;
 		sluice_xor64(p, stream_first);
 		sluice_xor64(p + 8, stream_last);
-		sluice_ghash_lookup(pass->ghash_table,
-				    &sluice_srtp_work(pass->packet)->ghash,
-				    first, last);
+		sluice_ghash_lookup(pass->ghash_table, &work->ghash, first,
+				    last);
 	}
 	return 0;
 }
@@ -298,17 +306,13 @@ static __always_inline void sluice_gcm_counter(const __u8 *salt, __u64 index,
 	ret[3] = 2;
 }
 
-/* GHASH's result and the key stream block before the first become the tag. */
-SLUICE_SUBPROG void sluice_gcm_mask(struct sluice_srtp_pass *pass)
+/* GHASH's result onto the mask. */
+static __always_inline void sluice_gcm_tag(struct sluice_srtp_work *work)
 {
-	struct sluice_srtp_work *work = sluice_srtp_work(pass->packet);
-	__u32 block[4];
-
-	sluice_aes_ctr_block(&pass->key->aes, &work->ctr, (__u32)-1, block);
-	work->tag[0] = block[0] ^ (__u32)(work->ghash.y1 >> 32);
-	work->tag[1] = block[1] ^ (__u32)work->ghash.y1;
-	work->tag[2] = block[2] ^ (__u32)(work->ghash.y0 >> 32);
-	work->tag[3] = block[3] ^ (__u32)work->ghash.y0;
+	work->tag[0] ^= (__u32)(work->ghash.y1 >> 32);
+	work->tag[1] ^= (__u32)work->ghash.y1;
+	work->tag[2] ^= (__u32)(work->ghash.y0 >> 32);
+	work->tag[3] ^= (__u32)work->ghash.y0;
 }
 
 /*
@@ -319,20 +323,26 @@ SLUICE_SUBPROG void sluice_gcm(struct sluice_srtp_pass *pass)
 {
 	struct sluice_srtp_work *work = sluice_srtp_work(pass->packet);
 	__u32 header_len = pass->start, len = pass->end;
+	__u64 first, last;
 
 	work->ghash.y1 = 0;
 	work->ghash.y0 = 0;
 	pass->start = 0;
 	pass->end = header_len;
-	sluice_loop(sluice_srtp_blocks(pass), sluice_ghash_step, pass);
+	/* Most headers are one block, and a loop costs as much as it. */
+	if (header_len > SLUICE_AES_BLOCK)
+		sluice_loop(sluice_srtp_blocks(pass), sluice_ghash_step, pass);
+	else if (!sluice_ghash_input(pass, 0, &first, &last))
+		sluice_ghash_lookup(pass->ghash_table, &work->ghash, first,
+				    last);
 	pass->start = header_len;
 	pass->end = len;
-	sluice_loop(SLUICE_STRIDES(sluice_srtp_blocks(pass)), sluice_gcm_step,
-		    pass);
+	sluice_loop(SLUICE_STRIDES(1 + sluice_srtp_blocks(pass)),
+		    sluice_gcm_step, pass);
 	sluice_ghash_lookup(pass->ghash_table, &work->ghash,
 			    (__u64)header_len * 8,
 			    (__u64)(len - header_len) * 8);
-	sluice_gcm_mask(pass);
+	sluice_gcm_tag(work);
 }
 
 /* What all blocks of a packet have in common, from the first counter. */

@@ -30,14 +30,10 @@ phone_start manual 1005 5062 700 manual
 phone_start pcmu 1006 5064 800 auto PCMU/8000/1
 
 NODE_PATH=$O/npm/browser/node_modules:$O/npm/phone/node_modules
-SIPJS=$LAB/sipjs.js JSSIP=$LAB/jssip.js
-export NODE_PATH SIPJS JSSIP DATAPATH
-for client in sipjs jssip; do
-	"$O/npm/browser/node_modules/.bin/esbuild" --bundle \
-		--log-level=warning --target=es2020 --define:global=window \
-		--outfile="$LAB/$client.js" "$client.js" ||
-		die "esbuild failed"
-done
+export NODE_PATH DATAPATH
+SIPJS=$(browser_client sipjs) || die "esbuild failed"
+JSSIP=$(browser_client jssip) || die "esbuild failed"
+export SIPJS JSSIP
 LAB_SHELL=$(peer_shell)
 SLUICECTL=$O/sluicectl CONTROL=$LAB/control.sock
 export LAB_SHELL SLUICECTL CONTROL

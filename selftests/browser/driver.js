@@ -287,10 +287,11 @@ class SipJs extends Client {
 		return this.page.evaluate(() => window.client.unregister());
 	}
 
-	call(target, { video = false } = {})
+	call(target, { video = false, session_expires } = {})
 	{
 		return this.page.evaluate((o) => window.client.call(o),
-			{ to: `sip:${target}@${DOMAIN}`, video });
+			{ to: `sip:${target}@${DOMAIN}`, video,
+				session_expires });
 	}
 
 	answer({ video = false } = {})

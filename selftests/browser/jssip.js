@@ -5,10 +5,10 @@ import JsSIP from 'jssip';
 let ua = null, session = null, first = null, call = null, reason = '';
 let report = '', registered = false;
 
-const media = () => ({
+const media = (session_expires = 1800) => ({
 	mediaConstraints: { audio: true, video: false },
 	pcConfig: { iceServers: [] },
-	sessionTimersExpires: 1800,
+	sessionTimersExpires: session_expires,
 });
 
 function play(s)
@@ -87,9 +87,9 @@ window.client = {
 		return true;
 	},
 
-	call({ to })
+	call({ to, session_expires })
 	{
-		follow(ua.call(to, media()), false);
+		follow(ua.call(to, media(session_expires)), false);
 		return true;
 	},
 

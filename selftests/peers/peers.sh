@@ -154,3 +154,13 @@ peer_shell()
 	chmod +x "$LAB/peer"
 	echo "$LAB/peer"
 }
+
+# browser_client NAME: selftests/browser/NAME.js with the library that it is
+# around, as one script for a page; prints its path. Needs NODE_PATH.
+browser_client()
+{
+	"$O/npm/browser/node_modules/.bin/esbuild" --bundle \
+		--log-level=warning --target=es2020 --define:global=window \
+		--outfile="$LAB/$1.js" "$SELFTESTS/browser/$1.js" >&2 &&
+		echo "$LAB/$1.js"
+}

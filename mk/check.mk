@@ -41,7 +41,9 @@ NET_TESTS := $(sort $(wildcard selftests/net/*.sh))
 BROWSER_TESTS := $(sort $(wildcard selftests/browser/*.sh))
 
 # The daemon of the net tests has the sanitizers; that of the browser tests,
-# which judge media in real time, has not.
+# which judge media in real time, has not. Net tests wait most of their time,
+# for timers of SIP, and go by twos.
+NET_JOBS := 2
 .PHONY: check check-unit check-bpf check-vm check-net check-browser unit-san \
 	all-san
 unit-san:
@@ -51,7 +53,8 @@ all-san: all
 
 check: all all-san bpftest unit-san fuzz-build $(O)/perf/soak ## every test; check-unit, -bpf, -vm, -net, -browser, -fuzz: a part
 	$(Q)$(RUN) $(UNIT_SAN) selftests/fuzz/short.sh $(BPF_TEST_BIN) \
-		$(VM_TEST) SAN=1 $(NET_TESTS) SAN=0 $(BROWSER_TESTS)
+		$(VM_TEST) SAN=1 JOBS=$(NET_JOBS) $(NET_TESTS) \
+		SAN=0 JOBS=1 $(BROWSER_TESTS)
 check-unit: unit-san
 	$(Q)$(RUN) $(UNIT_SAN)
 check-bpf: bpftest
@@ -60,7 +63,7 @@ check-bpf: bpftest
 check-vm: bpftest
 	$(Q)$(RUN) $(VM_TEST)
 check-net: all all-san $(O)/perf/soak
-	$(Q)$(RUN) SAN=1 $(NET_TESTS)
+	$(Q)$(RUN) SAN=1 JOBS=$(NET_JOBS) $(NET_TESTS)
 # The same test as in check, for half an hour.
 .PHONY: soak
 soak: all $(O)/perf/soak ## what 100,000 calls, registrations and connections leave behind

@@ -301,6 +301,9 @@ static __always_inline void sluice_out_resync(struct sluice_out_state *o,
 		return;
 	}
 	s->index_delta = (__s64)o->next_index - (__s64)in_index;
+	/* another CPU's packet may have come later and been sent before */
+	if (now_ns < o->last_sent_ns)
+		now_ns = o->last_sent_ns;
 	elapsed = sluice_clock_units(now_ns - o->last_sent_ns, clock_hz);
 	if (!elapsed)
 		elapsed = 1;

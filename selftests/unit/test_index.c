@@ -189,6 +189,21 @@ static void test_out(void)
 		  -SLUICE_DROP_KEY_LIMIT, "out_index_space_end_refused");
 }
 
+/* Of packets on two CPUs the one that came first may be sent last. */
+static void test_out_two_cpus(void)
+{
+	struct sluice_out_state o = { 0 };
+	struct sluice_ssrc a = { .index_delta = SLUICE_DELTA_RESYNC };
+	struct sluice_ssrc b = a;
+	__u64 out = 0;
+	__u32 ts = 0;
+
+	assign(&o, &a, 100, 1000, 7, 20 * MS + 1000, &out, &ts);
+	assign(&o, &b, 5, 900000, 8, 20 * MS, &out, &ts);
+	CHECK_INT(out, 101, "out_overtaken_source_moves_forward_by_one");
+	CHECK_INT(ts, 1001, "out_overtaken_source_timestamp_goes_on");
+}
+
 /* Two sources, reordering, restarts: no index may come twice. */
 static void test_out_unique(void)
 {
@@ -238,6 +253,7 @@ int main(void)
 	test_replay();
 	test_plain();
 	test_out();
+	test_out_two_cpus();
 	test_out_unique();
 	test_jitter();
 	return tap_done();

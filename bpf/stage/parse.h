@@ -11,6 +11,7 @@
 #include <linux/udp.h>
 #include <bpf/bpf_endian.h>
 
+#include "lib/egress.h"
 #include "maps.h"
 
 /*
@@ -179,6 +180,10 @@ static __always_inline int sluice_parse_v6(struct xdp_md *ctx,
 		return XDP_PASS;
 	__builtin_memcpy(&p->key.local, &ip->daddr, sizeof(p->key.local));
 	__builtin_memcpy(&p->key.remote, &ip->saddr, sizeof(p->key.remote));
+	/* no IPv6 on a wire (RFC 4291 2.5.5.2), and not IPv4's flow either */
+	if (sluice_addr_is_v4(&p->key.local) ||
+	    sluice_addr_is_v4(&p->key.remote))
+		return XDP_PASS;
 	if (ip->nexthdr != IPPROTO_UDP) {
 		err = sluice_parse_extensions(end, p, ip->nexthdr, &l4);
 		if (err)

@@ -178,6 +178,25 @@ static void test_sip(void)
 		  "sip_learning_other_address_dropped");
 }
 
+/*
+ * An IPv6 packet whose addresses are the PBX's and ours, mapped (RFC 4291
+ * 2.5.5.2), is not from the PBX; the host's stack refuses it.
+ */
+static void test_mapped(void)
+{
+	static const uint8_t rtp[40] = { 0x80, RIG_SIP_PT };
+	struct frame_spec s = spec("[2001:db8::66]:4000",
+				   "[2001:db8::1]:16384");
+	uint8_t frame[FRAME_MAX];
+	uint32_t len = frame_build(&s, rtp, sizeof(rtp), frame);
+
+	memcpy(frame + 22, rig.sip_remote.ip, 16);
+	memcpy(frame + 38, rig.sip_local.ip, 16);
+	CHECK_INT(rig_run(&rig, frame, len), XDP_PASS, "mapped_source_passed");
+	CHECK(rig.out_len == len && !memcmp(rig.out, frame, len),
+	      "mapped_source_untouched");
+}
+
 static void test_daemon_gone(void)
 {
 	static const uint8_t dtls[40] = { 22, 0xfe, 0xfd };
@@ -243,6 +262,7 @@ int main(void)
 	rig_heartbeat(&rig, clock_ns());
 	test_sip();
 	test_daemon_gone();
+	test_mapped();
 	test_not_ours();
 	bpf_object__close(rig.obj);
 	return tap_done();

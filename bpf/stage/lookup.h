@@ -58,6 +58,10 @@ static __always_inline int sluice_lookup(struct sluice_packet *p,
 		return XDP_PASS;
 	if (p->fault)
 		return -(int)p->fault;
+	/* nobody can be answered there, and in sl_flows it means any port */
+	if (!p->key.remote_port)
+		return port->kind == SLUICE_PORT_WEB ?
+			       -SLUICE_DROP_NO_FLOW : -SLUICE_DROP_WRONG_SOURCE;
 	flow = bpf_map_lookup_elem(&sl_flows, &p->key);
 	*ret_flow = flow;
 	if (!flow)

@@ -176,6 +176,10 @@ static void test_sip(void)
 	CHECK_INT(rig_reason(&rig, &s, rtp, sizeof(rtp)),
 		  SLUICE_DROP_WRONG_SOURCE,
 		  "sip_learning_other_address_dropped");
+	/* the learning entry's own key */
+	pbx.src.port = 0;
+	CHECK_INT(rig_reason(&rig, &pbx, rtp, sizeof(rtp)),
+		  SLUICE_DROP_WRONG_SOURCE, "sip_learning_port_0_dropped");
 }
 
 /*

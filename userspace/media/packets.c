@@ -390,7 +390,8 @@ void packets_sip(struct session *s, uint32_t i, bool is_rtcp_port,
 	class = sluice_classify(data[0], data[1]);
 	if (!s->is_configured || i >= s->config.stream_count || !c->enabled) {
 		worker_drop(s->w, SLUICE_DROP_NO_FLOW);
-	} else if (!addr_is_set(source) || !addr_same_ip(remote, source)) {
+	} else if (!addr_is_set(source) || !addr_same_ip(remote, source) ||
+		   !remote->port) {
 		/* The kernel's order: whoever it is not, says nothing. */
 		worker_drop(s->w, SLUICE_DROP_WRONG_SOURCE);
 	} else if (class != SLUICE_CLASS_RTP && class != SLUICE_CLASS_RTCP) {

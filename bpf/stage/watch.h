@@ -83,6 +83,19 @@ int sl_redirect_err(struct bpf_raw_tracepoint_args *ctx)
 	return 0;
 }
 
+/* (dev, prog, act): a driver without room for what goes back out of it. */
+SEC("raw_tp/xdp_exception")
+int sl_exception(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct net_device *dev = (struct net_device *)ctx->args[0];
+
+	/* of a redirection the tracepoints above tell */
+	if (ctx->args[2] == XDP_TX &&
+	    sluice_is_our_device(BPF_CORE_READ(dev, ifindex)))
+		sluice_drop_many(1);
+	return 0;
+}
+
 /* The canary: a live frame, sent out of the armed device. */
 SEC("xdp")
 int sluice_canary(struct xdp_md *ctx)

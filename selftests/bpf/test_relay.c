@@ -449,6 +449,37 @@ static void test_egress(void)
 		  SLUICE_DROP_NOT_READY, "egress_browser_never_plain");
 }
 
+/* The tracepoint, with a device that reads as number 0. */
+static void refuse(uint64_t verdict)
+{
+	uint64_t args[3] = { 0, 0, verdict };
+	DECLARE_LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = args,
+			    .ctx_size_in = sizeof(args));
+	struct bpf_program *p;
+
+	p = bpf_object__find_program_by_name(rig.obj, "sl_exception");
+	if (!p || bpf_prog_test_run_opts(bpf_program__fd(p), &opts))
+		printf("# sl_exception: %s\n", p ? strerror(errno) : "absent");
+}
+
+static void test_refused(void)
+{
+	uint64_t before = rig_drops(&rig, SLUICE_DROP_REDIRECT);
+	uint32_t none = 0, lo = RIG_LO;
+
+	refuse(XDP_TX);
+	CHECK_INT(rig_drops(&rig, SLUICE_DROP_REDIRECT), before,
+		  "driver_of_others_refusing_is_not_counted");
+	rig_put(&rig, SLUICE_MAP_DEVICES, &none, &lo);
+	refuse(XDP_TX);
+	CHECK_INT(rig_drops(&rig, SLUICE_DROP_REDIRECT), before + 1,
+		  "driver_refusing_what_goes_back_is_counted");
+	refuse(XDP_REDIRECT);
+	CHECK_INT(rig_drops(&rig, SLUICE_DROP_REDIRECT), before + 1,
+		  "driver_refusing_a_redirection_is_counted_elsewhere");
+	bpf_map_delete_elem(rig_map(&rig, SLUICE_MAP_DEVICES), &none);
+}
+
 /* Tags and families in every combination of sides. */
 static void test_families(void)
 {
@@ -734,6 +765,7 @@ int main(void)
 	test_restart();
 	test_hold();
 	test_egress();
+	test_refused();
 	test_families();
 	test_g711();
 	test_event_clocks();

@@ -44,8 +44,8 @@ const char *const xdp_map_names[XDP_MAPS] = {
 	[XDP_EVENTS] = SLUICE_MAP_EVENTS,
 };
 
-static const char *const watch_names[2] = { "sl_devmap_xmit",
-					    "sl_redirect_err" };
+static const char *const watch_names[XDP_WATCHES] = {
+	"sl_devmap_xmit", "sl_redirect_err", "sl_exception" };
 
 static int libbpf_log(enum libbpf_print_level level, const char *fmt,
 		      va_list args)
@@ -279,7 +279,7 @@ static void xdp_close(void *backend)
 	for (slot = 1; slot < x->key_size && !x->is_kept; slot++)
 		if (x->key_is_used && x->key_is_used[slot])
 			xdp_key_set(x, slot, NULL);
-	for (i = 0; i < 2; i++)
+	for (i = 0; i < XDP_WATCHES; i++)
 		bpf_link__destroy(x->watch[i]);
 	neighbours_close(x->neighbours);
 	ring_buffer__free(x->events);
@@ -473,13 +473,13 @@ static int load(struct xdp *x, uint32_t streams, char *reason, size_t size)
 	return err ? err : xdp_size_read(x);
 }
 
-/* Without them redirect errors go uncounted and the canary is blind. */
+/* Without them drivers' drops go uncounted and the canary is blind. */
 static int watch(struct xdp *x, char *reason, size_t size)
 {
 	struct bpf_program *program;
 	int i;
 
-	for (i = 0; i < 2; i++) {
+	for (i = 0; i < XDP_WATCHES; i++) {
 		program = bpf_object__find_program_by_name(x->object,
 							   watch_names[i]);
 		x->watch[i] = program ? bpf_program__attach(program) : NULL;

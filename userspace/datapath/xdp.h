@@ -8,6 +8,7 @@
 #include "datapath/neighbours.h"
 
 #define XDP_INTERFACES_MAX	2	/* of web and of sip */
+#define XDP_WATCHES		3	/* programs of bpf/stage/watch.h */
 
 #define XDP_WAYS_OUT "drain the calls with the version that set them up, or " \
 		     "start with --discard-media, which ends them"
@@ -59,7 +60,7 @@ struct xdp {
 	int old_keys_fd;
 	struct attach attached[XDP_INTERFACES_MAX];
 	size_t attached_count;
-	struct bpf_link *watch[2];
+	struct bpf_link *watch[XDP_WATCHES];
 	struct neighbours *neighbours;
 	struct ring_buffer *events;
 	datapath_event_cb *each;	/* while events are consumed */

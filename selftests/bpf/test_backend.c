@@ -6,6 +6,7 @@
 
 #include "backend_rig.h"
 #include "datapath/xdp.h"
+#include "frame.h"
 #include "lib/flow.h"
 
 /* Out of the kernel, through the user backend, and back: the same bytes. */
@@ -320,6 +321,81 @@ static void test_near(void *x)
 	      "near_empty_after_removal");
 }
 
+#define PRESSED	400	/* packets of digits, in turn of each m-line */
+#define PRESSING	20	/* id of the first one's stream */
+
+/* From the PBX, each of which is told; 0 if the program took them all. */
+static int press(void *x)
+{
+	struct frame_spec f = { .src = sip_remote, .dst = sip_local };
+	struct oracle_rtp r = { .extension_words = -1, .payload_len = 4 };
+	struct datapath_interface i[2] = { 0 };
+	uint8_t packet[64], frame[FRAME_MAX];
+	DECLARE_LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame,
+			    .repeat = 1);
+	int fd, n, err = 0;
+
+	datapath_xdp_interfaces(x, i, 2);
+	fd = bpf_prog_get_fd_by_id(i[0].program_id);
+	for (n = 0; n < PRESSED && !err; n++) {
+		r.pt = (uint8_t)(n % SLUICE_STREAMS_PER_TRANSPORT);
+		r.ssrc = 99U + r.pt;
+		r.seq = (uint16_t)(n / SLUICE_STREAMS_PER_TRANSPORT);
+		opts.data_size_in = frame_build(&f, packet,
+						oracle_packet(&r, packet),
+						frame);
+		err = bpf_prog_test_run_opts(fd, &opts) ||
+		      opts.retval != XDP_DROP;
+	}
+	close(fd);
+	return err;
+}
+
+static void count_event(void *arg, const struct sluice_event *e)
+{
+	++*(uint32_t *)arg;
+}
+
+/* Who is as fast as they are read keeps the reader from nothing else. */
+static void test_events(void *x)
+{
+	const struct datapath_ops *ops = &datapath_xdp_ops;
+	struct sluice_transport t = {
+		.flags = SLUICE_TRANSPORT_READY,
+		.local = contract(&sip_local), .remote = contract(&sip_remote),
+		.local_port = htons(sip_local.port),
+		.remote_port = htons(sip_remote.port),
+	};
+	struct sluice_stream s = { .flags = SLUICE_STREAM_ACTIVE, .from = 2,
+				   .to = 1, .clock_hz = 8000 };
+	uint32_t n, all = 0;
+	int err = 0;
+
+	memset(t.payload, SLUICE_NO_STREAM, sizeof(t.payload));
+	for (n = 0; n < SLUICE_STREAMS_PER_TRANSPORT; n++) {
+		t.streams[n] = PRESSING + n;
+		t.payload[n] = (struct sluice_payload){
+			.stream = (uint8_t)n, .convert = SLUICE_CONVERT_REPORT };
+		s.out_ssrc = 0x0c0c0c00 + n;
+		err |= ops->stream_set(x, PRESSING + n, &s, NULL);
+	}
+	err |= ops->transport_set(x, 2, &t);
+	do {
+		n = 0;
+		ops->events(x, count_event, &n);
+	} while (n);
+	CHECK(!err && !press(x), "events_many_are_made");
+	ops->events(x, count_event, &n);
+	CHECK_INT(n, XDP_EVENTS_MAX, "events_read_at_a_time_are_limited");
+	for (; n; ops->events(x, count_event, &n)) {
+		all += n;
+		n = 0;
+	}
+	/* and the first packet of each */
+	CHECK_INT(all, PRESSED + SLUICE_STREAMS_PER_TRANSPORT,
+		  "events_beyond_are_read_later");
+}
+
 static int open_sized(uint32_t streams, void **ret)
 {
 	struct datapath_config config = { .web = web_local, .sip = sip_local,
@@ -449,6 +525,7 @@ int main(void)
 		test_neighbours(x);
 		test_hops(x);
 		test_near(x);
+		test_events(x);
 		datapath_xdp_ops.close(x);
 	}
 	CHECK(access(PINS, F_OK), "backend_closed_pins_gone");

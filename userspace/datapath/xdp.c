@@ -241,7 +241,8 @@ static int event_seen(void *arg, void *data, size_t size)
 
 	if (size >= sizeof(struct sluice_event) && x->each)
 		x->each(x->each_arg, data);
-	return 0;
+	/* an error ends the reading behind this one */
+	return ++x->each_count < XDP_EVENTS_MAX ? 0 : -EAGAIN;
 }
 
 static int xdp_event_fd(void *backend)
@@ -255,6 +256,7 @@ static void xdp_events(void *backend, datapath_event_cb *each, void *arg)
 
 	x->each = each;
 	x->each_arg = arg;
+	x->each_count = 0;
 	ring_buffer__consume(x->events);
 	x->each = NULL;
 }

@@ -9,6 +9,11 @@
 
 #define XDP_INTERFACES_MAX	2	/* of web and of sip */
 #define XDP_WATCHES		3	/* programs of bpf/stage/watch.h */
+/*
+ * Read at a time. A far end that brings an event with each of its packets
+ * makes them as fast as they are read.
+ */
+#define XDP_EVENTS_MAX		256
 
 #define XDP_WAYS_OUT "drain the calls with the version that set them up, or " \
 		     "start with --discard-media, which ends them"
@@ -65,6 +70,7 @@ struct xdp {
 	struct ring_buffer *events;
 	datapath_event_cb *each;	/* while events are consumed */
 	void *each_arg;
+	uint32_t each_count;
 	uint64_t boot_id[2];
 	uint32_t size;			/* of the maps by stream, by transport */
 	uint32_t key_size;		/* of the map of keys */

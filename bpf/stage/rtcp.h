@@ -235,16 +235,17 @@ SLUICE_STEP int sluice_rtcp_find(struct xdp_md *ctx)
 	if (!w || !s)
 		return -SLUICE_DROP_INTERNAL;
 	id = w->transport;
-	err = sluice_rtcp_scan(&s->r, s->in, w->len, &lines);
-	if (err)
-		return err;
-	s->lines = lines;
 	peer = bpf_map_lookup_elem(&sl_peers, &id);
 	if (!peer)
 		return -SLUICE_DROP_INTERNAL;
-	__sync_fetch_and_add(&peer->rtcp_packets, 1);
-	peer->last_rtcp_ns = w->now_ns;
-	return 0;
+	err = sluice_rtcp_scan(&s->r, s->in, w->len, &lines);
+	/* whomever it concerns: who only listens is there as well */
+	if (s->r.is_whole) {
+		__sync_fetch_and_add(&peer->rtcp_packets, 1);
+		peer->last_rtcp_ns = w->now_ns;
+	}
+	s->lines = lines;
+	return err;
 }
 
 /*

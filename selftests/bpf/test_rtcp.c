@@ -248,12 +248,44 @@ static void test_feedback(void)
 		   web_sends(p, len) == XDP_TX && left.len == 80 &&
 		   rig_sum(&rig, SLUICE_MAP_COUNTERS,
 			   SLUICE_COUNT_RTCP_LEFT_OUT) > 0);
-	len = protect(p, make_sr(0x99999999, 0x98989898, 1, p));
-	check_name("of_nobody_refused", web_reason(p, len) == SLUICE_DROP_RTCP);
 	len = make_sr(RIG_SIP_SSRC, RIG_TO_SIP_SSRC, 1, p);
 	sluice_put16(p + 2, 99);
 	check_name("malformed_refused", reason(&rig.sip_remote, &rig.sip_local,
 					       p, len) == SLUICE_DROP_RTCP);
+}
+
+static struct sluice_peer peer_of(uint32_t id)
+{
+	struct sluice_peer peer = { 0 };
+
+	bpf_map_lookup_elem_flags(rig_map(&rig, SLUICE_MAP_PEERS), &id, &peer,
+				  BPF_F_LOCK);
+	return peer;
+}
+
+/* Who listens and has sent nothing yet: its reports are a sign of life. */
+static void test_listener(void)
+{
+	const uint32_t empty[] = { 0x80c90001, 0x77777777 };
+	uint64_t web = peer_of(RIG_WEB).rtcp_packets;
+	uint64_t sip = peer_of(RIG_SIP).rtcp_packets, before = clock_ns();
+	uint8_t p[512];
+	uint32_t len = protect(p, make_sr(0x99999999, 0x98989898, 1, p));
+
+	check_name("of_nobody_refused", web_reason(p, len) == SLUICE_DROP_RTCP);
+	check_name("of_nobody_is_a_sign_of_life",
+		   peer_of(RIG_WEB).rtcp_packets == web + 1);
+	len = put_words(p, empty, 2);
+	check_name("empty_report_refused",
+		   reason(&rig.sip_remote, &rig.sip_local, p, len) ==
+		   SLUICE_DROP_RTCP);
+	check_name("empty_report_is_a_sign_of_life",
+		   peer_of(RIG_SIP).rtcp_packets == sip + 1 &&
+		   peer_of(RIG_SIP).last_rtcp_ns >= before);
+	sluice_put16(p + 2, 9);
+	reason(&rig.sip_remote, &rig.sip_local, p, len);
+	check_name("malformed_is_none",
+		   peer_of(RIG_SIP).rtcp_packets == sip + 1);
 }
 
 static uint32_t bursts;
@@ -273,8 +305,7 @@ static void test_burst(void)
 	struct ring_buffer *ring = ring_buffer__new(
 		rig_map(&rig, SLUICE_MAP_EVENTS), hear, NULL, NULL);
 	static const struct sluice_peer nobody;
-	struct sluice_peer peer;
-	uint32_t id = RIG_WEB, i, len;
+	uint32_t i, len;
 	uint8_t p[512], copy[512];
 
 	rig_put_at(&rig, SLUICE_MAP_PEERS, RIG_WEB, &nobody);
@@ -291,13 +322,11 @@ static void test_burst(void)
 		}
 	}
 	ring_buffer__consume(ring);
-	bpf_map_lookup_elem_flags(rig_map(&rig, SLUICE_MAP_PEERS), &id, &peer,
-				  BPF_F_LOCK);
 	/* as many as there were seconds */
 	check_name("forgeries_are_told_once_a_second", bursts >= 1 &&
 		   bursts <= 1 + 10 / 2);
 	check_name("forgeries_are_counted",
-		   peer.forged == 10 * SLUICE_AUTH_BURST);
+		   peer_of(RIG_WEB).forged == 10 * SLUICE_AUTH_BURST);
 	ring_buffer__free(ring);
 }
 
@@ -452,6 +481,7 @@ static void run(uint32_t which, uint32_t len)
 	test_deltas();
 	test_refused();
 	test_feedback();
+	test_listener();
 	test_burst();
 	test_ports();
 	test_bundle();

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -380,6 +381,79 @@ static unsigned int kept_aside(void)
 	return n;
 }
 
+#define LEFT_RECORDS	200
+
+/* As kill -9 leaves it: a log that nobody carried into the file. */
+static void leave_a_log(void)
+{
+	pid_t child = fork();
+	struct store *s;
+	char id[16];
+	int status;
+
+	if (!child) {
+		store_open(dir, &s);
+		for (int i = 0; i < LEFT_RECORDS; i++) {
+			snprintf(id, sizeof(id), "left-%d", i);
+			put_number(s, STORE_SUB, id, 1);
+		}
+		_exit(0);
+	}
+	waitpid(child, &status, 0);
+}
+
+/* What a start finds that may be gone by the next one costs no record. */
+static void store_cannot_now(void)
+{
+	struct rlimit was, now;
+	struct store_status st;
+	struct store *s = NULL;
+
+	leave_a_log();
+	getrlimit(RLIMIT_FSIZE, &was);
+	now = was;
+	now.rlim_cur = 65536;
+	signal(SIGXFSZ, SIG_IGN);
+	setrlimit(RLIMIT_FSIZE, &now);
+	store_open(dir, &s);
+	CHECK_INT(look(s, STORE_SUB).count, LEFT_RECORDS,
+		  "store_full_disk_at_start_is_read");
+	store_status(s, &st);
+	CHECK(st.path[0], "store_full_disk_at_start_is_in_use");
+	store_close(s);
+	/* Not even room for what is shared by those who open it. */
+	now.rlim_cur = 4096;
+	setrlimit(RLIMIT_FSIZE, &now);
+	store_open(dir, &s);
+	store_status(s, &st);
+	CHECK(st.is_degraded && !st.path[0] && st.error[0],
+	      "store_no_room_at_start_says_so");
+	store_close(s);
+	setrlimit(RLIMIT_FSIZE, &was);
+	CHECK_INT(kept_aside(), 0, "store_no_room_at_start_stays_in_place");
+	store_open(dir, &s);
+	CHECK_INT(look(s, STORE_SUB).count, LEFT_RECORDS,
+		  "store_room_again_is_read");
+	store_close(s);
+}
+
+/* A shell that writes. */
+static void store_held_by_a_writer(void)
+{
+	struct store *s = NULL;
+	sqlite3 *shell;
+
+	if (sqlite3_open(db_path, &shell))
+		return;
+	sqlite3_exec(shell, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+	store_open(dir, &s);
+	CHECK(look(s, STORE_SUB).count == LEFT_RECORDS && !kept_aside(),
+	      "store_locked_at_start_is_read");
+	sqlite3_exec(shell, "COMMIT", NULL, NULL, NULL);
+	sqlite3_close(shell);
+	store_close(s);
+}
+
 static void store_broken_file(void)
 {
 	struct store_status st;
@@ -421,6 +495,8 @@ int main(void)
 	store_is_bounded();
 	store_knows_a_boot();
 	store_full_disk();
+	store_cannot_now();
+	store_held_by_a_writer();
 	store_broken_file();
 	snprintf(command, sizeof(command), "rm -rf %s", dir);
 	return system(command) ? 1 : tap_done();

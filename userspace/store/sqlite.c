@@ -78,6 +78,7 @@ static int to_errno(int rc)
 		return -EBUSY;
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
+	case SQLITE_ERROR:	/* tables that are not these */
 		return -EUCLEAN;
 	default:
 		return -EIO;

@@ -51,6 +51,13 @@ static void boot_id(char *buf, size_t size)
 		fclose(f);
 }
 
+/* Not written without need: a full disk, or a lock, is no reason to stop. */
+static int set_meta(struct store *s, const char *name, const char *was,
+		    const char *is)
+{
+	return strcmp(was, is) ? s->ops->set_meta(s->backend, name, is) : 0;
+}
+
 /* Its version and, after a boot, its soundness. */
 static int judge(struct store *s)
 {
@@ -73,8 +80,8 @@ static int judge(struct store *s)
 		if (err)
 			return err;
 	}
-	err = s->ops->set_meta(s->backend, "version", STORE_VERSION);
-	return err ? err : s->ops->set_meta(s->backend, "boot", is);
+	err = set_meta(s, "version", version, STORE_VERSION);
+	return err ? err : set_meta(s, "boot", was, is);
 }
 
 static int open_file(struct store *s, const char *path)
@@ -83,19 +90,26 @@ static int open_file(struct store *s, const char *path)
 
 	if (err)
 		snprintf(s->status.error, sizeof(s->status.error), "%s",
-			 strerror(-err));
+			 err == -EUCLEAN ? "is no database that is known here" :
+					   strerror(-err));
 	if (!err) {
 		err = judge(s);
 		if (err) {
 			snprintf(s->status.error, sizeof(s->status.error),
 				 "%s", err == -EPROTONOSUPPORT ?
-				 "of a version that is not known here" :
+				 "is of a version that is not known here" :
 				 s->ops->error(s->backend));
 			s->ops->close(s->backend);
 			s->backend = NULL;
 		}
 	}
 	return err;
+}
+
+/* No later start will read it; a full disk or somebody's lock may go. */
+static bool is_hopeless(int err)
+{
+	return err == -EUCLEAN || err == -EPROTONOSUPPORT;
 }
 
 /* The file and what belongs to it, out of the way but kept. */
@@ -129,7 +143,7 @@ int store_open(const char *dir, struct store **ret)
 	s->status.backend = s->ops->name;
 	snprintf(path, sizeof(path), "%s/sluice.db", dir);
 	err = open_file(s, path);
-	if (err) {
+	if (is_hopeless(err)) {
 		err_aside = set_aside(path, aside, sizeof(aside));
 		if (!err_aside)
 			log_err("store %s: %s; it is kept as %s, a new one "
@@ -139,8 +153,9 @@ int store_open(const char *dir, struct store **ret)
 		err = err_aside ? err_aside : open_file(s, path);
 	}
 	if (err) {
-		log_err("store %s: %s; calls and registrations of this run "
-			"end with it", path, s->status.error);
+		log_err("store %s: %s; calls and registrations that it has are "
+			"not restored, those of this run end with it", path,
+			s->status.error);
 		s->status.is_degraded = true;
 		s->is_same_boot = true;
 		err = store_sqlite_open(NULL, &s->backend);

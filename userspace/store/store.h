@@ -32,9 +32,10 @@ struct store_status {
 };
 
 /*
- * In this folder. A store that cannot be used is set aside and begun anew; if
- * that fails too, records live in memory and the status says so. Only -ENOMEM
- * fails.
+ * In this folder. A store that is broken, or not known, is set aside and begun
+ * anew. If that fails too, or it cannot be opened now (a full disk, somebody's
+ * lock, no right to), records live in memory, the status says so and the file
+ * stays as it is. Only -ENOMEM fails.
  */
 int store_open(const char *dir, struct store **ret);
 void store_close(struct store *s);	/* accepts NULL */

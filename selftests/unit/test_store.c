@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "store/backend.h"
 #include "store/record.h"
 #include "store/store.h"
@@ -437,11 +438,15 @@ static void store_cannot_now(void)
 	store_close(s);
 }
 
-/* A shell that writes. */
+#define HELD_PUTS	40
+
+/* A shell that writes: who opens, and who puts. */
 static void store_held_by_a_writer(void)
 {
 	struct store *s = NULL;
 	sqlite3 *shell;
+	uint64_t since_ms;
+	int done = 0;
 
 	if (sqlite3_open(db_path, &shell))
 		return;
@@ -449,7 +454,46 @@ static void store_held_by_a_writer(void)
 	store_open(dir, &s);
 	CHECK(look(s, STORE_SUB).count == LEFT_RECORDS && !kept_aside(),
 	      "store_locked_at_start_is_read");
+	since_ms = clock_ms();
+	for (int i = 0; i < HELD_PUTS; i++)
+		done += !put_big(s, i);
+	/* Half a second for the first one, next to nothing for the others. */
+	CHECK(!done && clock_ms() - since_ms < HELD_PUTS * 500 / 4,
+	      "store_locked_stops_one_put_not_each");
 	sqlite3_exec(shell, "COMMIT", NULL, NULL, NULL);
+	CHECK_INT(put_big(s, 1), 0, "store_unlocked_takes_puts");
+	sqlite3_close(shell);
+	store_close(s);
+}
+
+#define READER_PUTS	4000	/* 32 MB, twice what the log may be */
+#define READER_MS	20000
+
+/* A shell behind a pager: it began to read and does not go on. */
+static void store_held_by_a_reader(void)
+{
+	uint64_t since_ms, at_ms, longest_ms = 0;
+	struct store *s = NULL;
+	sqlite3_stmt *st;
+	sqlite3 *shell;
+	int i, err = 0;
+
+	store_open(dir, &s);
+	if (sqlite3_open(db_path, &shell))
+		return;
+	sqlite3_prepare_v2(shell, "SELECT id FROM records", -1, &st, NULL);
+	sqlite3_step(st);
+	since_ms = clock_ms();
+	for (i = 0; i < READER_PUTS && clock_ms() - since_ms < READER_MS; i++) {
+		at_ms = clock_ms();
+		err |= put_big(s, i);
+		if (clock_ms() - at_ms > longest_ms)
+			longest_ms = clock_ms() - at_ms;
+	}
+	if (!CHECK(i == READER_PUTS && !err, "store_read_beside_takes_puts"))
+		printf("# %d puts, the longest %llu ms\n", i,
+		       (unsigned long long)longest_ms);
+	sqlite3_finalize(st);
 	sqlite3_close(shell);
 	store_close(s);
 }
@@ -497,6 +541,7 @@ int main(void)
 	store_full_disk();
 	store_cannot_now();
 	store_held_by_a_writer();
+	store_held_by_a_reader();
 	store_broken_file();
 	snprintf(command, sizeof(command), "rm -rf %s", dir);
 	return system(command) ? 1 : tap_done();

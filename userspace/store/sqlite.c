@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * SQLite in WAL mode. A commit is one write() into the page cache: that
- * outlives the process. Only a checkpoint waits for the disk, and it has a
- * thread and a connection of its own.
+ * outlives the process. A checkpoint waits for the disk, and it has a thread
+ * and a connection of its own; so does the first write into a log begun anew,
+ * once in some megabytes.
  */
 #include "store/backend.h"
 
@@ -20,9 +21,11 @@
 #include "core/clock.h"
 
 #define BUSY_MS			500	/* somebody else writes: a shell */
+#define STILL_BUSY_MS		5	/* the writes behind one that gave up */
 #define CHECKPOINT_PAGES	1000	/* of 4 KiB in the WAL */
 #define WAL_PAGES_MAX		4000	/* then writers wait for it to wrap */
 #define QUICK_MS		100	/* a disk that they can wait for */
+#define REST_MS			2000	/* after a wait for nothing */
 
 static const char *const schema =
 	"CREATE TABLE IF NOT EXISTS meta("
@@ -49,8 +52,10 @@ static const char *const texts[STATEMENTS] = {
 struct backend {
 	sqlite3 *db;
 	sqlite3_stmt *statements[STATEMENTS];
+	int patience_ms;
 	/* checkpoints */
 	sqlite3 *checkpointer;
+	uint64_t rest_until_ms;	/* the log goes on growing until then */
 	pthread_t thread;
 	bool has_thread;
 	pthread_mutex_t lock;
@@ -92,17 +97,25 @@ static int to_errno(int rc)
  * never pause leave no such moment: past the limit they wait for the little
  * that the first pass has left, unless the disk is so slow that they would give
  * up. What cannot be done now, the next one does, at the next commit.
+ *
+ * Somebody who reads, as a shell behind a pager does, keeps the log as it was
+ * when he began. The second pass would hold the writers up and wait for him in
+ * vain: it is not tried while he is far behind, and seldom while he is near.
  */
-static void checkpoint(sqlite3 *db)
+static void checkpoint(struct backend *b)
 {
+	sqlite3 *db = b->checkpointer;
 	uint64_t since_ms = clock_ms();
 	int pages = 0, done = 0;
 
 	sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, &pages,
 				  &done);
-	if (pages > WAL_PAGES_MAX && clock_ms() - since_ms < QUICK_MS)
-		sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_RESTART,
-					  NULL, NULL);
+	if (pages <= WAL_PAGES_MAX || pages - done > CHECKPOINT_PAGES ||
+	    clock_ms() - since_ms >= QUICK_MS || since_ms < b->rest_until_ms)
+		return;
+	if (sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_RESTART, NULL,
+				      NULL) == SQLITE_BUSY)
+		b->rest_until_ms = clock_ms() + REST_MS;
 }
 
 static void *checkpoints(void *arg)
@@ -117,7 +130,7 @@ static void *checkpoints(void *arg)
 		}
 		b->is_due = false;
 		pthread_mutex_unlock(&b->lock);
-		checkpoint(b->checkpointer);
+		checkpoint(b);
 		pthread_mutex_lock(&b->lock);
 	}
 	pthread_mutex_unlock(&b->lock);
@@ -199,6 +212,14 @@ static int prepare(struct backend *b)
 	return to_errno(rc);
 }
 
+static void be_patient(struct backend *b, int ms)
+{
+	if (ms == b->patience_ms)
+		return;
+	b->patience_ms = ms;
+	sqlite3_busy_timeout(b->db, ms);
+}
+
 /* SQLite gives its -wal and -shm the mode of the file. */
 static int make_file(const char *path)
 {
@@ -228,7 +249,7 @@ int store_sqlite_open(const char *path, void **ret)
 			&b->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
 			NULL));
 	if (!err) {
-		sqlite3_busy_timeout(b->db, BUSY_MS);
+		be_patient(b, BUSY_MS);
 		err = prepare(b);
 	}
 	if (!err && path)
@@ -243,13 +264,15 @@ int store_sqlite_open(const char *path, void **ret)
 
 /* ---- records --------------------------------------------------------- */
 
-static int run(sqlite3_stmt *st)
+/* A write. Whoever holds the lock stops one of them, not each. */
+static int run(struct backend *b, sqlite3_stmt *st)
 {
-	int rc = sqlite3_step(st);
+	int err = to_errno(sqlite3_step(st));
 
 	sqlite3_reset(st);
 	sqlite3_clear_bindings(st);
-	return to_errno(rc);
+	be_patient(b, err == -EBUSY ? STILL_BUSY_MS : BUSY_MS);
+	return err;
 }
 
 static int backend_put(void *arg, const char *kind, const char *id,
@@ -260,7 +283,7 @@ static int backend_put(void *arg, const char *kind, const char *id,
 	sqlite3_bind_text(st, 1, kind, -1, SQLITE_STATIC);
 	sqlite3_bind_text(st, 2, id, -1, SQLITE_STATIC);
 	sqlite3_bind_blob64(st, 3, data, len, SQLITE_STATIC);
-	return run(st);
+	return run(arg, st);
 }
 
 static int backend_del(void *arg, const char *kind, const char *id)
@@ -269,7 +292,7 @@ static int backend_del(void *arg, const char *kind, const char *id)
 
 	sqlite3_bind_text(st, 1, kind, -1, SQLITE_STATIC);
 	sqlite3_bind_text(st, 2, id, -1, SQLITE_STATIC);
-	return run(st);
+	return run(arg, st);
 }
 
 static int backend_each(void *arg, const char *kind,
@@ -328,7 +351,7 @@ static int backend_set_meta(void *arg, const char *name, const char *value)
 
 	sqlite3_bind_text(st, 1, name, -1, SQLITE_STATIC);
 	sqlite3_bind_text(st, 2, value, -1, SQLITE_STATIC);
-	return run(st);
+	return run(arg, st);
 }
 
 static int is_ok(void *arg, int n, char **values, char **names)

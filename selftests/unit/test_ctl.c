@@ -6,12 +6,14 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "core/limits.h"
+#include "ctl/client.h"
 #include "ctl/ctl.h"
 #include "tap.h"
 
@@ -335,6 +337,57 @@ static void test_stream(void)
 	close(other);
 }
 
+/* ---- one client, without the loop ------------------------------------- */
+
+#define LATE_LINES	20000	/* of a kilobyte */
+
+/* Always some 512 KiB behind, and never further. */
+static void test_late_listener(struct ctl_client *c, int far)
+{
+	static char text[1024], some[65536];
+	json_t *line;
+
+	memset(text, 't', sizeof(text) - 1);
+	line = json_pack("{s:s}", "text", text);
+	for (int i = 0; i < LATE_LINES; i++) {
+		ctl_client_publish(c, line);
+		if (c->out_len - c->out_done < LIMIT_CTL_STREAM_BYTES / 2)
+			continue;
+		if (recv(far, some, sizeof(some), MSG_DONTWAIT) > 0)
+			ctl_client_flush(c);
+	}
+	json_decref(line);
+	CHECK(!c->skipped && c->out_size <= 4 * LIMIT_CTL_STREAM_BYTES,
+	      "stream_to_late_client_takes_no_more_memory");
+}
+
+static void test_talking_listener(struct ctl_client *c, int near, int far)
+{
+	static char some[65536];
+
+	while (send(far, some, sizeof(some), MSG_DONTWAIT) > 0)
+		;
+	ctl_client_fill(c);
+	CHECK(recv(near, some, 1, MSG_PEEK | MSG_DONTWAIT) == 1,
+	      "stream_client_that_talks_is_heard_bit_by_bit");
+}
+
+static void test_listeners(void)
+{
+	int fds[2], epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	struct ctl_client *c;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds) ||
+	    ctl_client_create(epoll_fd, fds[0], &c))
+		exit(1);
+	c->stream = 0;
+	test_late_listener(c, fds[1]);
+	test_talking_listener(c, fds[0], fds[1]);
+	ctl_client_free(c);
+	close(fds[1]);
+	close(epoll_fd);
+}
+
 static void *clients(void *arg)
 {
 	json_t *o;
@@ -414,6 +467,7 @@ int main(void)
 	loop_run(loop);
 	pthread_join(thread, NULL);
 	ctl_free(ctl);
+	test_listeners();
 	test_left_over();
 	loop_free(loop);
 	rmdir(folder);

@@ -92,12 +92,22 @@ void ctl_client_flush(struct ctl_client *c)
 		watch(c, EPOLL_CTL_MOD);
 }
 
+/* A listener that is always a little late never has it empty. */
+static void forget_written(struct ctl_client *c)
+{
+	c->out_len -= c->out_done;
+	memmove(c->out, c->out + c->out_done, c->out_len);
+	c->out_done = 0;
+}
+
 static int append(const char *data, size_t len, void *arg)
 {
 	struct ctl_client *c = arg;
 	size_t size = c->out_size ? c->out_size : 4096;
 	char *out;
 
+	if (c->out_done && c->out_done >= c->out_len / 2)
+		forget_written(c);
 	while (size - c->out_len < len)
 		size *= 2;
 	if (size != c->out_size) {
@@ -160,8 +170,10 @@ bool ctl_client_fill(struct ctl_client *c)
 				die(c);
 			return true;
 		}
-		if (c->stream == CTL_NO_STREAM)
-			c->in_len += (size_t)n;
+		/* It has nothing to say, and all the time to say it in. */
+		if (c->stream != CTL_NO_STREAM)
+			return true;
+		c->in_len += (size_t)n;
 	}
 	return memchr(c->in, '\n', c->in_len);
 }

@@ -35,7 +35,7 @@ void ctl_client_send(struct ctl_client *c, const json_t *object);
 void ctl_client_publish(struct ctl_client *c, const json_t *object);
 void ctl_client_flush(struct ctl_client *c);
 
-/* Reads what is there. False: a line is too long. */
+/* Reads what is there; of a listener, some of it. False: a line is too long. */
 bool ctl_client_fill(struct ctl_client *c);
 /*
  * Next whole line without its newline, or NULL; NULL too while an answer is

@@ -418,18 +418,48 @@ static void test_path(void)
 	CHECK(stat(path, &st) == 0, "socket_of_living_daemon_stays");
 }
 
-static void test_left_over(void)
+static int bind_at(int type)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	int fd = socket(AF_UNIX, type, 0);
+
+	strcpy(sun.sun_path, path);
+	if (bind(fd, (void *)&sun, sizeof(sun)))
+		perror(path);
+	return fd;
+}
+
+/* Sockets that are somebody else's. */
+static void test_others_path(void)
+{
+	int fd = bind_at(SOCK_DGRAM), waiting;
+	struct stat st;
+
+	CHECK_INT(ctl_create(loop, path, &ctl), -EPROTOTYPE,
+		  "socket_of_another_kind_is_not_taken");
+	CHECK(stat(path, &st) == 0, "socket_of_another_kind_stays");
+	close(fd);
+	unlink(path);
+
+	/* A daemon that hangs, with one client in its queue already. */
+	fd = bind_at(SOCK_STREAM);
+	if (listen(fd, 0))
+		perror(path);
+	waiting = dial();
+	CHECK_INT(ctl_create(loop, path, &ctl), -EADDRINUSE,
+		  "socket_of_hanging_daemon_is_not_taken");
+	close(waiting);
+	close(fd);
+	unlink(path);
+}
+
+static void test_left_over(void)
+{
 	struct stat st;
 	FILE *f;
 
 	CHECK(stat(path, &st), "socket_after_free_is_gone");
-	strcpy(sun.sun_path, path);
-	if (bind(fd, (void *)&sun, sizeof(sun)))
-		perror(path);
-	close(fd);
+	close(bind_at(SOCK_STREAM));
 	CHECK_INT(ctl_create(loop, path, &ctl), 0,
 		  "socket_of_dead_daemon_is_taken");
 	ctl_free(ctl);
@@ -469,6 +499,7 @@ int main(void)
 	ctl_free(ctl);
 	test_listeners();
 	test_left_over();
+	test_others_path();
 	loop_free(loop);
 	rmdir(folder);
 	rmdir(dir);

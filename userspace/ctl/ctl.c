@@ -220,7 +220,10 @@ static void ready(void *arg)
 	sweep(c);
 }
 
-/* A path left by a daemon that died may go; one that answers may not. */
+/*
+ * A path left by a daemon that died may go: nobody listens there. One that
+ * answers, or is too busy to, may not, nor one of another kind.
+ */
 static int clear_path(const struct sockaddr_un *sun)
 {
 	struct stat st;
@@ -230,13 +233,15 @@ static int clear_path(const struct sockaddr_un *sun)
 		return 0;
 	if (!S_ISSOCK(st.st_mode))
 		return -EEXIST;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
-	err = connect(fd, (const void *)sun, sizeof(*sun));
+	err = connect(fd, (const void *)sun, sizeof(*sun)) ? errno : 0;
 	close(fd);
-	if (!err)
+	if (!err || err == EAGAIN)
 		return -EADDRINUSE;
+	if (err != ECONNREFUSED)
+		return -err;
 	return unlink(sun->sun_path) ? -errno : 0;
 }
 

@@ -1,7 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The text format of Prometheus. */
+/* The text format of Prometheus, and who asks for it. */
+#include <arpa/inet.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
 
+#include "core/clock.h"
+#include "core/loop.h"
+#include "ctl/metrics_http.h"
 #include "ctl/metrics_text.h"
 #include "tap.h"
 
@@ -76,8 +85,93 @@ static void test_full(void)
 	free(text);
 }
 
+/* ---- the listener ------------------------------------------------------ */
+
+#define FULL_MS		500
+#define CPU_MS		25	/* of these, at most: a busy host gives few */
+
+static struct loop *loop;
+
+static const char *a_text(void *arg, size_t *ret_len)
+{
+	*ret_len = 2;
+	return "a\n";
+}
+
+static void stop(void *arg)
+{
+	loop_stop(loop);
+}
+
+static void run_for(uint32_t ms)
+{
+	struct loop_timer *timer;
+
+	if (!loop_timer_add(loop, ms, stop, NULL, &timer))
+		loop_run(loop);
+}
+
+/* One that nobody listens on. */
+static struct addr free_address(void)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET };
+	socklen_t len = sizeof(in);
+	struct addr a = { 0 };
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (bind(fd, (void *)&in, len) || getsockname(fd, (void *)&in, &len) ||
+	    addr_from_sockaddr((void *)&in, &a))
+		exit(1);
+	close(fd);
+	return a;
+}
+
+static void test_no_descriptor(void)
+{
+	static const char request[] = "GET /metrics HTTP/1.1\r\n\r\n";
+	struct addr address = free_address();
+	struct metrics_http *h = NULL;
+	struct sockaddr_storage sa;
+	socklen_t len = addr_to_sockaddr(&address, &sa);
+	struct rlimit was, now;
+	char answer[512] = "";
+	uint64_t until_ms;
+	clock_t cpu;
+	int fd, last;
+
+	if (loop_create(&loop) ||
+	    metrics_http_create(loop, &address, a_text, NULL, &h))
+		exit(1);
+	fd = socket(AF_INET, SOCK_STREAM, 0);
+	last = open("/dev/null", O_RDONLY);
+	getrlimit(RLIMIT_NOFILE, &was);
+	now = was;
+	now.rlim_cur = (rlim_t)last + 1;
+	setrlimit(RLIMIT_NOFILE, &now);
+	if (connect(fd, (void *)&sa, len) ||
+	    send(fd, request, strlen(request), 0) < 0)
+		exit(1);
+	cpu = clock();
+	run_for(FULL_MS);
+	CHECK(clock() - cpu < CPU_MS * (CLOCKS_PER_SEC / 1000),
+	      "listener_without_descriptors_does_not_spin");
+	setrlimit(RLIMIT_NOFILE, &was);
+	for (until_ms = clock_ms() + 10000;
+	     !*answer && clock_ms() < until_ms; run_for(50))
+		if (recv(fd, answer, sizeof(answer) - 1, MSG_DONTWAIT) < 0)
+			continue;
+	CHECK(!strncmp(answer, "HTTP/1.1 200 ", 13),
+	      "listener_with_descriptors_again_serves");
+	close(fd);
+	close(last);
+	metrics_http_free(h);
+	loop_free(loop);
+}
+
 int main(void)
 {
+	test_no_descriptor();
 	test_samples();
 	test_histogram();
 	test_full();

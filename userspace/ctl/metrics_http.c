@@ -34,6 +34,7 @@ struct metrics_http {
 	struct loop_fd *watch;
 	struct loop_timer *tick;
 	int listen_fd, epoll_fd;
+	bool is_paused;			/* out of descriptors, until the tick */
 	metrics_http_text *text;
 	void *arg;
 	struct client *clients;
@@ -142,6 +143,28 @@ static void sweep(struct metrics_http *h)
 	}
 }
 
+static void ticked(void *arg);
+
+static void listen_for(struct metrics_http *h, uint32_t events)
+{
+	struct epoll_event ev = { .events = events, .data.ptr = NULL };
+
+	h->is_paused = !events;
+	epoll_ctl(h->epoll_fd, EPOLL_CTL_MOD, h->listen_fd, &ev);
+}
+
+/* Who waits to be accepted would wake the loop again at once. */
+static void pause_listening(struct metrics_http *h)
+{
+	static struct log_limit limit;
+
+	if (log_limit_pass(&limit, 1, NULL))
+		log_warn("metrics: no descriptor for a client: %s, waiting",
+			 strerror(errno));
+	if (h->tick || !loop_timer_add(h->loop, TICK_MS, ticked, h, &h->tick))
+		listen_for(h, 0);
+}
+
 static void ticked(void *arg)
 {
 	struct metrics_http *h = arg;
@@ -149,6 +172,8 @@ static void ticked(void *arg)
 	struct client *c;
 
 	h->tick = NULL;
+	if (h->is_paused)
+		listen_for(h, EPOLLIN);
 	DL_FOREACH(h->clients, c)
 		if (now - c->since_ms >= LIMIT_METRICS_MS)
 			c->is_dead = true;
@@ -166,8 +191,11 @@ static void accept_one(struct metrics_http *h)
 	struct client *c;
 	int room = LIMIT_METRICS_ANSWER_BYTES;
 
-	if (fd < 0)
+	if (fd < 0) {
+		if (errno == EMFILE || errno == ENFILE)
+			pause_listening(h);
 		return;
+	}
 	c = calloc(1, sizeof(*c));
 	ev.data.ptr = c;
 	if (!c || epoll_ctl(h->epoll_fd, EPOLL_CTL_ADD, fd, &ev)) {

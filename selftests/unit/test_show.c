@@ -19,9 +19,29 @@ static char terminated[64];
 static bool trunk_up, is_gone;
 static json_t *published;
 
+static unsigned int walks;		/* over all calls */
+
+const char *calls_id_by_call_id(const struct calls *c, const char *call_id)
+{
+	for (int i = 0; i < 3; i++)
+		if (!strcmp(calls[i].a.call_id, call_id) ||
+		    !strcmp(calls[i].b.call_id, call_id))
+			return calls[i].id;
+	return NULL;
+}
+
+const char *calls_id_by_media(const struct calls *c, uint32_t media_id)
+{
+	for (int i = 0; i < 3; i++)
+		if (calls[i].media.id == media_id)
+			return calls[i].id;
+	return NULL;
+}
+
 void calls_each(struct calls *c,
 		bool (*each)(void *arg, const struct call_info *info), void *arg)
 {
+	walks++;
 	for (int i = 0; i < 3; i++)
 		if (!each(arg, &calls[i]))
 			return;
@@ -589,6 +609,7 @@ static void test_streams_of_lines(const struct ctl_context *x)
 	show_trace((void *)x, true, &web, message, strlen(message));
 	CHECK(!published, "trace_without_listener_is_silent");
 	is_listening = true;
+	walks = 0;
 	show_trace((void *)x, true, &web, message, strlen(message));
 	CHECK_STR(json_string_value(json_object_get(published, "call")), "b207",
 		  "trace_finds_call_by_compact_call_id");
@@ -607,6 +628,7 @@ static void test_streams_of_lines(const struct ctl_context *x)
 		  "dtls-done", "media_event_has_its_name");
 	CHECK_STR(json_string_value(json_object_get(published, "call")), "b207",
 		  "media_event_finds_call_by_session");
+	CHECK_INT(walks, 0, "streams_of_lines_walk_no_calls");
 	message_free(m);
 	calls[0].result = "answered";
 	calls[0].ended_by = "web";

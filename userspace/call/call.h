@@ -136,7 +136,14 @@ struct call_info {
 	struct media_figures media;
 };
 
-/* Until each() returns false. The pointer is valid during the call only. */
+/* Id of the call with that Call-ID on a leg, or of that session; or NULL. */
+const char *calls_id_by_call_id(const struct calls *c, const char *call_id);
+const char *calls_id_by_media(const struct calls *c, uint32_t media_id);
+
+/*
+ * Until each() returns false. The pointer is valid during the call only. All
+ * figures are copied for each: not for what comes with each message.
+ */
 void calls_each(struct calls *c, bool (*each)(void *arg,
 		const struct call_info *info), void *arg);
 

@@ -102,6 +102,27 @@ void call_info_of(const struct call *c, struct call_info *ret)
 		ret->media = c->figures;
 }
 
+static bool has_call_id(const struct call_leg *leg, const char *call_id)
+{
+	return leg->dialog && !strcmp(leg->dialog->call_id, call_id);
+}
+
+const char *calls_id_by_call_id(const struct calls *cs, const char *call_id)
+{
+	for (const struct call *c = cs->list; c; c = c->next)
+		if (has_call_id(&c->a, call_id) || has_call_id(&c->b, call_id))
+			return c->id;
+	return NULL;
+}
+
+const char *calls_id_by_media(const struct calls *cs, uint32_t media_id)
+{
+	struct call *c;
+
+	HASH_FIND(by_media, cs->by_media, &media_id, sizeof(media_id), c);
+	return c ? c->id : NULL;
+}
+
 void calls_each(struct calls *cs, bool (*each)(void *arg,
 		const struct call_info *info), void *arg)
 {

@@ -10,24 +10,6 @@
 #include "ctl/metrics.h"
 #include "ctl/show_parts.h"
 
-struct lookup {
-	const char *call_id;	/* NULL: by session */
-	uint32_t session;
-	char id[MEDIA_CALL_ID_LEN + 1];
-};
-
-static bool look(void *arg, const struct call_info *info)
-{
-	struct lookup *l = arg;
-
-	if (l->call_id ? strcmp(info->a.call_id, l->call_id) &&
-				 strcmp(info->b.call_id, l->call_id) :
-			 !info->has_media || info->media.id != l->session)
-		return true;
-	snprintf(l->id, sizeof(l->id), "%.*s", MEDIA_CALL_ID_LEN, info->id);
-	return false;
-}
-
 /* Value of Call-ID or i (RFC 3261 7.3.3) into ret; "" if there is none. */
 static void find_call_id(const char *text, size_t len, char *ret, size_t size)
 {
@@ -94,24 +76,25 @@ void show_trace(void *arg, bool sent, const struct sip_target *peer,
 		const char *text, size_t len)
 {
 	const struct ctl_context *x = arg;
-	char call_id[256];
-	struct lookup l = { .call_id = call_id };
+	const char *call = NULL;
+	char call_id[1024];
 
 	metrics_sip_message(x->metrics, peer->is_ws, text, len);
 	if (!x->ctl || !ctl_has_listeners(x->ctl, "trace"))
 		return;
 	find_call_id(text, len, call_id, sizeof(call_id));
 	if (*call_id)
-		calls_each(x->calls, look, &l);
+		call = calls_id_by_call_id(x->calls, call_id);
 	ctl_publish(x->ctl, "trace", json_pack(
 		"{s:o, s:o, s:s, s:s, s:o, s:o}",
 		"time", ctl_time(clock_wall_ms()),
-		"call", *l.id ? ctl_text(l.id) : json_null(),
+		"call", ctl_text(call),
 		"direction", sent ? "sent" : "received",
 		"side", peer->is_ws ? "web" : "sip",
 		"peer", target(peer), "text", masked(text, len)));
 }
 
+/* call: NULL if it is of none. */
 static void publish(const struct ctl_context *x, const char *event,
 		    const char *call, const char *side, const struct addr *peer,
 		    json_t *detail)
@@ -119,7 +102,7 @@ static void publish(const struct ctl_context *x, const char *event,
 	ctl_publish(x->ctl, "events", json_pack(
 		"{s:o, s:s, s:o, s:s, s:o, s:o}",
 		"time", ctl_time(clock_wall_ms()), "event", event,
-		"call", *call ? ctl_text(call) : json_null(), "side", side,
+		"call", ctl_text(call), "side", side,
 		"peer", show_addr(peer), "detail", detail));
 }
 
@@ -134,16 +117,13 @@ void show_media_event(const struct ctl_context *x, const struct message *m)
 		[MEDIA_FORGED] = "media-forged",
 	};
 	const struct media_event *e = (const void *)m->data;
-	struct lookup l = { 0 };
 
 	metrics_media_event(x->metrics, m);
 	if (!x->ctl || !ctl_has_listeners(x->ctl, "events") ||
 	    m->type >= sizeof(names) / sizeof(*names) || !names[m->type] ||
 	    m->len_bytes < sizeof(*e))
 		return;
-	l.session = e->id;
-	calls_each(x->calls, look, &l);
-	publish(x, names[m->type], l.id,
+	publish(x, names[m->type], calls_id_by_media(x->calls, e->id),
 		e->side == MEDIA_SIDE_WEB ? "web" : "sip", &e->peer,
 		ctl_text(e->detail));
 }
@@ -193,6 +173,6 @@ void show_wss_event(const struct ctl_context *x, const struct message *m)
 	if (!x->ctl || !ctl_has_listeners(x->ctl, "events") ||
 	    (m->type != WSS_OPENED && m->type != WSS_CLOSED))
 		return;
-	publish(x, name, "", "web", &e->peer,
+	publish(x, name, NULL, "web", &e->peer,
 		ctl_text_len(e->data, e->len_bytes));
 }

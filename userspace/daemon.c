@@ -221,7 +221,7 @@ static int ws_send(void *arg, uint64_t conn, const void *data, size_t len)
 	return wss_send(((struct daemon *)arg)->wss, conn, data, len);
 }
 
-/* ---- leaving --------------------------------------------------------- */
+/* ---- signals, and leaving ---------------------------------------------- */
 
 static void leave_now(void *arg)
 {
@@ -252,6 +252,10 @@ static void signal_ready(void *arg)
 
 	if (read(d->signal_fd, &info, sizeof(info)) != sizeof(info))
 		return;
+	if (info.ssi_signo == SIGHUP) {
+		show_hangup(&d->context);
+		return;
+	}
 	if (d->is_leaving) {
 		loop_stop(d->loop);
 		return;
@@ -300,6 +304,8 @@ static int block_signals(struct daemon *d)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	/* By default it ends the process, and whoever sends it means a reload. */
+	sigaddset(&set, SIGHUP);
 	if (pthread_sigmask(SIG_BLOCK, &set, NULL))
 		return -errno;
 	d->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -310,13 +316,15 @@ static int block_signals(struct daemon *d)
 static void raise_file_limit(void)
 {
 	struct rlimit limit;
+	rlim_t was;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit))
 		return;
+	was = limit.rlim_cur;
 	limit.rlim_cur = limit.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &limit))
 		log_warn("open files: limit stays at %lu: %s, ignoring",
-			 (unsigned long)limit.rlim_cur, strerror(errno));
+			 (unsigned long)was, strerror(errno));
 }
 
 /* ---- start ----------------------------------------------------------- */
@@ -621,20 +629,6 @@ static int start_all(struct daemon *d)
 	return 0;
 }
 
-static void set_log_level(const char *name)
-{
-	if (!name)
-		return;
-	if (!strcasecmp(name, "debug"))
-		log_set_level(LOG_LEVEL_DEBUG);
-	else if (!strcasecmp(name, "warning") || !strcasecmp(name, "warn"))
-		log_set_level(LOG_LEVEL_WARN);
-	else if (!strcasecmp(name, "error") || !strcasecmp(name, "err"))
-		log_set_level(LOG_LEVEL_ERR);
-	else
-		log_set_level(LOG_LEVEL_INFO);
-}
-
 int daemon_start(struct conf *conf, const struct daemon_options *options,
 		 struct daemon **ret)
 {
@@ -650,7 +644,7 @@ int daemon_start(struct conf *conf, const struct daemon_options *options,
 	d->conf = conf;
 	d->options = *options;
 	d->signal_fd = -1;
-	set_log_level(conf->log_level);
+	log_set_level(log_level_of(conf->log_level));
 	err = start_all(d);
 	if (err) {
 		log_err("not started: %s", strerror(-err));

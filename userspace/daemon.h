@@ -23,7 +23,7 @@ int daemon_start(struct conf *conf, const struct daemon_options *options,
 		 struct daemon **ret);
 /*
  * Serves until SIGTERM or SIGINT. Every call gets BYE, unless keep_media; a
- * second signal does not wait for that.
+ * second signal does not wait for that. SIGHUP reads the configuration again.
  */
 void daemon_run(struct daemon *d);
 void daemon_free(struct daemon *d);	/* accepts NULL; frees conf too */

@@ -19,6 +19,17 @@ pbx_start
 gateway_start
 LAB_SHELL=$(peer_shell)
 export LAB_SHELL
+reloads()
+{
+	grep -c 'read again' "$LAB/gateway.log"
+}
+
+# Every other signal ends it.
+hangup_reloads()
+{
+	[ "$(reloads)" -gt "$1" ]
+}
+
 stream_ended()
 {
 	process_gone "$(pid_of trace)"
@@ -30,6 +41,9 @@ start trace_text gw "${ctl[@]}" trace
 start events gw "${ctl[@]}" -j events
 
 tap_include in_ns web node cli.js
+before=$(reloads)
+kill -HUP "$(pid_of gateway)"
+check hangup_reads_the_configuration_again busywait 5 hangup_reloads "$before"
 gateway_stopped
 check stream_ends_with_the_gateway busywait 5 stream_ended
 tap_done

@@ -684,6 +684,14 @@ static void test_reload(struct ctl_context *x)
 	      json_array_size(json_object_get(r.body, "messages")) == 4,
 	      "reload_of_bad_file_is_refused_with_faults");
 	json_decref(r.body);
+	show_hangup(x);
+	CHECK_INT(log_get_level(), LOG_LEVEL_WARN,
+		  "hangup_with_bad_file_changes_nothing");
+	if (ftruncate(fd, 0) || lseek(fd, 0, SEEK_SET))
+		return;
+	dprintf(fd, texts[0], "log = \"error\";");
+	show_hangup(x);
+	CHECK_INT(log_get_level(), LOG_LEVEL_ERR, "hangup_applies_log_level");
 	close(fd);
 	unlink(path);
 	conf_free(conf);

@@ -26,19 +26,19 @@ enum log_level log_get_level(void)
 	return atomic_load(&log_level);
 }
 
-static const char *level_name(enum log_level level)
+static const char *const level_names[] = {
+	[LOG_LEVEL_ERR] = "error",
+	[LOG_LEVEL_WARN] = "warning",
+	[LOG_LEVEL_INFO] = "info",
+	[LOG_LEVEL_DEBUG] = "debug",
+};
+
+enum log_level log_level_of(const char *name)
 {
-	switch (level) {
-	case LOG_LEVEL_ERR:
-		return "error";
-	case LOG_LEVEL_WARN:
-		return "warning";
-	case LOG_LEVEL_INFO:
-		return "info";
-	case LOG_LEVEL_DEBUG:
-		return "debug";
-	}
-	return "?";
+	for (int i = LOG_LEVEL_ERR; i <= LOG_LEVEL_DEBUG; i++)
+		if (level_names[i] && !strcmp(level_names[i], name))
+			return (enum log_level)i;
+	return LOG_LEVEL_INFO;
 }
 
 /* ---- the journal ------------------------------------------------------- */
@@ -94,7 +94,7 @@ static int print_head(char *line, enum log_level level, const char *call)
 			     "%04d-%02d-%02dT%02d:%02d:%02d.%03ld %s ",
 			     tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
 			     tm.tm_hour, tm.tm_min, tm.tm_sec,
-			     ts.tv_nsec / 1000000, level_name(level));
+			     ts.tv_nsec / 1000000, level_names[level]);
 	}
 	if (call && *call)
 		n += snprintf(line + n, (size_t)(LINE_MAX_BYTES - n),

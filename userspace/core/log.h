@@ -11,6 +11,8 @@
 enum log_level { LOG_LEVEL_ERR = 3, LOG_LEVEL_WARN = 4, LOG_LEVEL_INFO = 6,
 		 LOG_LEVEL_DEBUG = 7 };
 
+/* "error", "warning", "info", "debug"; any other is info. */
+enum log_level log_level_of(const char *name);
 void log_set_level(enum log_level level);
 enum log_level log_get_level(void);
 

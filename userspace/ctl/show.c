@@ -259,15 +259,6 @@ static json_t *words(char *text)
 	return list;
 }
 
-static enum log_level level_of(const char *name)
-{
-	if (!strcmp(name, "error"))
-		return LOG_LEVEL_ERR;
-	if (!strcmp(name, "warning"))
-		return LOG_LEVEL_WARN;
-	return !strcmp(name, "debug") ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
-}
-
 /*
  * The log level is applied; all else is only compared, because sockets and
  * calls stand on it.
@@ -305,13 +296,27 @@ void show_reload(void *arg, const json_t *args, struct ctl_reply *ret)
 			    "reloaded, the old one stays");
 		return;
 	}
-	log_set_level(level_of(next->log_level));
+	log_set_level(log_level_of(next->log_level));
 	log_info("configuration %s read again, log level %s%s%s", next->file,
 		 next->log_level, *names ? ", restart needed for: " : "",
 		 names);
 	json_object_set_new(ret->body, "restart_needed", words(names));
 	free(names);
 	conf_free(next);
+}
+
+void show_hangup(struct ctl_context *context)
+{
+	struct ctl_reply r = { 0 };
+	const json_t *line;
+	size_t i;
+
+	show_reload(context, NULL, &r);
+	json_array_foreach(json_object_get(r.body, "messages"), i, line)
+		log_warn("%s", json_string_value(line));
+	if (r.code)
+		log_err("%s", r.error);
+	json_decref(r.body);
 }
 
 int show_register(struct ctl *c, struct ctl_context *context)

@@ -43,6 +43,9 @@ struct ctl_context {
 /* Registers all commands and streams; sets context->ctl. */
 int show_register(struct ctl *c, struct ctl_context *context);
 
+/* `reload`, for SIGHUP: what is wrong goes to the log. */
+void show_hangup(struct ctl_context *context);
+
 /*
  * For main.c, cheap while nobody listens. show_trace has the shape of
  * sip_settings.trace; arg is the context, whose .ctl may still be NULL.

@@ -197,6 +197,10 @@ test('wrap', async () => {
 	}
 });
 
+/* Counted so far of what the phone sent. */
+const received = async () =>
+	(await sluicectl('show', 'streams')).streams[0].sip_to_web.received_packets;
+
 /* New keys by a new description, of the phone and so of the gateway. */
 test('rekey', async () => {
 	const suite = SUITES[1], first = new_key(suite), second = new_key(suite);
@@ -207,6 +211,9 @@ test('rekey', async () => {
 	await lab.phone.ask('stream', { count: 100000 });
 	const stop = numbers(pair.web);
 	ok(await flows(pair.web), 'before_the_new_key_audio_flows');
+	ok(await busywait(10, async () => await received() > 100),
+		'before_the_new_key_packets_are_counted');
+	const counted = await received();
 	const { status, answer } = await redescribe(pair,
 		lines_of(suite, 5, second));
 	const after = key_in(answer, 5, suite);
@@ -217,6 +224,9 @@ test('rekey', async () => {
 	await lab.phone.ask('forget');
 	pair.web.heard = [];
 	ok(await flows(pair.web), 'after_the_new_key_audio_flows');
+	const now = await received();
+	ok(now >= counted, 'after_the_new_key_packets_count_on',
+		`${now} after ${counted}`);
 	stop();
 	await clean(pair.web, 'after_the_new_key');
 	await hang_up(pair);

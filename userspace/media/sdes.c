@@ -89,6 +89,16 @@ static void restart_out(struct datapath_stream_state *state)
 		state->media.source[k].index_delta = SLUICE_DELTA_RESYNC;
 }
 
+/* Sources begin with ROC 0 as well; what was counted of them stays. */
+static void restart_in(struct datapath_stream_state *state)
+{
+	struct sluice_state *media = &state->media;
+
+	for (uint32_t k = 0; k < media->out.sources; k++)
+		sluice_source_gone(media, &media->source[k]);
+	media->out.sources = 0;
+}
+
 /* Nothing passes from here until both are there again. */
 static int switch_keys(struct session *s, uint32_t i,
 		       const bool is_new[DIRECTIONS])
@@ -112,7 +122,7 @@ static int switch_keys(struct session *s, uint32_t i,
 	if (is_frozen[TO_SIP])
 		restart_out(&state[TO_SIP]);
 	if (is_frozen[TO_WEB])
-		state[TO_WEB].media.out.sources = 0;
+		restart_in(&state[TO_WEB]);
 	if (is_new[TO_WEB]) {
 		datapath_peer_set(s->w->dp, s->backend, st->transport, NULL);
 		st->rtcp_learn_base = 0;

@@ -71,6 +71,7 @@ static void add_media(struct list *l, const struct ctl_context *x)
 	add(l, "datapath_streams", u.datapath.streams, ids);
 	add(l, "datapath_flows", u.datapath.flows, 2 * (ids + 1));
 	add(l, "datapath_ports", u.datapath.ports, SLUICE_MAX_PORTS);
+	add(l, "sessions_without_flow", u.lacking_flows, 0);
 }
 
 static void add_records(struct list *l, const struct ctl_context *x)

@@ -445,6 +445,7 @@ void media_usage(struct media *m, struct media_usage *ret)
 {
 	pthread_mutex_lock(&m->worker->totals_lock);
 	ret->datapath = m->worker->usage;
+	ret->lacking_flows = m->worker->lacking_flows;
 	pthread_mutex_unlock(&m->worker->totals_lock);
 	ret->sessions = tickets_used(m->tickets);
 	ret->rtp_ports = ports_taken(m->ports, &ret->rtp_port_limit);

@@ -279,6 +279,7 @@ void media_totals(struct media *m, struct datapath_totals ret[DATAPATH_BACKENDS]
 struct media_usage {
 	uint32_t sessions;
 	uint32_t rtp_ports, rtp_port_limit;	/* pairs */
+	uint32_t lacking_flows;		/* sessions */
 	struct datapath_usage datapath;
 };
 void media_usage(struct media *m, struct media_usage *ret);

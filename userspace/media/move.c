@@ -22,14 +22,6 @@ static const char *name_of(enum datapath_backend b)
 	return b == DATAPATH_XDP ? "kernel" : "user";
 }
 
-static void turn_flows(struct session *s)
-{
-	for (uint32_t i = 0; i < s->tuple_count; i++)
-		relay_web_flow(s, &s->tuple[i]->remote, true);
-	for (uint32_t i = 0; i < s->stream_count; i++)
-		relay_sip_flows(s, i);
-}
-
 static void empty_sockets(struct session *s)
 {
 	worker_receive(s->w, &s->w->web_end);
@@ -193,7 +185,7 @@ int relay_move(struct session *s, enum datapath_backend to, const char *reason)
 	if (err)
 		return err;
 	if (to == DATAPATH_USER)
-		turn_flows(s);
+		relay_flows(s);
 	else
 		empty_sockets(s);
 	err = hand_over(s, from, is_there);
@@ -202,13 +194,13 @@ int relay_move(struct session *s, enum datapath_backend to, const char *reason)
 		if (hand_back(s, to, is_there))
 			session_failed(s, "datapath: streams are lost between "
 				       "the backends");
-		turn_flows(s);
+		relay_flows(s);
 		leave(s, to);
 		return err;
 	}
 	hand_over_peers(s, from);
 	if (to != DATAPATH_USER)
-		turn_flows(s);
+		relay_flows(s);
 	leave(s, from);
 	snprintf(s->backend_reason, sizeof(s->backend_reason), "%s", reason);
 	log_call_info(s->call, "media: moved from the %s to the %s path%s%s",

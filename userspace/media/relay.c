@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/log.h"
 #include "lib/stun.h"
 #include "media/sdes.h"
 #include "media/session.h"
@@ -326,7 +327,36 @@ int relay_rekey(struct session *s)
 
 /* ---- flows ------------------------------------------------------------- */
 
-int relay_web_flow(struct session *s, const struct addr *remote, bool is_there)
+static const char *way_out(int err)
+{
+	if (err == -ENOMEM)
+		return "the host, or MemoryMax= of the unit, has too little memory";
+	return err == -E2BIG || err == -ENOSPC ?
+		       "all flows are in use, raise datapath_streams" : "";
+}
+
+/* Told once a call; the worker tries again every second. */
+static void flow_failed(struct session *s, const struct addr *remote, int err)
+{
+	static struct log_limit limit;	/* media thread only */
+	char text[ADDR_STRLEN];
+	uint32_t more = 0;
+
+	s->lacks_flows = true;
+	if (s->is_lack_told)
+		return;
+	s->is_lack_told = true;
+	if (!log_limit_pass(&limit, 5, &more))
+		return;
+	s->is_lack_logged = true;
+	log_call_warn(s->call, "media: no flow for the packets of %s: %s: they "
+		      "are dropped (no-flow, wrong-source) until there is one: %s",
+		      addr_format(remote, text), strerror(-err), way_out(err));
+	if (more)
+		log_warn("media: and no flow for %u calls more", more);
+}
+
+void relay_web_flow(struct session *s, const struct addr *remote, bool is_there)
 {
 	struct sluice_flow_key key = datapath_flow_key(&s->w->settings.web,
 						       remote);
@@ -335,11 +365,14 @@ int relay_web_flow(struct session *s, const struct addr *remote, bool is_there)
 		.flags = SLUICE_FLOW_VERIFIED,
 		.credential_generation = s->ours[s->newest].generation,
 	};
+	int err;
 
 	if (s->selected && addr_equal(&s->selected->remote, remote))
 		flow.flags |= SLUICE_FLOW_SELECTED;
-	return datapath_flow_set(s->w->dp, s->backend, &key,
-				 is_there ? &flow : NULL);
+	err = datapath_flow_set(s->w->dp, s->backend, &key,
+				is_there ? &flow : NULL);
+	if (err && is_there)
+		flow_failed(s, remote, err);
 }
 
 static void sip_flow(struct session *s, struct session_stream *st, int which,
@@ -350,6 +383,7 @@ static void sip_flow(struct session *s, struct session_stream *st, int which,
 	struct sluice_flow flow = { .transport = st->transport,
 				    .flags = flags };
 	struct sluice_flow_key key;
+	int err;
 
 	if (flags & SLUICE_FLOW_LEARN)
 		remote.port = 0;
@@ -362,11 +396,14 @@ static void sip_flow(struct session *s, struct session_stream *st, int which,
 		datapath_flow_set(s->w->dp, s->backend, &f->key, NULL);
 		f->is_set = false;
 	}
-	if (is_wanted && !datapath_flow_set(s->w->dp, s->backend, &key,
-					    &flow)) {
-		f->is_set = true;
-		f->key = key;
-	}
+	if (!is_wanted)
+		return;
+	/* one backend may have it and the other not: it is to be removed */
+	f->is_set = true;
+	f->key = key;
+	err = datapath_flow_set(s->w->dp, s->backend, &key, &flow);
+	if (err)
+		flow_failed(s, &remote, err);
 }
 
 void relay_sip_flows(struct session *s, uint32_t i)
@@ -385,6 +422,24 @@ void relay_sip_flows(struct session *s, uint32_t i)
 		 SLUICE_FLOW_RTCP);
 	sip_flow(s, st, FLOW_RTCP_ANY, is_rtcp_on && st->is_rtcp_learning,
 		 &rtcp, st->rtcp_remote, SLUICE_FLOW_RTCP | SLUICE_FLOW_LEARN);
+}
+
+void relay_flows(struct session *s)
+{
+	s->lacks_flows = false;
+	for (uint32_t i = 0; i < s->tuple_count; i++)
+		relay_web_flow(s, &s->tuple[i]->remote, true);
+	for (uint32_t i = 0; i < s->stream_count; i++)
+		relay_sip_flows(s, i);
+}
+
+void relay_retry_flows(struct session *s)
+{
+	relay_flows(s);
+	if (s->lacks_flows || !s->is_lack_logged)
+		return;
+	s->is_lack_logged = false;
+	log_call_info(s->call, "media: it has all its flows now");
 }
 
 /* ---- life -------------------------------------------------------------- */
@@ -457,12 +512,9 @@ int relay_announce(struct session *s)
 	for (uint32_t i = 0; i < 2 && !err; i++)
 		if (s->ours[i].generation)
 			err = relay_ufrag(s, &s->ours[i], true);
-	for (uint32_t i = 0; i < s->stream_count && !err; i++) {
+	for (uint32_t i = 0; i < s->stream_count && !err; i++)
 		err = open_ports(s, &s->stream[i]);
-		relay_sip_flows(s, i);
-	}
-	for (uint32_t i = 0; i < s->tuple_count && !err; i++)
-		err = relay_web_flow(s, &s->tuple[i]->remote, true);
+	relay_flows(s);
 	return err;
 }
 

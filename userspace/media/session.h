@@ -76,6 +76,9 @@ struct session {
 	uint32_t rx_key;		/* slots; 0: plain, no keys yet */
 	uint32_t tx_key;
 	bool are_keys_installed;
+	bool lacks_flows;		/* a backend did not take one */
+	bool is_lack_told;		/* once a call */
+	bool is_lack_logged;		/* and its end is not */
 
 	/* ICE */
 	struct credentials ours[2];	/* before and after a restart */
@@ -213,8 +216,13 @@ int relay_apply(struct session *s);
 /* New keys in s: fresh slots, fresh streams, the old ones wiped. */
 int relay_rekey(struct session *s);
 int relay_ufrag(struct session *s, const struct credentials *c, bool is_there);
-int relay_web_flow(struct session *s, const struct addr *remote, bool is_there);
+/* Of flows: one that is not taken makes the session lack flows, and is told. */
+void relay_web_flow(struct session *s, const struct addr *remote, bool is_there);
 void relay_sip_flows(struct session *s, uint32_t i);
+/* All of them, once more. */
+void relay_flows(struct session *s);
+/* The same for a session that lacked some. */
+void relay_retry_flows(struct session *s);
 /* Out of the datapath, and the slot is free. */
 void relay_drop_key(struct session *s, uint32_t slot);
 /* Zeroes where there is no stream. */

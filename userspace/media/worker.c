@@ -256,7 +256,7 @@ static void commands(struct worker *w)
 
 /* ---- the loop ---------------------------------------------------------- */
 
-static void totals_update(struct worker *w)
+static void totals_update(struct worker *w, uint32_t lacking_flows)
 {
 	struct datapath_totals totals[DATAPATH_BACKENDS] = { 0 };
 	struct datapath_usage usage;
@@ -267,16 +267,30 @@ static void totals_update(struct worker *w)
 	pthread_mutex_lock(&w->totals_lock);
 	memcpy(w->totals, totals, sizeof(totals));
 	w->usage = usage;
+	w->lacking_flows = lacking_flows;
 	pthread_mutex_unlock(&w->totals_lock);
 }
 
 static void tick(struct worker *w, uint64_t now_ms)
 {
+	struct session *s;
+	uint32_t lacking = 0;
+	bool is_taken = true;
+
 	datapath_tick(w->dp);
-	for (uint32_t i = 0; i < LIMIT_MEDIA_SESSIONS; i++)
-		if (w->session[i])
-			session_tick(w->session[i], now_ms);
-	totals_update(w);
+	for (uint32_t i = 0; i < LIMIT_MEDIA_SESSIONS; i++) {
+		s = w->session[i];
+		if (!s)
+			continue;
+		session_tick(s, now_ms);
+		/* what one does not get the next need not ask for */
+		if (s->lacks_flows && is_taken) {
+			relay_retry_flows(s);
+			is_taken = !s->lacks_flows;
+		}
+		lacking += s->lacks_flows;
+	}
+	totals_update(w, lacking);
 }
 
 /* The kernel's report, which a tick would see up to a second later. */
@@ -373,7 +387,7 @@ static void *run(void *arg)
 	for (uint32_t i = 0; i < LIMIT_MEDIA_SESSIONS; i++)
 		if (w->session[i])
 			end(w->session[i], w->is_keeping);
-	totals_update(w);
+	totals_update(w, 0);
 	return NULL;
 }
 

@@ -121,6 +121,7 @@ struct worker {
 	pthread_mutex_t totals_lock;
 	struct datapath_totals totals[DATAPATH_BACKENDS];
 	struct datapath_usage usage;
+	uint32_t lacking_flows;		/* sessions */
 	pthread_mutex_t order_lock;
 	pthread_cond_t order_done;
 	bool is_ordered;		/* somebody waits */

@@ -1,0 +1,536 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the media thread makes of a kernel backend: this program brings its
+ * own, which keeps what it is told, counts, refuses when it is to, and outlives
+ * the media thread as the pinned maps do.
+ */
+#include <pthread.h>
+#include <sys/eventfd.h>
+
+#include "datapath/backends.h"
+#include "media_peer.h"
+#include "store/store.h"
+
+#define IDS	32
+#define SLOTS	(IDS + DATAPATH_KEYS_SPARE)
+#define FLOWS	64
+#define USED	70000	/* what every index space that ends has come to */
+
+struct played_flow {
+	struct sluice_flow_key key;
+	struct sluice_flow flow;
+	bool is_there;
+};
+
+/* Written by the media thread, under the lock. */
+static struct {
+	pthread_mutex_t lock;
+	bool is_open, is_left;
+	struct sluice_key keys[SLOTS];
+	struct sluice_transport transports[IDS];
+	struct sluice_stream streams[IDS];
+	struct played_flow flows[FLOWS];
+	/* index spaces begun by a stream, and the one that a key was used in */
+	uint32_t space[IDS], space_of[IDS][SLOTS];
+	bool is_reused;		/* two spaces with one key */
+	uint32_t freezes;
+	int flow_error, port_error, ufrag_error;
+	uint16_t refused_port;	/* transports to there are not supported */
+	/* at the next transport that is set a datagram leaves */
+	int armed_fd;
+	uint8_t armed[512];
+	size_t armed_len;
+	int event_fd;
+	struct sluice_event event;
+} kernel = { .lock = PTHREAD_MUTEX_INITIALIZER, .armed_fd = -1 };
+
+/* Packets may pass now: which key would be used with which index space? */
+static void look(void)
+{
+	for (uint32_t id = 1; id < IDS; id++) {
+		const struct sluice_stream *s = &kernel.streams[id];
+		const struct sluice_transport *to = &kernel.transports[s->to];
+		uint32_t *of;
+
+		if (!s->out_ssrc || !(to->flags & SLUICE_TRANSPORT_READY) ||
+		    !to->tx_key)
+			continue;
+		of = &kernel.space_of[id][to->tx_key];
+		if (*of && *of != kernel.space[id])
+			kernel.is_reused = true;
+		*of = kernel.space[id];
+	}
+}
+
+static void begin(void)
+{
+	pthread_mutex_lock(&kernel.lock);
+}
+
+static int done(int err)
+{
+	look();
+	pthread_mutex_unlock(&kernel.lock);
+	return err;
+}
+
+static struct played_flow *flow_at(const struct sluice_flow_key *key)
+{
+	struct played_flow *f, *free_one = NULL;
+
+	for (f = kernel.flows; f < kernel.flows + FLOWS; f++) {
+		if (f->is_there && !memcmp(&f->key, key, sizeof(*key)))
+			return f;
+		if (!f->is_there && !free_one)
+			free_one = f;
+	}
+	return free_one;
+}
+
+static int play_port(void *b, const struct sluice_port_key *key,
+		     const struct sluice_port *port)
+{
+	return port ? kernel.port_error : 0;
+}
+
+static int play_ufrag(void *b, const struct sluice_ufrag_key *key,
+		      const struct sluice_ufrag *ufrag,
+		      const struct sluice_ice_key *password)
+{
+	return ufrag ? kernel.ufrag_error : 0;
+}
+
+static int play_flow(void *b, const struct sluice_flow_key *key,
+		     const struct sluice_flow *flow)
+{
+	struct played_flow *f;
+	int err = 0;
+
+	begin();
+	f = flow_at(key);
+	if (flow && kernel.flow_error)
+		err = kernel.flow_error;
+	else if (flow)
+		*f = (struct played_flow){ *key, *flow, true };
+	else
+		f->is_there = false;
+	return done(err);
+}
+
+static int play_key(void *b, uint32_t slot, const struct sluice_key *key)
+{
+	static const struct sluice_key none;
+
+	begin();
+	kernel.keys[slot] = key ? *key : none;
+	return done(0);
+}
+
+static int play_transport(void *b, uint32_t id,
+			  const struct sluice_transport *t)
+{
+	static const struct sluice_transport none;
+
+	begin();
+	if (t && t->remote_port && ntohs(t->remote_port) == kernel.refused_port)
+		return done(-EOPNOTSUPP);
+	kernel.transports[id] = t ? *t : none;
+	if (kernel.armed_fd >= 0)
+		send(kernel.armed_fd, kernel.armed, kernel.armed_len, 0);
+	kernel.armed_fd = -1;
+	return done(0);
+}
+
+static int play_stream(void *b, uint32_t id, const struct sluice_stream *s,
+		       const struct datapath_stream_state *state)
+{
+	static const struct sluice_stream none;
+	static uint32_t spaces;
+	bool is_new;
+
+	begin();
+	is_new = !kernel.streams[id].out_ssrc;
+	if (!is_new && state)
+		return done(-EINVAL);
+	kernel.streams[id] = s ? *s : none;
+	if (s && is_new && (!state || state->media.out.next_index < USED))
+		kernel.space[id] = ++spaces;
+	return done(0);
+}
+
+static int play_freeze(void *b, uint32_t id, struct datapath_stream_state *ret)
+{
+	begin();
+	if (!kernel.streams[id].out_ssrc)
+		return done(-ENOENT);
+	kernel.freezes++;
+	kernel.streams[id].out_ssrc = 0;
+	memset(ret, 0, sizeof(*ret));
+	ret->media.out.next_index = USED;
+	return done(0);
+}
+
+static int play_stats(void *b, uint32_t id, struct datapath_stream_stats *ret)
+{
+	return -ENOENT;
+}
+
+static int play_peer_get(void *b, uint32_t id, struct sluice_peer *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	return 0;
+}
+
+static int play_peer_set(void *b, uint32_t id, const struct sluice_peer *p)
+{
+	return 0;
+}
+
+static int play_totals(void *b, struct datapath_totals *ret)
+{
+	return 0;
+}
+
+/* The maps go with the last pin. */
+static void play_close(void *b)
+{
+	begin();
+	kernel.is_open = false;
+	if (!kernel.is_left) {
+		memset(kernel.keys, 0, sizeof(kernel.keys));
+		memset(kernel.transports, 0, sizeof(kernel.transports));
+		memset(kernel.streams, 0, sizeof(kernel.streams));
+		memset(kernel.flows, 0, sizeof(kernel.flows));
+	}
+	done(0);
+}
+
+static void play_tick(void *b)
+{
+}
+
+static int play_event_fd(void *b)
+{
+	return kernel.event_fd;
+}
+
+static void play_events(void *b, datapath_event_cb *each, void *arg)
+{
+	eventfd_t n;
+
+	if (!eventfd_read(kernel.event_fd, &n))
+		each(arg, &kernel.event);
+}
+
+static int play_key_claim(void *b, uint32_t slot, struct sluice_key *ret)
+{
+	*ret = kernel.keys[slot];
+	return ret->profile ? 0 : -ENOENT;
+}
+
+static int play_transport_claim(void *b, uint32_t id,
+				struct sluice_transport *ret)
+{
+	*ret = kernel.transports[id];
+	return ret->local_port ? 0 : -ENOENT;
+}
+
+static int play_stream_claim(void *b, uint32_t id, struct sluice_stream *ret)
+{
+	*ret = kernel.streams[id];
+	return ret->out_ssrc ? 0 : -ENOENT;
+}
+
+static void play_flows(void *b, datapath_flow_cb *each, void *arg)
+{
+	struct played_flow *f;
+
+	for (f = kernel.flows; f < kernel.flows + FLOWS; f++)
+		if (f->is_there)
+			each(arg, &f->key, &f->flow);
+}
+
+static uint32_t play_settle(void *b)
+{
+	return 0;
+}
+
+const struct datapath_ops datapath_xdp_ops = {
+	.name = "xdp", .close = play_close, .port_set = play_port,
+	.ufrag_set = play_ufrag, .flow_set = play_flow, .key_set = play_key,
+	.transport_set = play_transport, .stream_set = play_stream,
+	.stream_freeze = play_freeze, .stream_stats = play_stats,
+	.peer_get = play_peer_get, .peer_set = play_peer_set,
+	.totals = play_totals, .tick = play_tick, .event_fd = play_event_fd,
+	.events = play_events, .key_claim = play_key_claim,
+	.transport_claim = play_transport_claim,
+	.stream_claim = play_stream_claim, .flows = play_flows,
+	.settle = play_settle,
+};
+
+int datapath_xdp_open(const struct datapath_config *config, void **ret,
+		      char *reason, size_t reason_size)
+{
+	snprintf(reason, reason_size, "played");
+	kernel.is_open = true;
+	*ret = &kernel;
+	return 0;
+}
+
+bool datapath_xdp_adopted(void *backend, uint64_t *ret_absent_ms)
+{
+	return kernel.is_left;
+}
+
+uint32_t datapath_xdp_size(void *backend)
+{
+	return IDS;
+}
+
+void datapath_xdp_keep(void *backend, bool is_kept)
+{
+	kernel.is_left = is_kept;
+}
+
+bool datapath_xdp_has_media(const char *pin_dir)
+{
+	return false;
+}
+
+void datapath_xdp_discard(const char *pin_dir)
+{
+}
+
+int datapath_xdp_attach_missing(void *backend, char *reason, size_t size)
+{
+	return 0;
+}
+
+int datapath_xdp_interfaces(void *backend, struct datapath_interface *ret,
+			    size_t max)
+{
+	return 0;
+}
+
+/* ---- a gateway and a call ----------------------------------------------- */
+
+static struct bench bench;
+static struct store *store;
+static struct media_local local;
+static struct media_config config;
+static struct browser web;
+static int phone;
+static char username[64];
+
+/* The same addresses and files each time. */
+static int start(void)
+{
+	struct media_settings s = {
+		.rtp_port_min = 22000, .rtp_port_max = 22999,
+		.srtp_profiles = { SLUICE_SRTP_AEAD_AES_128_GCM },
+		.web_timeout_ms = 30000, .certificate = bench.cert,
+		.private_key = bench.key, .store = store,
+		.web = bench.web, .web_public = bench.web,
+	};
+
+	addr_parse_ip("127.0.0.1", &s.sip);
+	s.datapath.want = DATAPATH_WANT_AUTO;
+	s.datapath.web = s.web;
+	s.datapath.sip = s.sip;
+	return media_start(&s, bench.events, &bench.media);
+}
+
+static void set_up(void)
+{
+	int fd = peer_socket("127.0.0.1");
+
+	bench.web = peer_name(fd);
+	close(fd);
+	strcpy(bench.dir, "/tmp/sluice-kernel-XXXXXX");
+	if (!mkdtemp(bench.dir) || queue_create(4096, &bench.events) ||
+	    store_open(bench.dir, &store))
+		exit(1);
+	snprintf(bench.cert, sizeof(bench.cert), "%s/cert.pem", bench.dir);
+	snprintf(bench.key, sizeof(bench.key), "%s/key.pem", bench.dir);
+	kernel.event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (start())
+		exit(1);
+}
+
+static void clear_folder(void)
+{
+	static const char *const names[] = { "sluice.db", "sluice.db-wal",
+					     "sluice.db-shm" };
+	char path[64];
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", bench.dir, names[i]);
+		unlink(path);
+	}
+}
+
+static void configure(void)
+{
+	struct media_stream_config *st = &config.stream[0];
+
+	memset(&config, 0, sizeof(config));
+	config.has_web = true;
+	strcpy(config.remote_ufrag, "peer");
+	browser_fingerprint(&web, &config);
+	config.stream_count = 1;
+	st->enabled = st->web_to_sip = st->sip_to_web = true;
+	strcpy(st->kind, "audio");
+	st->sip_remote = peer_name(phone);
+	st->payload_count = 2;
+	st->payload[0] = (struct media_payload){ .clock_hz = 8000,
+						 .name = "PCMU" };
+	st->payload[1] = (struct media_payload){
+		.web_rx = 126, .sip_tx = 101, .sip_rx = 101, .web_tx = 126,
+		.clock_hz = 8000, .name = "telephone-event" };
+	media_configure(bench.media, local.id, &config);
+}
+
+static int connect_browser(void)
+{
+	struct check c = { .username = username, .password = local.password,
+			   .use_candidate = true };
+	struct sluice_stun m;
+	uint8_t buf[2048];
+
+	return browser_check(&web, &c, &m, buf) ==
+	       SLUICE_STUN_BINDING_SUCCESS && browser_handshake(&web, true) &&
+	       bench_has_event(&bench, MEDIA_DTLS_DONE, local.id, NULL);
+}
+
+static void call(void)
+{
+	struct media_open open = { .call = "kernel", .stream_count = 1 };
+
+	if (media_open(bench.media, &open, &local))
+		exit(1);
+	snprintf(username, sizeof(username), "%s:peer", local.ufrag);
+	browser_open(&web, &local.web, "SRTP_AEAD_AES_128_GCM");
+	phone = peer_socket("127.0.0.1");
+	configure();
+	CHECK(connect_browser(), "call_connects");
+}
+
+static void hang_up(void)
+{
+	media_close(bench.media, local.id);
+	CHECK(bench_has_event(&bench, MEDIA_CLOSED, local.id, NULL),
+	      "call_ends");
+	browser_close(&web);
+	close(phone);
+}
+
+static uint32_t flow_count(uint32_t flags)
+{
+	uint32_t n = 0;
+
+	begin();
+	for (int i = 0; i < FLOWS; i++)
+		n += kernel.flows[i].is_there &&
+		     (kernel.flows[i].flow.flags & flags) == flags;
+	done(0);
+	return n;
+}
+
+static bool waits_for(bool (*is_so)(void))
+{
+	uint64_t end = clock_ms() + PATIENCE_MS;
+
+	while (!is_so() && clock_ms() < end)
+		poll(NULL, 0, 10);
+	return is_so();
+}
+
+/* ---- flows that there is no memory for ------------------------------------ */
+
+static bool is_lacking(void)
+{
+	struct media_usage u;
+
+	media_usage(bench.media, &u);
+	return u.lacking_flows == 1;
+}
+
+static bool is_complete(void)
+{
+	/* the pair, the phone's RTP, and its address while it is learned */
+	return flow_count(0) == 3 && !is_lacking();
+}
+
+/* In the daemon's own table. */
+static bool are_three(void)
+{
+	struct media_usage u;
+
+	media_usage(bench.media, &u);
+	return u.datapath.flows == 3;
+}
+
+/* What the log says meanwhile, in a file. */
+static FILE *log_begin(int *ret_stderr)
+{
+	FILE *f = tmpfile();
+
+	fflush(stderr);
+	*ret_stderr = dup(STDERR_FILENO);
+	dup2(fileno(f), STDERR_FILENO);
+	return f;
+}
+
+static int log_end(FILE *f, int was, const char *what)
+{
+	char line[1024];
+	int n = 0;
+
+	fflush(stderr);
+	dup2(was, STDERR_FILENO);
+	close(was);
+	rewind(f);
+	while (fgets(line, sizeof(line), f))
+		n += strstr(line, what) != NULL;
+	fclose(f);
+	return n;
+}
+
+static void test_no_memory(void)
+{
+	int was;
+	FILE *f = log_begin(&was);
+
+	kernel.flow_error = -ENOMEM;
+	call();
+	CHECK(waits_for(is_lacking), "flow_without_memory_call_is_counted");
+	CHECK_INT(flow_count(0), 0, "flow_without_memory_is_not_there");
+	kernel.flow_error = 0;
+	CHECK(waits_for(is_complete), "flow_without_memory_is_tried_again");
+	CHECK_INT(log_end(f, was, "no flow for the packets of 127.0.0.1:"), 1,
+		  "flow_without_memory_is_told_once_a_call");
+	hang_up();
+	CHECK_INT(flow_count(0), 0, "flows_go_with_their_call");
+
+	/* never: what the daemon itself has of them goes all the same */
+	kernel.flow_error = -E2BIG;
+	call();
+	hang_up();
+	kernel.flow_error = 0;
+	call();
+	CHECK(waits_for(is_complete), "call_after_has_its_flows");
+	CHECK(waits_for(are_three), "flows_refused_leave_nothing");
+	hang_up();
+}
+
+int main(void)
+{
+	set_up();
+	test_no_memory();
+	media_stop(bench.media, false);
+	store_close(store);
+	bench.media = NULL;
+	clear_folder();
+	bench_stop(&bench);
+	return tap_done();
+}

@@ -285,6 +285,32 @@ static void test_limits(void)
 	hang_up(a);
 }
 
+/*
+ * Pings of a client that reads no pongs: each is 2 bytes that cost a whole
+ * chunk. Without that the limit is reached after 50000 of them.
+ */
+static void test_small_output(void)
+{
+	struct wss_limits limits = { .messages_per_s = 1000000,
+				     .output_bytes = 100000 };
+	uint8_t pings[200 * 6];
+	size_t n = 0, sent;
+	SSL *ssl;
+
+	while (n < sizeof(pings))
+		n += make_frame(pings + n, 0x89, "", 0);
+	start(&limits, NULL, 1, events);
+	ssl = open_websocket_over(tcp_connect_by(536));
+	for (sent = 0; ssl && sent < 40000; sent += 200)
+		if (counter(WSS_CLOSED_OUTPUT) ||
+		    send_bytes(ssl, pings, sizeof(pings)))
+			break;
+	CHECK(ssl && counted(WSS_CLOSED_OUTPUT),
+	      "output_of_many_small_frames_bounded");
+	hang_up(ssl);
+	stop();
+}
+
 static void test_timeouts(void)
 {
 	struct wss_limits limits = { .handshake_ms = 200 };
@@ -364,6 +390,7 @@ int main(void)
 	stop();
 	test_full_queue();
 	test_limits();
+	test_small_output();
 	test_timeouts();
 	test_start_errors();
 	tear_down();

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
@@ -211,13 +212,19 @@ static inline struct wss_event *event_of(struct message *m)
 
 /* ---- client ---------------------------------------------------------- */
 
-static inline int tcp_connect(void)
+/* segment: bytes of a TCP segment, which buffers grow with; 0: as usual. */
+static inline int tcp_connect_by(int segment)
 {
 	struct sockaddr_in sin = { .sin_family = AF_INET,
 				   .sin_port = htons(wss_port(wss)),
 				   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	int fd = socket(AF_INET, SOCK_STREAM, 0), small = 4096;
 
+	if (segment) {
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+		setsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &segment,
+			   sizeof(segment));
+	}
 	if (connect(fd, (struct sockaddr *)&sin, sizeof(sin))) {
 		close(fd);
 		return -1;
@@ -225,9 +232,14 @@ static inline int tcp_connect(void)
 	return fd;
 }
 
-static inline SSL *tls_connect(void)
+static inline int tcp_connect(void)
 {
-	int fd = tcp_connect();
+	return tcp_connect_by(0);
+}
+
+/* Takes fd over. */
+static inline SSL *tls_over(int fd)
+{
 	SSL *ssl;
 
 	if (fd < 0)
@@ -239,6 +251,11 @@ static inline SSL *tls_connect(void)
 	SSL_free(ssl);
 	close(fd);
 	return NULL;
+}
+
+static inline SSL *tls_connect(void)
+{
+	return tls_over(tcp_connect());
 }
 
 static inline void hang_up(SSL *ssl)
@@ -297,10 +314,10 @@ static inline int read_head(SSL *ssl, char *buf, size_t size)
 	return -1;
 }
 
-static inline SSL *open_websocket(void)
+static inline SSL *open_websocket_over(int fd)
 {
 	char head[1024];
-	SSL *ssl = tls_connect();
+	SSL *ssl = tls_over(fd);
 
 	if (!ssl || send_bytes(ssl, GOOD, strlen(GOOD)) ||
 	    read_head(ssl, head, sizeof(head)) ||
@@ -309,6 +326,11 @@ static inline SSL *open_websocket(void)
 		return NULL;
 	}
 	return ssl;
+}
+
+static inline SSL *open_websocket(void)
+{
+	return open_websocket_over(tcp_connect());
 }
 
 /* flags: first byte of the frame; announced: the length in the header. */

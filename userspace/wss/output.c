@@ -18,12 +18,13 @@ static int append(struct client *c, struct chunk *chunk)
 int output_add(struct client *c, const void *head, size_t head_len,
 	       const void *body, size_t len)
 {
+	/* What it costs, not what it says: a pong is mostly its chunk. */
+	size_t cost = sizeof(struct chunk) + head_len + len;
 	struct chunk *chunk;
 
-	if (head_len + len > c->worker->wss->limits.output_bytes -
-	    c->output_bytes)
+	if (cost > c->worker->wss->limits.output_bytes - c->output_bytes)
 		return -ENOBUFS;
-	chunk = malloc(sizeof(*chunk) + head_len + len);
+	chunk = malloc(cost);
 	if (!chunk)
 		return -ENOMEM;
 	memset(chunk, 0, sizeof(*chunk));
@@ -31,8 +32,9 @@ int output_add(struct client *c, const void *head, size_t head_len,
 	if (len)
 		memcpy(chunk->bytes + head_len, body, len);
 	chunk->data = chunk->bytes;
-	chunk->len_bytes = chunk->charged = head_len + len;
-	c->output_bytes += chunk->charged;
+	chunk->len_bytes = head_len + len;
+	chunk->charged = cost;
+	c->output_bytes += cost;
 	return append(c, chunk);
 }
 

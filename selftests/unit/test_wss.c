@@ -213,6 +213,25 @@ static void test_full_queue(void)
 	queue_free(small);
 }
 
+/* The largest messages there are: memory ends before their number does. */
+static void test_queue_bytes(void)
+{
+	const int most = LIMIT_QUEUE_BYTES / LIMIT_WSS_MESSAGE_BYTES;
+	struct message *m = NULL;
+	struct queue *q;
+	int n = 0;
+
+	queue_create(LIMIT_QUEUE_TO_SIGNALLING, &q);
+	while (n <= most &&
+	       (m = message_new(1, LIMIT_WSS_MESSAGE_BYTES)) &&
+	       !queue_push(q, m))
+		n++;
+	CHECK_INT(n, most, "queue_bounded_by_bytes");
+	if (n <= most)
+		message_free(m);
+	queue_free(q);
+}
+
 /* A place is free once the worker has seen the hang-up. */
 static SSL *open_when_free(void)
 {
@@ -389,6 +408,7 @@ int main(void)
 	test_reload();
 	stop();
 	test_full_queue();
+	test_queue_bytes();
 	test_limits();
 	test_small_output();
 	test_timeouts();

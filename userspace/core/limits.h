@@ -24,6 +24,7 @@
 #define LIMIT_QUEUE_TO_SIGNALLING	65536	/* messages */
 #define LIMIT_QUEUE_TO_WORKER		65536
 #define LIMIT_QUEUE_TO_MEDIA		65536
+#define LIMIT_QUEUE_BYTES		67108864	/* of any of them */
 
 /* SIP, sip/ */
 #define LIMIT_SIP_MESSAGE_BYTES		65536

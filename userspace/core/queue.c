@@ -8,12 +8,15 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "core/limits.h"
+
 struct queue {
 	pthread_mutex_t lock;
 	struct message *head;
 	struct message **tail;
 	size_t count;
 	size_t limit;
+	size_t bytes;
 	uint64_t refused;
 	int fd;
 };
@@ -72,14 +75,15 @@ void queue_free(struct queue *q)
 	free(q);
 }
 
-static int push(struct queue *q, struct message *m, size_t limit)
+static int push(struct queue *q, struct message *m, size_t limit,
+		size_t limit_bytes)
 {
 	static const uint64_t one = 1;
 	int was_empty;
 
 	m->next = NULL;
 	pthread_mutex_lock(&q->lock);
-	if (q->count >= limit) {
+	if (q->count >= limit || q->bytes >= limit_bytes) {
 		q->refused++;
 		pthread_mutex_unlock(&q->lock);
 		return -ENOBUFS;
@@ -88,6 +92,7 @@ static int push(struct queue *q, struct message *m, size_t limit)
 	*q->tail = m;
 	q->tail = &m->next;
 	q->count++;
+	q->bytes += m->len_bytes;
 	pthread_mutex_unlock(&q->lock);
 	/* An eventfd write fails only when its 64-bit counter is full. */
 	if (was_empty && write(q->fd, &one, sizeof(one)) < 0)
@@ -97,12 +102,12 @@ static int push(struct queue *q, struct message *m, size_t limit)
 
 int queue_push(struct queue *q, struct message *m)
 {
-	return push(q, m, q->limit);
+	return push(q, m, q->limit, LIMIT_QUEUE_BYTES);
 }
 
 void queue_push_always(struct queue *q, struct message *m)
 {
-	push(q, m, SIZE_MAX);
+	push(q, m, SIZE_MAX, SIZE_MAX);
 }
 
 struct message *queue_take(struct queue *q)
@@ -117,6 +122,7 @@ struct message *queue_take(struct queue *q)
 	q->head = NULL;
 	q->tail = &q->head;
 	q->count = 0;
+	q->bytes = 0;
 	pthread_mutex_unlock(&q->lock);
 	return list;
 }

@@ -28,7 +28,10 @@ int queue_create(size_t limit, struct queue **ret);
 /* Frees what is still inside. No writer may be left. Accepts NULL. */
 void queue_free(struct queue *q);
 
-/* Takes the message on success; -ENOBUFS when full (the caller keeps it). */
+/*
+ * Takes the message on success; -ENOBUFS when full, by messages or by
+ * LIMIT_QUEUE_BYTES (the caller keeps it).
+ */
 int queue_push(struct queue *q, struct message *m);
 /* Above the limit too: for what must not be lost (teardown, closings). */
 void queue_push_always(struct queue *q, struct message *m);

@@ -2,6 +2,8 @@
 /* The web workers: files, messages both ways, TLS, limits and timeouts. */
 #include "wss_fixture.h"
 
+#include "wss/peers.h"
+
 #define LAST	HOST "Connection: close\r\n\r\n"
 #define M	"\0\0\0\0"	/* a mask that changes nothing */
 
@@ -243,6 +245,38 @@ static SSL *open_when_free(void)
 	return ssl;
 }
 
+static int enter(struct peers *p, const char *ip, int wanted)
+{
+	struct addr a;
+
+	addr_parse_ip(ip, &a);
+	return peers_enter(p, &a) == wanted;
+}
+
+static void test_nets(void)
+{
+	struct wss_limits limits = { .clients = 7, .clients_per_ip = 2,
+				     .clients_per_net = 3 };
+	struct peers *p = NULL;
+	struct addr a;
+
+	peers_create(&limits, &p);
+	CHECK(enter(p, "2001:db8:1::1", 0) && enter(p, "2001:db8:1::2", 0) &&
+	      enter(p, "2001:db8:1::3", -EUSERS),
+	      "clients_of_a_64_above_limit_refused");
+	CHECK(enter(p, "2001:db8:1:1::1", 0) &&
+	      enter(p, "2001:db8:1:2::1", -EDQUOT) &&
+	      enter(p, "2001:db8:2::1", 0),
+	      "clients_of_a_48_above_limit_refused");
+	addr_parse_ip("2001:db8:1::2", &a);
+	peers_leave(p, &a);
+	CHECK(enter(p, "2001:db8:1:2::1", 0), "client_of_a_48_gone_not_counted");
+	CHECK(enter(p, "192.0.2.1", 0) && enter(p, "192.0.2.2", 0) &&
+	      enter(p, "192.0.2.3", 0) && enter(p, "192.0.2.4", -EMFILE),
+	      "clients_of_ipv4_have_no_48");
+	peers_free(p);
+}
+
 static void test_limits(void)
 {
 	struct wss_limits limits = { .clients_per_ip = 2,
@@ -302,6 +336,27 @@ static void test_limits(void)
 	/* Stopped under an open client: it was told. */
 	CHECK_INT(a ? read_close(a) : 0, 1001, "stop_client_told");
 	hang_up(a);
+}
+
+/* Each client is within its own rate. */
+static void test_address_rate(void)
+{
+	struct wss_limits limits = { .messages_per_s_ip = 5 };
+	SSL *clients[3];
+	unsigned int i, n;
+
+	start(&limits, NULL, 2, events);
+	for (i = 0; i < 3; i++)
+		clients[i] = open_websocket();
+	for (n = 0; n < 4; n++)
+		for (i = 0; i < 3; i++)
+			send_text(clients[i], OPTIONS);
+	/* One of them or more. */
+	counted(WSS_CLOSED_RATE);
+	CHECK(counter(WSS_CLOSED_RATE), "clients_of_an_address_too_fast_closed");
+	for (i = 0; i < 3; i++)
+		hang_up(clients[i]);
+	stop();
 }
 
 /*
@@ -409,7 +464,9 @@ int main(void)
 	stop();
 	test_full_queue();
 	test_queue_bytes();
+	test_nets();
 	test_limits();
+	test_address_rate();
 	test_small_output();
 	test_timeouts();
 	test_start_errors();

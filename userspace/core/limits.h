@@ -8,7 +8,8 @@
 
 /* Browser side, wss/ */
 #define LIMIT_WSS_CLIENTS		20000	/* connections of all workers */
-#define LIMIT_WSS_CLIENTS_PER_IP	1000
+#define LIMIT_WSS_CLIENTS_PER_IP	1000	/* or IPv6 /64 */
+#define LIMIT_WSS_CLIENTS_PER_NET	4000	/* of an IPv6 /48 */
 #define LIMIT_WSS_MESSAGE_BYTES		65536	/* a reassembled message */
 #define LIMIT_WSS_FRAGMENTS		64	/* frames of one message */
 #define LIMIT_WSS_OUTPUT_BYTES		262144	/* queued towards one client */
@@ -16,6 +17,7 @@
 #define LIMIT_WSS_PING_MS		25000	/* silence before a ping */
 #define LIMIT_WSS_IDLE_MS		60000	/* silence before a close */
 #define LIMIT_WSS_MESSAGES_PER_S	200	/* from one client */
+#define LIMIT_WSS_MESSAGES_PER_S_IP	10000	/* of SIP, from one address */
 #define LIMIT_HTTP_HEADER_BYTES		8192
 #define LIMIT_HTTP_HEADERS		64
 #define LIMIT_HTTP_REQUESTS		64	/* of one connection */

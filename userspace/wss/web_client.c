@@ -336,8 +336,10 @@ static int http_received(struct client *c, const uint8_t *data, size_t len)
 	}
 	/* One byte above the limit is enough for the parser to refuse. */
 	if (len > room) {
-		if (c->is_replying)
+		if (c->is_replying) {
+			wss_count(c->worker->wss, WSS_REFUSED_REQUEST);
 			return -EMSGSIZE;
+		}
 		len = room;
 	}
 	memcpy(c->head + c->head_len, data, len);
@@ -363,6 +365,27 @@ static bool rate_passes(struct client *c)
 	return true;
 }
 
+/*
+ * What one address may ask of the signalling thread, by however many clients:
+ * all others wait behind it.
+ */
+static int address_too_fast(struct client *c)
+{
+	static __thread struct log_limit limit;
+	struct wss *wss = c->worker->wss;
+	char ip[ADDR_STRLEN];
+	uint32_t more;
+
+	wss_count(wss, WSS_CLOSED_RATE);
+	if (log_limit_pass(&limit, 5, &more))
+		log_warn("web: %s: closed, its address sends more than %u "
+			 "messages a second (%u more)",
+			 addr_format_ip(&c->peer, ip),
+			 wss->limits.messages_per_s_ip, more);
+	return client_close(c, FRAME_STATUS_POLICY,
+			    "too many messages from its address");
+}
+
 static int message_received(struct client *c, const uint8_t *data, size_t len)
 {
 	static __thread struct log_limit limit;
@@ -374,6 +397,8 @@ static int message_received(struct client *c, const uint8_t *data, size_t len)
 	wss_count(wss, WSS_MESSAGES_IN);
 	switch (r) {
 	case SIP_FILTER_OK:
+		if (!peers_spend(wss->peers, &c->peer, clock_ms()))
+			return address_too_fast(c);
 		deliver(c, WSS_RECEIVED, data, len);
 		return 0;
 	case SIP_FILTER_KEEPALIVE:

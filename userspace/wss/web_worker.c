@@ -146,32 +146,73 @@ static void adopt(struct web_worker *w, int fd, const struct addr *peer)
 	/* else it failed later and its DESTROY comes from the loop */
 }
 
+static void refuse(struct web_worker *w, const struct addr *peer, int err)
+{
+	const struct wss_limits *l = &w->wss->limits;
+	static __thread struct log_limit limit;
+	char ip[ADDR_STRLEN];
+	uint32_t more;
+
+	wss_count(w->wss, WSS_REFUSED_LIMIT);
+	if (!log_limit_pass(&limit, 5, &more))
+		return;
+	addr_format_ip(peer, ip);
+	if (err == -EUSERS)
+		log_warn("web: %s: connection refused, its address has %u "
+			 "already (%u more)", ip, l->clients_per_ip, more);
+	else if (err == -EDQUOT)
+		log_warn("web: %s: connection refused, its /48 has %u already "
+			 "(%u more)", ip, l->clients_per_net, more);
+	else if (err == -EMFILE)
+		log_warn("web: %s: connection refused, all %u places are "
+			 "taken (%u more)", ip, l->clients, more);
+	else
+		log_warn("web: %s: connection refused: %s (%u more)", ip,
+			 strerror(-err), more);
+}
+
+/* The socket stays readable: it is looked at again a little later. */
+static void cannot_accept(struct web_worker *w, int err)
+{
+	static __thread struct log_limit limit;
+	uint32_t more;
+
+	uv_poll_stop(&w->accept_poll);
+	w->accept_ms = clock_ms() + ACCEPT_PAUSE_MS;
+	wss_count(w->wss, WSS_REFUSED_LIMIT);
+	if (log_limit_pass(&limit, 1, &more))
+		log_err("web: no connection can be accepted: %s; each browser "
+			"is a descriptor, raise LimitNOFILE (%u more)",
+			strerror(err), more);
+}
+
 static void accept_ready(uv_poll_t *poll, int status, int events)
 {
 	struct web_worker *w = poll->data;
 	struct sockaddr_storage ss;
 	struct addr peer;
 	socklen_t len;
-	int i, fd;
+	int i, fd, err;
 
 	for (i = 0; i < ACCEPTS_MAX; i++) {
 		len = sizeof(ss);
 		fd = accept4(w->listen_fd, (struct sockaddr *)&ss, &len,
 			     SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd < 0) {
-			/* Out of descriptors: the socket stays readable. */
 			if (errno == EMFILE || errno == ENFILE ||
-			    errno == ENOBUFS || errno == ENOMEM) {
-				uv_poll_stop(&w->accept_poll);
-				w->accept_ms = clock_ms() + ACCEPT_PAUSE_MS;
-			}
+			    errno == ENOBUFS || errno == ENOMEM)
+				cannot_accept(w, errno);
 			return;
 		}
 		wss_count(w->wss, WSS_ACCEPTED);
-		if (addr_from_sockaddr((struct sockaddr *)&ss, &peer)) {
+		err = addr_from_sockaddr((struct sockaddr *)&ss, &peer);
+		if (err) {
 			close(fd);
-		} else if (peers_enter(w->wss->peers, &peer)) {
-			wss_count(w->wss, WSS_REFUSED_LIMIT);
+			continue;
+		}
+		err = peers_enter(w->wss->peers, &peer);
+		if (err) {
+			refuse(w, &peer, err);
 			close(fd);
 		} else {
 			adopt(w, fd, &peer);

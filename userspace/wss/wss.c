@@ -19,11 +19,13 @@ static void set_limits(struct wss *w, const struct wss_limits *l)
 	(w->limits.field = l->field ? l->field : (value))
 	SET(clients, LIMIT_WSS_CLIENTS);
 	SET(clients_per_ip, LIMIT_WSS_CLIENTS_PER_IP);
+	SET(clients_per_net, LIMIT_WSS_CLIENTS_PER_NET);
 	SET(output_bytes, LIMIT_WSS_OUTPUT_BYTES);
 	SET(handshake_ms, LIMIT_WSS_HANDSHAKE_MS);
 	SET(ping_ms, LIMIT_WSS_PING_MS);
 	SET(idle_ms, LIMIT_WSS_IDLE_MS);
 	SET(messages_per_s, LIMIT_WSS_MESSAGES_PER_S);
+	SET(messages_per_s_ip, LIMIT_WSS_MESSAGES_PER_S_IP);
 #undef SET
 }
 
@@ -139,8 +141,7 @@ int wss_start(const struct wss_settings *settings, struct queue *events,
 	set_limits(w, settings->limits);
 	err = copy_origins(w, settings->origins);
 	if (!err)
-		err = peers_create(w->limits.clients, w->limits.clients_per_ip,
-				   &w->peers);
+		err = peers_create(&w->limits, &w->peers);
 	if (!err)
 		err = phone_load(settings->phone_dir, settings->phone_config,
 				 &w->phone);

@@ -21,11 +21,13 @@ struct wss;
 struct wss_limits {
 	uint32_t clients;
 	uint32_t clients_per_ip;
+	uint32_t clients_per_net;
 	uint32_t output_bytes;
 	uint32_t handshake_ms;
 	uint32_t ping_ms;
 	uint32_t idle_ms;
 	uint32_t messages_per_s;
+	uint32_t messages_per_s_ip;
 };
 
 struct wss_settings {

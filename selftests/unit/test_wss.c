@@ -2,6 +2,8 @@
 /* The web workers: files, messages both ways, TLS, limits and timeouts. */
 #include "wss_fixture.h"
 
+#include <dirent.h>
+
 #include "wss/peers.h"
 
 #define LAST	HOST "Connection: close\r\n\r\n"
@@ -385,6 +387,28 @@ static void test_small_output(void)
 	stop();
 }
 
+static unsigned int threads(void)
+{
+	DIR *d = opendir("/proc/self/task");
+	unsigned int n = 0;
+	struct dirent *e;
+
+	while (d && (e = readdir(d)))
+		n += e->d_name[0] != '.';
+	if (d)
+		closedir(d);
+	return n;
+}
+
+static void test_workers(void)
+{
+	unsigned int now = threads();
+
+	CHECK(!start(NULL, NULL, 6, events) && threads() == now + 6,
+	      "workers_as_many_as_asked_for");
+	stop();
+}
+
 static void test_timeouts(void)
 {
 	struct wss_limits limits = { .handshake_ms = 200 };
@@ -468,6 +492,7 @@ int main(void)
 	test_limits();
 	test_address_rate();
 	test_small_output();
+	test_workers();
 	test_timeouts();
 	test_start_errors();
 	tear_down();

@@ -19,7 +19,8 @@
 #include "wss/phone.h"
 #include "wss/wss.h"
 
-#define WORKERS_MAX	4
+#define WORKERS_MAX	64
+#define WORKERS_AUTO_MAX	4
 #define CLIENT_BUCKETS	4096
 #define FLUSH_MS	5000	/* for a peer to take the last bytes */
 #define LINGER_MS	2000	/* for a peer to close its side */

@@ -118,10 +118,12 @@ static int add_worker(struct wss *w, const struct wss_settings *s)
 
 static unsigned int count_workers(const struct wss_settings *s)
 {
-	long n = s->workers ? (long)s->workers :
-			      sysconf(_SC_NPROCESSORS_ONLN);
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
 
-	return n < 1 ? 1 : n > WORKERS_MAX ? WORKERS_MAX : (unsigned int)n;
+	if (s->workers)
+		return s->workers < WORKERS_MAX ? s->workers : WORKERS_MAX;
+	return n < 1 ? 1 : n > WORKERS_AUTO_MAX ? WORKERS_AUTO_MAX :
+						  (unsigned int)n;
 }
 
 int wss_start(const struct wss_settings *settings, struct queue *events,

@@ -34,7 +34,7 @@ struct wss_settings {
 	struct addr listen;
 	const char *certificate;	/* PEM files */
 	const char *private_key;
-	unsigned int workers;		/* 0: one a core, at most 4 */
+	unsigned int workers;		/* at most 64; 0: one a core, up to 4 */
 	const char *phone_dir;		/* static files; NULL: no phone */
 	/* Body of GET /config.json for the phone; NULL: 404. Copied. */
 	const char *phone_config;

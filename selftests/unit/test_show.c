@@ -169,6 +169,16 @@ void wss_counters(const struct wss *w, uint64_t ret[WSS_COUNTER_MAX])
 	ret[WSS_REFUSED_ORIGIN] = 5;
 }
 
+static char certificate[64];	/* the last that was loaded */
+static int certificate_err;
+
+int wss_reload_certificate(struct wss *w, const char *file,
+			   const char *private_key)
+{
+	snprintf(certificate, sizeof(certificate), "%s", file);
+	return certificate_err;
+}
+
 uint32_t wss_clients(const struct wss *w)
 {
 	return 12;
@@ -697,6 +707,37 @@ static void test_reload(struct ctl_context *x)
 	conf_free(conf);
 }
 
+/* PEM by its looks. */
+static void test_reload_certificate(struct ctl_context *x)
+{
+	char path[] = "/tmp/test_show.XXXXXX";
+	int fd = mkstemp(path);
+	struct conf *conf = NULL;
+	struct ctl_reply r;
+
+	dprintf(fd, "# -----BEGIN CERTIFICATE----- -----BEGIN PRIVATE KEY-----"
+		"\ngateway = { web = { address = \"127.0.0.1\";\n"
+		"certificate = \"%s\"; private_key = \"%s\"; };\n"
+		"sip = { address = \"127.0.0.2\"; }; pbx = \"sip:127.0.0.3\"; "
+		"};", path, path);
+	if (!CHECK(conf_load(path, stdout, &conf) == 0,
+		   "reload_with_certificate_base_loads"))
+		return;
+	x->conf = conf;
+	r = ask("reload", NULL);
+	CHECK(!r.code && !strcmp(certificate, path),
+	      "reload_reads_the_certificate_anew");
+	json_decref(r.body);
+	certificate_err = -EINVAL;
+	r = ask("reload", NULL);
+	CHECK(r.code && !strcmp(r.code, "refused") && strstr(r.error, path),
+	      "reload_of_bad_certificate_is_refused_by_its_name");
+	json_decref(r.body);
+	close(fd);
+	unlink(path);
+	conf_free(conf);
+}
+
 int main(void)
 {
 	struct conf conf = { .file = (char *)"/etc/sluice/sluice.conf",
@@ -720,6 +761,7 @@ int main(void)
 	test_kernel(&conf);
 	test_streams_of_lines(&x);
 	test_reload(&x);
+	test_reload_certificate(&x);
 	loop_free(loop);
 	return tap_done();
 }

@@ -64,9 +64,9 @@ static inline void put_file(const char *path, const char *text)
 		exit(1);
 }
 
-static inline void make_certificate(const char *name)
+/* Takes the key over. */
+static inline void make_certificate_of(const char *name, EVP_PKEY *pkey)
 {
-	EVP_PKEY *pkey = EVP_EC_gen("P-256");
 	X509 *x = X509_new();
 	X509_NAME *subject = X509_get_subject_name(x);
 	FILE *f;
@@ -88,6 +88,11 @@ static inline void make_certificate(const char *name)
 		exit(1);
 	X509_free(x);
 	EVP_PKEY_free(pkey);
+}
+
+static inline void make_certificate(const char *name)
+{
+	make_certificate_of(name, EVP_EC_gen("P-256"));
 }
 
 static inline void set_up_files(void)

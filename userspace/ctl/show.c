@@ -259,9 +259,27 @@ static json_t *words(char *text)
 	return list;
 }
 
+static bool is_same_file(const char *a, const char *b)
+{
+	return a && b && !strcmp(a, b);
+}
+
+/* A certificate is renewed under its name; another name needs a restart. */
+static int reload_certificate(const struct ctl_context *x,
+			      const struct conf *next)
+{
+	const struct conf *now = x->conf;
+
+	if (!is_same_file(now->certificate, next->certificate) ||
+	    !is_same_file(now->private_key, next->private_key))
+		return 0;
+	return wss_reload_certificate(x->wss, next->certificate,
+				      next->private_key);
+}
+
 /*
- * The log level is applied; all else is only compared, because sockets and
- * calls stand on it.
+ * The browsers' certificate and the log level are applied; all else is only
+ * compared, because sockets and calls stand on it.
  */
 void show_reload(void *arg, const json_t *args, struct ctl_reply *ret)
 {
@@ -294,6 +312,15 @@ void show_reload(void *arg, const json_t *args, struct ctl_reply *ret)
 		conf_free(next);
 		show_refuse(ret, "refused", "the configuration is not "
 			    "reloaded, the old one stays");
+		return;
+	}
+	if (reload_certificate(x, next)) {
+		show_refuse(ret, "refused", "web.certificate %s and "
+			    "web.private_key %s do not serve, the log says "
+			    "why; the old ones stay", next->certificate,
+			    next->private_key);
+		free(names);
+		conf_free(next);
 		return;
 	}
 	log_set_level(log_level_of(next->log_level));

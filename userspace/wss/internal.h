@@ -80,6 +80,7 @@ struct web_worker {
 	struct lws_context *lws;
 	struct lws_vhost *vhost;
 	SSL_CTX *tls;		/* the vhost's */
+	SSL_CTX *identity;	/* holds certificate, chain and key */
 	struct client *clients;
 	struct client *buckets[CLIENT_BUCKETS];
 };
@@ -94,9 +95,10 @@ void web_worker_free(struct web_worker *w);	/* stops it first */
 
 /* ---- TLS ------------------------------------------------------------- */
 
-void tls_configure(SSL_CTX *ctx);
-/* -EINVAL, logged with the file's name. */
-int tls_load(SSL_CTX *ctx, const char *certificate, const char *key);
+/* Each connection gets what *identity holds when it begins. */
+void tls_configure(SSL_CTX *ctx, SSL_CTX **identity);
+/* To be freed by SSL_CTX_free(). -EINVAL, logged with the file's name. */
+int tls_load(const char *certificate, const char *key, SSL_CTX **ret);
 int tls_check(const char *certificate, const char *key);
 
 /* ---- a connection ---------------------------------------------------- */

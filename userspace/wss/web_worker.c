@@ -265,6 +265,20 @@ static void begin_stop(struct web_worker *w)
 	stop_if_empty(w);
 }
 
+/* On failure what was there goes on. */
+static int load_certificate(struct web_worker *w, const char *certificate,
+			    const char *key)
+{
+	SSL_CTX *next;
+	int err = tls_load(certificate, key, &next);
+
+	if (err)
+		return err;
+	SSL_CTX_free(w->identity);
+	w->identity = next;
+	return 0;
+}
+
 static void obey(struct web_worker *w, struct message *m)
 {
 	struct web_command *cmd = (struct web_command *)m->data;
@@ -285,8 +299,8 @@ static void obey(struct web_worker *w, struct message *m)
 					   "closed by the gateway");
 		break;
 	case WORKER_CERTIFICATE:
-		tls_load(w->tls, cmd->data,
-			 cmd->data + strlen(cmd->data) + 1);
+		load_certificate(w, cmd->data,
+				 cmd->data + strlen(cmd->data) + 1);
 		break;
 	case WORKER_STOP:
 		begin_stop(w);
@@ -365,8 +379,8 @@ int web_worker_create(struct wss *wss, unsigned int index, int listen_fd,
 	if (!err)
 		err = create_lws(w);
 	if (!err) {
-		tls_configure(w->tls);
-		err = tls_load(w->tls, certificate, key);
+		tls_configure(w->tls, &w->identity);
+		err = load_certificate(w, certificate, key);
 	}
 	if (err) {
 		web_worker_free(w);
@@ -441,6 +455,7 @@ void web_worker_free(struct web_worker *w)
 			log_warn("web: worker %u: loop still busy, ignoring",
 				 w->index);
 	}
+	SSL_CTX_free(w->identity);
 	queue_free(w->commands);
 	close(w->listen_fd);
 	free(w);

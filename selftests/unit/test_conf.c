@@ -179,6 +179,8 @@ static const struct bad {
 	{ "pbx_is_ourselves_is_fault", "gateway = {" WEB SIP "\n"
 	  "pbx = \"sip:198.51.100.1\"; };", 1,
 	  { ":2: pbx: is the gateway's own" } },
+	{ "include_of_folder_is_fault", "\n@include \".\"\n"
+	  "gateway = {" GOOD "};", 1, { ":2: @include: \"" } },
 	{ "certificate_missing_file_is_fault",
 	  "gateway = { web = { address = \"203.0.113.1\";\n"
 	  "certificate = \"/nonexistent/a.pem\";\n"

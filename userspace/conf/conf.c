@@ -3,11 +3,14 @@
 
 #include <errno.h>
 #include <libgen.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "conf/reader.h"
+
+#define INCLUDE_DEPTH	10	/* libconfig's */
 
 static void free_strings(char **list)
 {
@@ -135,13 +138,63 @@ static void read_tree(struct conf_reader *r, const config_t *config)
 	conf_check(r);
 }
 
-static void read_file(struct conf_reader *r, config_t *config)
+/* The path between the quotes of an @include; NULL if the line is none. */
+static const char *included(char *line)
+{
+	static const char word[] = "@include";
+	char *p = line + strspn(line, " \t");
+
+	if (strncmp(p, word, sizeof(word) - 1))
+		return NULL;
+	p += sizeof(word) - 1;
+	p += strspn(p, " \t");
+	if (*p++ != '"')
+		return NULL;
+	p[strcspn(p, "\"\r\n")] = '\0';
+	return p;
+}
+
+/*
+ * libconfig's scanner calls exit() when read() fails, as on a folder: at a
+ * reload it would be the daemon that ends.
+ */
+static void check_includes(struct conf_reader *r, const char *folder,
+			   const char *file, unsigned int depth)
+{
+	struct conf_place at = { .file = file };
+	char line[1024], path[PATH_MAX];
+	const char *name;
+	FILE *f = fopen(file, "re");
+	struct stat st;
+
+	while (f && fgets(line, sizeof(line), f)) {
+		at.line++;
+		name = included(line);
+		if (!name)
+			continue;
+		snprintf(path, sizeof(path), "%s%s%s",
+			 *name == '/' ? "" : folder, *name == '/' ? "" : "/",
+			 name);
+		if (stat(path, &st))
+			continue;	/* libconfig says so itself */
+		if (!S_ISREG(st.st_mode))
+			conf_fault(r, at, "@include: \"%s\" is no regular "
+				   "file; name one, or each file of a folder",
+				   path);
+		else if (depth)
+			check_includes(r, folder, path, depth - 1);
+	}
+	if (f)
+		fclose(f);
+}
+
+static void read_file(struct conf_reader *r, config_t *config,
+		      const char *folder)
 {
 	const char *file = r->conf->file;
 	struct stat st;
 	const char *in;
 
-	/* libconfig's scanner calls exit() when read() fails, as on a folder. */
 	if (stat(file, &st)) {
 		conf_fault(r, r->top, "%s; name an existing file",
 			   strerror(errno));
@@ -151,6 +204,9 @@ static void read_file(struct conf_reader *r, config_t *config)
 		conf_fault(r, r->top, "is no regular file; name one");
 		return;
 	}
+	check_includes(r, folder, file, INCLUDE_DEPTH);
+	if (r->faults)
+		return;
 	if (config_read_file(config, file)) {
 		read_tree(r, config);
 		return;
@@ -171,22 +227,24 @@ static void read_file(struct conf_reader *r, config_t *config)
 int conf_load(const char *file, FILE *errors, struct conf **ret)
 {
 	struct conf_reader r = { .errors = errors };
-	char *folder = strdup(file);
+	char *copy = strdup(file);
+	const char *folder;
 	config_t config;
 
 	r.conf = calloc(1, sizeof(*r.conf));
-	if (!folder || !r.conf || set_defaults(r.conf, file)) {
+	if (!copy || !r.conf || set_defaults(r.conf, file)) {
 		fprintf(errors, "%s:1: out of memory\n", file);
-		free(folder);
+		free(copy);
 		conf_free(r.conf);
 		return -EINVAL;
 	}
 	config_init(&config);
 	/* @include is relative to the file that includes. */
-	config_set_include_dir(&config, dirname(folder));
-	read_file(&r, &config);
+	folder = dirname(copy);
+	config_set_include_dir(&config, folder);
+	read_file(&r, &config, folder);
 	config_destroy(&config);
-	free(folder);
+	free(copy);
 	if (r.faults) {
 		conf_free(r.conf);
 		return -EINVAL;

@@ -375,10 +375,14 @@ static int start_media(struct daemon *d)
 	return media_start(&s, d->events, &d->media);
 }
 
-/* {"domain":..., "ice_servers":[...]} for the phone; conf has checked both. */
+/*
+ * {"domain":..., "ice_servers":[...]} for the phone; conf has checked both, and
+ * has said that TURN servers are left out.
+ */
 static char *phone_config(const struct conf *c)
 {
 	struct sip_uri pbx = { 0 };
+	const char *separator = "";
 	char *text = NULL;
 	size_t len;
 	FILE *f = open_memstream(&text, &len);
@@ -386,10 +390,15 @@ static char *phone_config(const struct conf *c)
 	if (!f)
 		return NULL;
 	sip_uri_parse(c->pbx, &pbx);
-	fprintf(f, "{\"domain\":\"%s\",\"ice_servers\":[", pbx.host);
-	for (char **s = c->ice_servers; s && *s; s++)
-		fprintf(f, "%s{\"urls\":\"%s\"}",
-			s == c->ice_servers ? "" : ",", *s);
+	fprintf(f, strchr(pbx.host, ':') ? "{\"domain\":\"[%s]\"" :
+					   "{\"domain\":\"%s\"", pbx.host);
+	fputs(",\"ice_servers\":[", f);
+	for (char **s = c->ice_servers; s && *s; s++) {
+		if (!strncmp(*s, "turn", 4))
+			continue;
+		fprintf(f, "%s{\"urls\":\"%s\"}", separator, *s);
+		separator = ",";
+	}
 	fputs("]}\n", f);
 	fclose(f);
 	return text;

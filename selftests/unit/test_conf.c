@@ -371,6 +371,8 @@ static void test_all_settings(void)
 	      "conf_rtp_ports_above_32767_warn");
 	CHECK(strstr(errors, "warning: web.private_key: everybody may read"),
 	      "conf_private_key_open_to_all_warns");
+	CHECK(strstr(errors, "warning: ice_servers: \"turn:turn.example.org"),
+	      "conf_turn_without_credentials_warns");
 	free(errors);
 
 	if (load("gateway = {" GOOD "};", &d, &errors) == 0) {

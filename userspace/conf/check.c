@@ -250,6 +250,18 @@ static void check_pbx(struct conf_reader *r)
 			   "own sip.address and sip.port; name the PBX");
 }
 
+/* RTCPeerConnection takes none without: each call would fail. */
+static void check_ice_servers(struct conf_reader *r)
+{
+	for (char **s = r->conf->ice_servers; s && *s; s++)
+		if (!strncmp(*s, "turn", 4))
+			conf_warn(r, r->place[CONF_KEY_ICE_SERVERS],
+				  "ice_servers: \"%s\": browsers take a TURN "
+				  "server with a user and a password only, "
+				  "which have no place here; the phone is not "
+				  "told of it", *s);
+}
+
 /* The first line of the file is the password. */
 static void read_password(struct conf_reader *r)
 {
@@ -317,6 +329,7 @@ void conf_check(struct conf_reader *r)
 	check_files(r);
 	check_paths(r);
 	check_pbx(r);
+	check_ice_servers(r);
 	check_account(r);
 	if (c->register_min_s > c->register_max_s)
 		conf_fault(r, conf_place_near(r, CONF_KEY_REGISTER_MAX),

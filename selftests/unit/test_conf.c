@@ -179,6 +179,26 @@ static const struct bad {
 	{ "pbx_is_ourselves_is_fault", "gateway = {" WEB SIP "\n"
 	  "pbx = \"sip:198.51.100.1\"; };", 1,
 	  { ":2: pbx: is the gateway's own" } },
+	{ "pbx_is_ourselves_by_tls_is_fault", "gateway = {" WEB SIP "\n"
+	  "pbx = \"sips:198.51.100.1\"; };", 1,
+	  { ":2: pbx: is the gateway's own" } },
+	{ "pbx_backup_is_ourselves_is_fault", "gateway = {" GOOD "\n"
+	  "pbx_backup = ( \"sip:198.51.100.11\",\n"
+	  "\"sip:198.51.100.1:5060\" ); };", 1,
+	  { ":2: pbx_backup: \"sip:198.51.100.1:5060\" is the gateway's" } },
+	{ "pbx_backup_too_many_is_fault", "gateway = {" GOOD "\n"
+	  "pbx_backup = ( \"sip:a\", \"sip:b\", \"sip:c\", \"sip:d\", "
+	  "\"sip:e\", \"sip:f\", \"sip:g\", \"sip:h\" ); };", 1,
+	  { ":2: pbx_backup: 8 are too many; name 7 at most" } },
+	{ "origin_with_port_of_scheme_is_fault",
+	  "gateway = { web = { address = \"203.0.113.1\"; origins = (\n"
+	  "\"https://a.example:8443\",\n\"https://a.example:443\"); };" SIP
+	  PBX "};", 1, { ":3: web.origins: \"https://a.example:443\" has the "
+	    "port of its scheme" } },
+	{ "resolv_conf_missing_is_fault", "gateway = {" WEB PBX "\n"
+	  "sip = { address = \"198.51.100.1\";\n"
+	  "resolv_conf = \"/nonexistent/a\"; }; };", 1,
+	  { ":3: sip.resolv_conf: \"/nonexistent/a\": No such file" } },
 	{ "include_of_folder_is_fault", "\n@include \".\"\n"
 	  "gateway = {" GOOD "};", 1, { ":2: @include: \"" } },
 	{ "certificate_missing_file_is_fault",
@@ -391,6 +411,30 @@ static void test_all_settings(void)
 	conf_free(d);
 }
 
+static void test_password_file(void)
+{
+	char text[512], path[96];
+	struct conf *c = NULL;
+	char *errors;
+
+	snprintf(path, sizeof(path), "%s/secret", dir);
+	write_at(path, "\nword\n");
+	snprintf(text, sizeof(text), "gateway = {" GOOD "\n"
+		 "pbx_register = { user = \"trunk\";\n"
+		 "password_file = \"%s\"; }; };", path);
+	CHECK_INT(load(text, &c, &errors), -EINVAL,
+		  "conf_password_of_nothing_is_fault");
+	CHECK(strstr(errors, ":3: pbx_register.password_file: "),
+	      "conf_password_of_nothing_has_line");
+	free(errors);
+	write_at(path, "word\r\n");
+	CHECK(!load(text, &c, &errors) && !strcmp(c->account_password, "word"),
+	      "conf_password_is_the_first_line");
+	free(errors);
+	conf_free(c);
+	unlink(path);
+}
+
 static void test_unreadable(void)
 {
 	char good[sizeof(file)];
@@ -452,6 +496,7 @@ int main(void)
 	test_ten_lines();
 	test_all_settings();
 	test_bad();
+	test_password_file();
 	test_unreadable();
 	test_documentation();
 	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "conf/reader.h"
+#include "core/limits.h"
 
 /* A whole chain of certificates; what comes later is not looked at. */
 #define PEM_LOOK_BYTES	65536
@@ -155,6 +156,12 @@ static void check_files(struct conf_reader *r)
 	if (c->sip_tls_ca)
 		check_pem(r, CONF_KEY_SIP_TLS_CA, c->sip_tls_ca,
 			  "CERTIFICATE-----");
+	/* Without it sofia asks 127.0.0.1 and says nothing. */
+	if (c->sip_resolv_conf && access(c->sip_resolv_conf, R_OK))
+		conf_fault(r, r->place[CONF_KEY_SIP_RESOLV_CONF],
+			   "sip.resolv_conf: \"%s\": %s; name a file that "
+			   "this user can read", c->sip_resolv_conf,
+			   strerror(errno));
 	check_pair(r, CONF_KEY_WEB_CERTIFICATE, CONF_KEY_WEB_PRIVATE_KEY,
 		   "(then one is made)");
 	check_pair(r, CONF_KEY_SIP_TLS_CERTIFICATE,
@@ -229,25 +236,51 @@ static void check_host(struct conf_reader *r)
 	freeifaddrs(list);
 }
 
+/* sip.address with one of its ports, as the URI says or by default. */
+static bool is_own(const struct conf *c, const char *uri)
+{
+	bool is_tls = !strncasecmp(uri, "sips:", 5) ||
+		      strcasestr(uri, ";transport=tls");
+	const char *host = strchr(uri, ':') + 1;
+	size_t len = strcspn(host, ";");
+	char text[ADDR_STRLEN], *ip = text;
+	struct addr a;
+
+	if (len >= sizeof(text))
+		return false;
+	memcpy(text, host, len);
+	text[len] = '\0';
+	if (addr_parse(text, &a)) {
+		if (*ip == '[')
+			ip++;
+		ip[strcspn(ip, "]")] = '\0';
+		if (addr_parse_ip(ip, &a))
+			return false;
+		a.port = is_tls ? 5061 : 5060;
+	}
+	return addr_same_ip(&a, &c->sip) &&
+	       a.port == (is_tls ? c->sip_tls_port : c->sip.port);
+}
+
 /* A PBX that is the gateway would loop every call. */
 static void check_pbx(struct conf_reader *r)
 {
 	const struct conf *c = r->conf;
-	char with_port[ADDR_STRLEN], ip[ADDR_STRLEN];
-	const char *host;
-	size_t len;
+	unsigned int count = 1;
 
-	if (!c->pbx || !addr_is_set(&c->sip))
-		return;
-	host = strchr(c->pbx, ':') + 1;
-	len = strcspn(host, ";");
-	addr_format(&c->sip, with_port);
-	addr_format_ip(&c->sip, ip);
-	if ((len == strlen(with_port) && !strncmp(host, with_port, len)) ||
-	    (c->sip.port == 5060 && len == strlen(ip) &&
-	     !strncmp(host, ip, len)))
+	if (c->pbx && is_own(c, c->pbx))
 		conf_fault(r, r->place[CONF_KEY_PBX], "pbx: is the gateway's "
 			   "own sip.address and sip.port; name the PBX");
+	for (char **p = c->pbx_backup; p && *p; p++, count++)
+		if (is_own(c, *p))
+			conf_fault(r, r->place[CONF_KEY_PBX_BACKUP],
+				   "pbx_backup: \"%s\" is the gateway's own "
+				   "sip.address and sip.port; name another PBX",
+				   *p);
+	if (count > LIMIT_TRUNK_URIS)
+		conf_fault(r, r->place[CONF_KEY_PBX_BACKUP], "pbx_backup: %u "
+			   "are too many; name %u at most", count - 1,
+			   LIMIT_TRUNK_URIS - 1);
 }
 
 /* RTCPeerConnection takes none without: each call would fail. */
@@ -270,15 +303,17 @@ static void read_password(struct conf_reader *r)
 	char line[258] = "";
 	struct stat st;
 	FILE *f = fopen(path, "re");
+	int err = errno;
 
-	if (!f || fstat(fileno(f), &st) || !S_ISREG(st.st_mode) ||
-	    !fgets(line, sizeof(line), f)) {
+	if (f && !fstat(fileno(f), &st) && S_ISREG(st.st_mode) &&
+	    fgets(line, sizeof(line), f))
+		line[strcspn(line, "\r\n")] = '\0';
+	if (!*line) {
 		conf_fault(r, r->place[id], "%s: \"%s\": %s; name a file "
 			   "whose first line is the password",
 			   conf_keys[id].name, path,
-			   f ? "empty or no file" : strerror(errno));
+			   f ? "empty or no file" : strerror(err));
 	} else {
-		line[strcspn(line, "\r\n")] = '\0';
 		r->conf->account_password = strdup(line);
 		if (st.st_mode & 007)
 			conf_warn(r, r->place[id], "%s: everybody may read "

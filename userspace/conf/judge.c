@@ -108,7 +108,7 @@ const char *conf_judge_pbx(const char *text)
 
 const char *conf_judge_origin(const char *text)
 {
-	const char *p = text, *wrong;
+	const char *p = text, *wrong, *colon;
 
 	if (!strncmp(p, "https://", 8))
 		p += 8;
@@ -119,9 +119,12 @@ const char *conf_judge_origin(const char *text)
 	wrong = judge_hostport(&p);
 	if (wrong)
 		return wrong;
-	/* Browsers send none (RFC 6454 6.1): it would never match. */
-	return *p ? "has something after the host; an origin has no path" :
-		    NULL;
+	/* Browsers send neither (RFC 6454 6.1): it would never match. */
+	if (*p)
+		return "has something after the host; an origin has no path";
+	colon = strrchr(text + 6, ':');
+	return colon && !strcmp(colon, text[4] == 's' ? ":443" : ":80") ?
+		"has the port of its scheme, which browsers leave out" : NULL;
 }
 
 const char *conf_judge_ice_server(const char *text)

@@ -290,6 +290,26 @@ test('update', async (s) => {
 	await hang_up(s, { call, leg });
 });
 
+/* ---- what is not by the RFC, and what a browser demands ----------------------- */
+
+/* RFC 8829 5.2.2: it takes no offer with fewer m-lines than it has. */
+test('place_of_a_data_channel', async (s) => {
+	const { call, leg } = await call_out(s, { body: offer_sdp() +
+		'm=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n' +
+		'c=IN IP4 0.0.0.0\r\na=mid:1\r\n' });
+	const done = offer_again(s.sip, leg, s.sip.sdp());
+	const m = await in_call(s.alice, 'INVITE', call);
+
+	ok(m && m.body.endsWith('m=application 0 UDP/DTLS/SCTP ' +
+		'webrtc-datachannel\r\na=mid:1\r\n'),
+		'place_of_a_data_channel_is_kept', m && m.text);
+	answer_to(s.alice, m, 200, answer_sdp(m.body));
+	ok(status(await done) === 200, 'answer_to_it_is_taken');
+	ack(s.sip, leg);
+	await ack_of(s.alice, call);
+	await hang_up(s, { call, leg });
+});
+
 /* ---- before the answer ------------------------------------------------------ */
 
 test('media_early_forks', async (s) => {

@@ -420,6 +420,98 @@ static void test_mids(void)
 	exchange_free(&x);
 }
 
+#define WEB_AUDIO "m=audio 9" SAVPF "0\r\n" KEYS "a=mid:0\r\n"
+#define WEB_DATA(port) "m=application " port " UDP/DTLS/SCTP " \
+	"webrtc-datachannel\r\nc=IN IP4 192.0.2.2\r\na=mid:5\r\n"
+#define GONE "m=video 0 UDP/TLS/RTP/SAVPF 96\r\na=mid:1\r\n" \
+	"m=application 0 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:5\r\n"
+
+/*
+ * RFC 8829 5.2.2: a browser takes no offer with fewer m-lines than it has, or
+ * with another kind in a place.
+ */
+static void test_places(void)
+{
+	struct sdp *said = parsed(WEB "a=group:BUNDLE 0 1 5\r\n" WEB_AUDIO
+				  "m=video 9" SAVPF "96\r\n" KEYS
+				  "a=mid:1\r\na=rtpmap:96 VP8/90000\r\n"
+				  WEB_DATA("9"));
+	struct exchange x;
+
+	local.said = said;
+	for (uint32_t i = 0; said && i < said->media_count; i++)
+		memcpy(local.web_mid[i], said->media[i].mid,
+		       sizeof(local.web_mid[i]));
+	exchange_offer(&x, parsed(PLAIN "m=audio 4 RTP/AVP 0\r\n"),
+		       SDP_PROFILE_WEB);
+	CHECK(has_line(x.b_offer, GONE), "m_lines_left_out_offered_as_refused");
+	exchange_answer(&x, parsed(WEB "a=group:BUNDLE 0\r\n" WEB_AUDIO
+				   "m=video 0" SAVPF "96\r\na=mid:1\r\n"
+				   WEB_DATA("0")), SDP_PROFILE_PLAIN);
+	CHECK(!x.answer_err && x.a_answer->media_count == 1 &&
+	      has_line(x.a_answer, "m=audio 16384 RTP/AVP 0\r\n"),
+	      "m_lines_left_out_are_not_answered");
+	exchange_free(&x);
+	exchange_offer(&x, parsed(PLAIN "m=audio 4 RTP/AVP 0\r\n"
+				  "m=audio 6 RTP/AVP 8\r\n"
+				  "m=application 8 UDP/BFCP *\r\n"
+				  "m=audio 10 RTP/AVP 8\r\n"),
+		       SDP_PROFILE_WEB);
+	CHECK(has_line(x.b_offer, GONE "m=audio 10000 "),
+	      "m_line_of_another_kind_refused_as_what_was_there");
+	exchange_free(&x);
+	sdp_free(said);
+
+	/* Telephony has no fewer, either, but may change the kind. */
+	local.said = said = parsed(PLAIN "m=audio 4 RTP/AVP 0\r\n"
+				   "m=video 6 RTP/AVP 96\r\n"
+				   "a=rtpmap:96 VP8/90000\r\n"
+				   "m=application 8 UDP/BFCP *\r\n");
+	exchange_offer(&x, parsed(WEB "a=group:BUNDLE 0 1\r\n" WEB_AUDIO
+				  "m=audio 9" SAVPF "9\r\n" KEYS
+				  "a=mid:1\r\n"), SDP_PROFILE_PLAIN);
+	CHECK(has_line(x.b_offer, "m=audio 16386 RTP/AVP 9\r\n") &&
+	      has_line(x.b_offer, "m=application 0 UDP/BFCP *\r\n"),
+	      "m_line_of_telephony_left_out_offered_as_refused");
+	local.said = NULL;
+	exchange_free(&x);
+	sdp_free(said);
+
+	/* The second place was used again, by "2". */
+	snprintf(local.web_mid[1], sizeof(local.web_mid[1]), "2");
+	local.web_mid[2][0] = '\0';
+	exchange_offer(&x, parsed(PLAIN "m=audio 4 RTP/AVP 0\r\n"
+				  "m=audio 6 RTP/AVP 3\r\n"
+				  "m=audio 8 RTP/AVP 9\r\n"
+				  "m=audio 10 RTP/AVP 18\r\n"),
+		       SDP_PROFILE_WEB);
+	CHECK(has_line(x.b_offer, "a=group:BUNDLE 0 2 3 4\r\n"),
+	      "mid_of_a_new_place_is_not_in_use");
+	memset(local.web_mid, 0, sizeof(local.web_mid));
+	exchange_free(&x);
+}
+
+/* Not by RFC 3264 6, but by some. */
+static void test_short_answer(void)
+{
+	struct sdp_stream_map map[LIMIT_SDP_MEDIA];
+	struct exchange x;
+	uint32_t count = 0;
+
+	exchange_offer(&x, corpus("chrome-offer-audio-video.sdp"),
+		       SDP_PROFILE_PLAIN);
+	exchange_answer(&x, parsed(PLAIN "m=audio 4000 RTP/AVP 0\r\n"),
+			SDP_PROFILE_WEB);
+	CHECK_INT(x.answer_err, 0, "answer_with_fewer_m_lines_taken");
+	CHECK(has_line(x.a_answer, "m=video 0 UDP/TLS/RTP/SAVPF 96\r\n"),
+	      "m_line_left_out_of_the_answer_is_refused");
+	if (x.a_answer)
+		sdp_map_streams(x.a_offer, x.a_answer, x.b_offer, x.b_answer,
+				map, &count);
+	CHECK(count == 1 && map[0].enabled, "map_of_a_short_answer_made");
+	exchange_free(&x);
+}
+
 static void test_connection_differs(void)
 {
 	struct addr saved = local.sip[1];
@@ -484,6 +576,8 @@ int main(void)
 	test_plain_mux();
 	test_same_codec_twice();
 	test_mids();
+	test_places();
+	test_short_answer();
 	test_connection_differs();
 	CHECK(corpus_each(corpus_file) > 20, "corpus_is_there");
 	return tap_done();

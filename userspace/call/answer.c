@@ -84,7 +84,7 @@ int call_late_answer(struct call *c, const struct sip_msg *m)
 
 	if (err)
 		return err;
-	if (!c->a_answer || answer->media_count != c->a_answer->media_count) {
+	if (!c->a_answer || answer->media_count > c->a_answer->media_count) {
 		sdp_free(answer);
 		return -EINVAL;
 	}

@@ -154,6 +154,7 @@ void call_sdp_local(const struct call *c, struct call_leg *leg,
 		ret->web_ssrc[i] = m->web_ssrc[i];
 		ret->sip[i] = m->sip[i];
 	}
+	ret->said = call_remote_sdp(leg);
 	for (unsigned int i = 0; web && i < web->media_count; i++) {
 		snprintf(ret->web_mid[i], sizeof(ret->web_mid[i]), "%s",
 			 web->media[i].mid);

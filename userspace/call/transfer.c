@@ -329,6 +329,7 @@ static int make_offer(struct call *c, char **ret_body)
 	for (unsigned int i = 0; i < said->media_count; i++)
 		said->media[i].direction = SDP_SENDRECV;
 	call_sdp_local(c, t->from, &local);
+	local.said = NULL;	/* the target has not spoken yet */
 	err = sdp_make_offer(said, SDP_PROFILE_PLAIN, &local, &t->offer);
 	sdp_free(said);
 	if (err)

@@ -56,6 +56,20 @@ bool sdp_in_bundle(const struct sdp *s, const struct sdp_media *m);
 /* Neither rejected nor switched off; RFC 9143 6: bundle-only has port 0. */
 bool sdp_media_is_live(const struct sdp_media *m);
 
+/* ---- places of m-lines ------------------------------------------------ */
+
+struct sdp_local;
+
+/* Port 0, with the kind and the format of `of`. */
+void sdp_refuse_media(struct sdp_media *m, const struct sdp_media *of);
+/* The browser's for that place, or one that it has not used. */
+void sdp_put_mid(struct sdp *s, uint32_t index, const struct sdp_local *local);
+/* Refused as what the browser has there, if `of` is of another kind. */
+bool sdp_keeps_kind(struct sdp_media *m, const struct sdp_local *local,
+		    uint32_t index, const struct sdp_media *of);
+/* Those that the leg has and s has not, refused. -ENOMEM. */
+int sdp_offer_missing(struct sdp *s, const struct sdp_local *local, bool web);
+
 /* As the other end says it. */
 enum sdp_direction sdp_flip(enum sdp_direction d);
 

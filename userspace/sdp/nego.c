@@ -255,22 +255,6 @@ static bool has_local(enum sdp_profile profile, const struct sdp_local *local,
 					    local->sip[index].port != 0;
 }
 
-/* Port 0 in its place (RFC 3264 5.1 and 6). */
-static void refuse(struct sdp_media *m, const struct sdp_media *of)
-{
-	m->codec_count = 0;
-	memcpy(m->kind, of->kind, sizeof(m->kind));
-	memcpy(m->proto, of->proto, sizeof(m->proto));
-	m->is_rtp = of->is_rtp;
-	m->port = 0;
-	if (of->codec_count)
-		snprintf(m->raw_formats, sizeof(m->raw_formats), "%u",
-			 of->codec[0].pt);
-	else
-		memcpy(m->raw_formats, of->raw_formats,
-		       sizeof(m->raw_formats));
-}
-
 static void put_pacing(struct sdp_media *m, const struct sdp_media *from)
 {
 	m->ptime_ms = from->ptime_ms;
@@ -486,10 +470,10 @@ static int offer_media(struct sdp *s, const struct sdp *from, uint32_t index,
 
 	if (!m)
 		return -ENOMEM;
-	if (web && local->web_mid[index][0])
-		snprintf(m->mid, sizeof(m->mid), "%s", local->web_mid[index]);
-	else if (web)
-		snprintf(m->mid, sizeof(m->mid), "%u", index);
+	if (web)
+		sdp_put_mid(s, index, local);
+	if (web && sdp_keeps_kind(m, local, index, of))
+		return 0;
 	memcpy(m->kind, of->kind, sizeof(m->kind));
 	if (is_usable(from, index, other_profile(to), local) &&
 	    has_local(to, local, index))
@@ -497,7 +481,7 @@ static int offer_media(struct sdp *s, const struct sdp *from, uint32_t index,
 	if (err && err != -ENOTSUP)
 		return err;
 	if (err)
-		refuse(m, of);
+		sdp_refuse_media(m, of);
 	if (of->is_rtp)
 		put_proto(m, web ? "UDP/TLS/RTP/SAVPF" : "RTP/AVP");
 	if (err)
@@ -555,6 +539,8 @@ int sdp_make_offer(const struct sdp *from, enum sdp_profile to,
 		       sizeof(types.extension));
 	for (uint32_t i = 0; i < count && !err; i++)
 		err = offer_media(s, from, i, to, local, &types);
+	if (!err)
+		err = sdp_offer_missing(s, local, to == SDP_PROFILE_WEB);
 	if (!err && is_empty(s))
 		err = -ENOTSUP;
 	if (err) {
@@ -678,7 +664,8 @@ static int accepted_media(const struct exchange *x, uint32_t index,
 	const struct sdp_crypto *key;
 
 	*ret = NULL;
-	if (index >= x->to_offer->media_count)
+	if (index >= x->to_offer->media_count ||
+	    index >= x->to_answer->media_count)
 		return 0;
 	offer = &x->to_offer->media[index];
 	answer = &x->to_answer->media[index];
@@ -719,13 +706,13 @@ static int answer_media(struct sdp *s, const struct exchange *x, uint32_t index)
 	if (!answer ||
 	    !is_usable(x->from_offer, index, x->from_profile, x->local) ||
 	    !has_local(x->from_profile, x->local, index)) {
-		refuse(m, from);
+		sdp_refuse_media(m, from);
 		return 0;
 	}
 	to = &x->to_offer->media[index];
 	err = answer_codecs(m, from, to, answer, web, x->local);
 	if (err == -ENOTSUP) {
-		refuse(m, from);
+		sdp_refuse_media(m, from);
 		return 0;
 	}
 	if (err)
@@ -758,7 +745,8 @@ int sdp_make_answer(const struct sdp *from_offer, const struct sdp *to_offer,
 	struct sdp *s;
 	int err = 0;
 
-	if (to_answer->media_count != to_offer->media_count) {
+	/* Fewer: an m-line that is left out is refused, if not by the RFC. */
+	if (to_answer->media_count > to_offer->media_count) {
 		if (reason)
 			snprintf(reason, 128, "%u m-lines offered, %u answered",
 				 to_offer->media_count, to_answer->media_count);

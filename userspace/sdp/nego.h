@@ -43,6 +43,12 @@ struct sdp_local {
 	 * 9143 7.5). "" is "0", "1", ... by position.
 	 */
 	char web_mid[LIMIT_SDP_MEDIA][32];
+	/*
+	 * What the leg last said, for a new offer to it; NULL: nothing. An
+	 * offer has no fewer m-lines (RFC 3264 8): what the other side leaves
+	 * out has port 0. A browser takes no other kind in a place, either.
+	 */
+	const struct sdp *said;
 	struct addr sip[LIMIT_SDP_MEDIA];	/* RTP; RTCP is port + 1 */
 	/*
 	 * telephone-event is offered to and taken from the browser, whether
@@ -84,9 +90,10 @@ int sdp_make_offer(const struct sdp *from, enum sdp_profile to,
 /*
  * from_offer: A's offer; to_offer: what was sent to B; to_answer: B's answer.
  * The result has A's m-lines in A's order and A's payload types; m-lines that
- * B refused have port 0. Towards web: setup passive if A said actpass or
- * active, active if A said passive. -EINVAL: the answer does not fit the offer
- * (reason of 128 bytes, may be NULL, says why); -ENOTSUP: no m-line is left.
+ * B refused, or left out at the end, have port 0. Towards web: setup passive if
+ * A said actpass or active, active if A said passive. -EINVAL: the answer does
+ * not fit the offer (reason of 128 bytes, may be NULL, says why); -ENOTSUP: no
+ * m-line is left.
  */
 int sdp_make_answer(const struct sdp *from_offer, const struct sdp *to_offer,
 		    const struct sdp *to_answer, enum sdp_profile from_profile,

@@ -512,6 +512,26 @@ static void test_short_answer(void)
 	exchange_free(&x);
 }
 
+#define AT(name) "v=0\r\no=- 1 2 IN IP4 203.0.113.9\r\ns=-\r\n" \
+	"c=IN IP4 " name "\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n"
+
+static void test_names(void)
+{
+	struct exchange x;
+
+	exchange_offer(&x, parsed(AT("media.example.com")), SDP_PROFILE_WEB);
+	CHECK_INT(x.offer_err, -ENOTSUP, "offer_with_a_name_in_c_enotsup");
+	exchange_free(&x);
+	exchange_offer(&x, corpus("chrome-offer-audio.sdp"), SDP_PROFILE_PLAIN);
+	exchange_answer(&x, parsed(AT("media.example.com")), SDP_PROFILE_WEB);
+	CHECK_STR(reason, "m-line 1: answered with a name, not an address",
+		  "answer_with_a_name_in_c_einval");
+	exchange_answer(&x, parsed(AT("hold.invalid")), SDP_PROFILE_WEB);
+	CHECK(!x.answer_err && has_line(x.a_answer, "a=sendonly\r\n"),
+	      "hold_by_an_invalid_name_passed_on");
+	exchange_free(&x);
+}
+
 static void test_connection_differs(void)
 {
 	struct addr saved = local.sip[1];
@@ -578,6 +598,7 @@ int main(void)
 	test_mids();
 	test_places();
 	test_short_answer();
+	test_names();
 	test_connection_differs();
 	CHECK(corpus_each(corpus_file) > 20, "corpus_is_there");
 	return tap_done();

@@ -173,6 +173,22 @@ void call_sdp_local(const struct call *c, struct call_leg *leg,
 	ret->session_version = ++leg->sdp_version;
 }
 
+/* Nothing else says why such an m-line is refused. */
+static void tell_names(const struct call *c, const struct sdp *s)
+{
+	static struct log_limit limit;
+
+	for (unsigned int i = 0; i < s->media_count; i++)
+		if (s->media[i].port && s->media[i].connection_host[0] &&
+		    !s->media[i].ice_ufrag[0] &&
+		    log_limit_pass(&limit, 5, NULL))
+			log_call_warn(c ? c->id : NULL, "SDP: m-line %u has "
+				      "the name %s for its address, which is "
+				      "not looked up; let the SIP side write "
+				      "an address in c=", i + 1,
+				      s->media[i].connection_host);
+}
+
 int call_parse_sdp(const struct call *c, const struct sip_msg *m,
 		   struct sdp **ret)
 {
@@ -197,6 +213,8 @@ int call_parse_sdp(const struct call *c, const struct sip_msg *m,
 	err = sdp_parse(body, len, ret, reason);
 	if (err)
 		log_call_info(c ? c->id : NULL, "SDP refused: %s", reason);
+	else
+		tell_names(c, *ret);
 	return err;
 }
 

@@ -60,7 +60,7 @@ static bool plain_fits(const struct sdp_media *m,
 	bool is_avp = !strcasecmp(m->proto, "RTP/AVP") ||
 		      !strcasecmp(m->proto, "RTP/AVPF");
 
-	if (!is_avp && !is_savp(m->proto))
+	if ((!is_avp && !is_savp(m->proto)) || m->connection_host[0])
 		return false;
 	if (is_avp && local->sip_srtp != SDP_SRTP_SDES)
 		return true;
@@ -673,6 +673,9 @@ static int accepted_media(const struct exchange *x, uint32_t index,
 		return 0;
 	if (strcasecmp(offer->kind, answer->kind))
 		return misfit(x->reason, index, "answered with another kind");
+	if (x->from_profile == SDP_PROFILE_WEB && answer->connection_host[0])
+		return misfit(x->reason, index,
+			      "answered with a name, not an address");
 	if (!transport_fits(x->to_answer, index,
 			    other_profile(x->from_profile), x->local))
 		return misfit(x->reason, index,

@@ -82,6 +82,8 @@ struct sdp_local {
  * with the audio's clocks towards web and with 8 kHz towards plain. REMB,
  * transport-cc and the extmaps of sdp.h pass as the other side offers and
  * answers them.
+ * An address of the plain leg that is a name is not looked up: such an m-line
+ * cannot be carried.
  * -ENOTSUP: nothing in it that the gateway can carry (488).
  */
 int sdp_make_offer(const struct sdp *from, enum sdp_profile to,

@@ -74,6 +74,14 @@ static bool is_host_name(const char *text)
 	return true;
 }
 
+/* RFC 6157 3: what 0.0.0.0 is to IPv4. */
+static bool is_invalid_name(const char *host)
+{
+	size_t len = strlen(host), n = strlen(".invalid");
+
+	return len > n && !strcasecmp(host + len - n, ".invalid");
+}
+
 int sdp_parse_address(char **rest, struct addr *ret, const char **ret_host)
 {
 	static const struct addr any4 = { .ip = { [10] = 0xff, [11] = 0xff } };
@@ -85,7 +93,9 @@ int sdp_parse_address(char **rest, struct addr *ret, const char **ret_host)
 	    (strcasecmp(type, "IP4") && strcasecmp(type, "IP6")))
 		return -EINVAL;
 	host[strcspn(host, "/")] = '\0';	/* TTL and number of addresses */
-	if (addr_parse_ip(host, &a)) {
+	if (addr_parse_ip(host, &a) && is_invalid_name(host)) {
+		a = any4;
+	} else if (addr_parse_ip(host, &a)) {
 		if (!is_host_name(host))
 			return -EINVAL;
 		*ret = (struct addr){ 0 };

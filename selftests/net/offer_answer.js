@@ -292,6 +292,27 @@ test('update', async (s) => {
 
 /* ---- what is not by the RFC, and what a browser demands ----------------------- */
 
+test('hold_of_the_same_version', async (s) => {
+	const { call, leg } = await call_out(s);
+	const body = s.sip.sdp();
+	let done = offer_again(s.sip, leg, body);
+
+	answer_to(s.alice, await in_call(s.alice, 'INVITE', call), 200,
+		answer_sdp(body));
+	await done;
+	ack(s.sip, leg);
+	await ack_of(s.alice, call);
+	done = offer_again(s.sip, leg, `${body}a=sendonly\r\n`);
+	const m = await in_call(s.alice, 'INVITE', call);
+	ok(m && direction(m.body) === 'sendonly',
+		'hold_without_a_new_version_passes', m && m.text);
+	if (m)
+		answer_to(s.alice, m, 200, answer_sdp(m.body));
+	await done;
+	ack(s.sip, leg);
+	await hang_up(s, { call, leg });
+});
+
 /* RFC 8829 5.2.2: it takes no offer with fewer m-lines than it has. */
 test('place_of_a_data_channel', async (s) => {
 	const { call, leg } = await call_out(s, { body: offer_sdp() +

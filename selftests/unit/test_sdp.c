@@ -373,6 +373,23 @@ static void test_print(void)
 	sdp_free(NULL);
 }
 
+static void test_compare(void)
+{
+	static const char one[] = HEAD "m=audio 4000 RTP/AVP 0\r\n",
+		      held[] = HEAD "m=audio 4000 RTP/AVP 0\r\na=sendonly\r\n";
+	struct sdp *a, *b, *c;
+
+	parse_text(one, &a);
+	parse_text(one, &b);
+	parse_text(held, &c);
+	CHECK(a && b && sdp_same(a, b), "descriptions_alike_are_the_same");
+	CHECK(a && c && !sdp_same(a, c),
+	      "description_with_the_same_origin_differs");
+	sdp_free(a);
+	sdp_free(b);
+	sdp_free(c);
+}
+
 static void check_same(const char *a, const char *b, bool same,
 		       const char *name)
 {
@@ -462,6 +479,7 @@ int main(void)
 	test_refused();
 	test_limits();
 	test_print();
+	test_compare();
 	test_same();
 	CHECK(corpus_each(corpus_file) > 20, "corpus_is_there");
 	return tap_done();

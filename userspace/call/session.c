@@ -372,7 +372,10 @@ void call_session_update(struct call_leg *leg, struct sip_server *st)
 	sip_server_reply(st, &r, NULL);
 }
 
-/* RFC 4566 5.2: the same o= line is the same description. */
+/*
+ * RFC 4566 5.2: the same o= line is the same description. The rest is compared
+ * nevertheless: some put a phone on hold without a new version.
+ */
 bool call_session_same_offer(struct call_leg *leg, struct sip_server *st,
 			     const struct sdp *offer)
 {
@@ -386,7 +389,8 @@ bool call_session_same_offer(struct call_leg *leg, struct sip_server *st,
 	if (leg->is_a != c->offerer_is_a || !c->a_offer || !c->a_answer ||
 	    (!leg->is_web && call_sdes_unknown(c)) ||
 	    offer->session_id != c->a_offer->session_id ||
-	    offer->session_version != c->a_offer->session_version)
+	    offer->session_version != c->a_offer->session_version ||
+	    !sdp_same(offer, c->a_offer))
 		return false;
 	body = sdp_print(c->a_answer);
 	if (!body)

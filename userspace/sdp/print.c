@@ -197,6 +197,16 @@ static void print_session(FILE *f, const struct sdp *s,
 		fputs("a=ice-lite\r\n", f);
 }
 
+bool sdp_same(const struct sdp *a, const struct sdp *b)
+{
+	char *x = sdp_print(a), *y = sdp_print(b);
+	bool is_same = x && y && !strcmp(x, y);
+
+	free(x);
+	free(y);
+	return is_same;
+}
+
 char *sdp_print(const struct sdp *s)
 {
 	const struct sdp_media *common = common_connection(s);

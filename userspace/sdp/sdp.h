@@ -135,6 +135,8 @@ void sdp_free(struct sdp *s);	/* accepts NULL */
 struct sdp *sdp_copy(const struct sdp *s);
 /* CRLF text, to be freed by the caller; NULL if memory is out. */
 char *sdp_print(const struct sdp *s);
+/* In all that the gateway knows of them. */
+bool sdp_same(const struct sdp *a, const struct sdp *b);
 
 const struct sdp_codec *sdp_codec_by_pt(const struct sdp_media *m, uint8_t pt);
 /* telephone-event in an m-line that is not refused. */

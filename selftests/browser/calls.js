@@ -96,6 +96,16 @@ test('wrong_password', async (state) => {
 	ok(/wrong/.test(error), 'phone_wrong_password_says_so', error);
 });
 
+test('wrong_address', async (state) => {
+	const client = await Phone.open(state.browser, { name: 'alice' });
+
+	state.clients.push(client);
+	ok(!await client.register('not a user'),
+		'phone_wrong_address_is_refused');
+	const { error } = await client.state();
+	ok(/Cannot sign in/.test(error), 'phone_wrong_address_says_so', error);
+});
+
 test('call_out', async (state) => {
 	const before = await totals();
 	const alice = await in_call(state, '1004');

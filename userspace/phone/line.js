@@ -10,6 +10,8 @@ import { reason_of } from './words.js';
 /* RFC 4028. JsSIP's own default of 90 s would end a call by a refresh that
  * finds its WebSocket dead. */
 const SESSION_EXPIRES_S = 1800;
+/* A registration refused for what passes by itself is asked for again. */
+const RETRY_MS = 20000;
 /* With a TURN server that is slow to answer: what is gathered by then. */
 const GATHER_LIMIT_MS = 1000;
 
@@ -47,21 +49,16 @@ export class Line {
 		this.error = '';
 		this.domain = domain;
 		this.address = `${user}@${domain}`;
-		const socket = new JsSIP.WebSocketInterface(websocket);
-		const ua = new JsSIP.UA({
-			sockets: [socket],
-			uri: `sip:${user}@${domain}`,
-			authorization_user: user,
-			password,
-			display_name: name || undefined,
-			instance_id: instance_id(),
-			register_expires: 600,
-			session_timers: true,
-			session_timers_refresh_method: 'UPDATE',
-			connection_recovery_max_interval: 15,
-			user_agent: 'Sluice phone',
-		});
-
+		let ua;
+		/* It throws at what is no address or no URL. */
+		try {
+			ua = this.user_agent({ user, password, domain, name,
+				websocket });
+		} catch (e) {
+			this.error = `Cannot sign in: ${e.message}`;
+			this.to('failed', this.error);
+			return;
+		}
 		this.ua = ua;
 		this.to('connecting');
 		const mine = (f) => (e) => { if (this.ua === ua) f(e); };
@@ -80,15 +77,52 @@ export class Line {
 		ua.on('registrationFailed', mine((e) => {
 			this.error = `Could not sign in: ${reason_of(e)}`;
 			this.to('failed', this.error);
+			this.register_again(ua, e.response);
 		}));
 		ua.on('newRTCSession', mine((e) => this.session_began(e)));
 		ua.start();
+	}
+
+	user_agent({ user, password, domain, name, websocket })
+	{
+		return new JsSIP.UA({
+			sockets: [new JsSIP.WebSocketInterface(websocket)],
+			uri: `sip:${user}@${domain}`,
+			authorization_user: user,
+			password,
+			display_name: name || undefined,
+			instance_id: instance_id(),
+			register_expires: 600,
+			session_timers: true,
+			session_timers_refresh_method: 'UPDATE',
+			connection_recovery_max_interval: 15,
+			user_agent: 'Sluice phone',
+		});
+	}
+
+	/*
+	 * The telephone network was away, as while it restarts. JsSIP asks
+	 * again at a new connection only, and none is needed.
+	 */
+	register_again(ua, response)
+	{
+		const code = response ? response.status_code : 408;
+
+		clearTimeout(this.retry);
+		if (code !== 408 && (code < 500 || code > 599))
+			return;
+		this.retry = setTimeout(() => {
+			if (this.ua === ua && this.state === 'failed' &&
+			    ua.isConnected())
+				ua.register();
+		}, RETRY_MS);
 	}
 
 	unregister()
 	{
 		const ua = this.ua;
 
+		clearTimeout(this.retry);
 		this.ua = null;
 		if (ua)
 			ua.stop();

@@ -49,10 +49,13 @@ const CAUSES = {
 	'Bad Media Description': 'the audio description was not understood',
 };
 
-/* JsSIP's { cause, message } as "busy (486 Busy Here)". */
+/*
+ * JsSIP's { cause, message } of a call, { cause, response } of a registration
+ * as "busy (486 Busy Here)".
+ */
 export function reason_of(event)
 {
-	const answer = event && event.message;
+	const answer = event && (event.message || event.response);
 	const code = answer && answer.status_code;
 	const cause = (event && event.cause) || '';
 

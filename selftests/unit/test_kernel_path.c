@@ -523,10 +523,34 @@ static void test_no_memory(void)
 	hang_up();
 }
 
+/* ---- reports and orders -------------------------------------------------------- */
+
+static void test_event(void)
+{
+	struct media_event e;
+
+	call();
+	kernel.event = (struct sluice_event){
+		.type = SLUICE_EVENT_AUTH_BURST, .value = 50 };
+	for (uint32_t id = 1; id < IDS; id++)
+		if (kernel.transports[id].flags & SLUICE_TRANSPORT_WEB)
+			kernel.event.transport = id;
+	eventfd_write(kernel.event_fd, 1);
+	CHECK(bench_has_event(&bench, MEDIA_FORGED, local.id, &e) &&
+	      e.side == MEDIA_SIDE_WEB, "event_reaches_its_session");
+	hang_up();
+	/* of nobody: the thread goes on */
+	kernel.event.transport = IDS + 7;
+	eventfd_write(kernel.event_fd, 1);
+	call();
+	hang_up();
+}
+
 int main(void)
 {
 	set_up();
 	test_no_memory();
+	test_event();
 	media_stop(bench.media, false);
 	store_close(store);
 	bench.media = NULL;

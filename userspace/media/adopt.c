@@ -67,6 +67,7 @@ static const char *claim_web(struct session *s, uint32_t id)
 	s->web_transport = id;
 	s->is_web_installed = true;
 	s->generation = t.generation;
+	worker_own(s->w, id, s);
 	local = addr_of(&t.local, t.local_port);
 	if (!addr_equal(&local, &s->w->settings.web))
 		return "the web address has changed";
@@ -110,6 +111,7 @@ static const char *claim_stream(struct session *s, uint32_t i,
 		return "an m-line is not in the kernel";
 	st->transport = ids->transport[i];
 	st->is_transport_installed = true;
+	worker_own(s->w, st->transport, s);
 	if (sdes_claim(s, i, t.rx_key, t.tx_key))
 		return "the keys of its SIP side are not in the kernel";
 	if (t.remote_port)

@@ -271,13 +271,10 @@ static void heard(struct session *s, uint32_t i, int direction,
 		tell(s, i, direction);
 }
 
-bool digits_heard(struct session *s, const struct sluice_event *e)
+void digits_heard(struct session *s, const struct sluice_event *e)
 {
 	for (uint32_t i = 0; i < s->stream_count; i++)
 		for (int d = 0; d < DIRECTIONS; d++)
-			if (s->stream[i].stream[d] == e->stream) {
+			if (s->stream[i].stream[d] == e->stream)
 				heard(s, i, d, e);
-				return true;
-			}
-	return false;
 }

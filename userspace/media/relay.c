@@ -461,6 +461,7 @@ int relay_open(struct session *s)
 	s->web_transport = datapath_transport_alloc(s->w->dp);
 	if (!s->web_transport)
 		return -ENOSPC;
+	worker_own(s->w, s->web_transport, s);
 	return datapath_peer_set(s->w->dp, s->backend, s->web_transport, NULL);
 }
 
@@ -501,6 +502,7 @@ int relay_open_stream(struct session *s, uint32_t i)
 	st->transport = datapath_transport_alloc(s->w->dp);
 	if (!st->transport)
 		return -ENOSPC;
+	worker_own(s->w, st->transport, s);
 	datapath_peer_set(s->w->dp, s->backend, st->transport, NULL);
 	return open_ports(s, st);
 }
@@ -553,6 +555,7 @@ static void close_stream(struct session *s, struct session_stream *st)
 	if (!st->transport)
 		return;
 	datapath_peer_set(s->w->dp, s->backend, st->transport, NULL);
+	worker_own(s->w, st->transport, NULL);
 	datapath_transport_release(s->w->dp, st->transport);
 }
 
@@ -570,5 +573,6 @@ void relay_close(struct session *s)
 	if (!s->web_transport)
 		return;
 	datapath_peer_set(s->w->dp, s->backend, s->web_transport, NULL);
+	worker_own(s->w, s->web_transport, NULL);
 	datapath_transport_release(s->w->dp, s->web_transport);
 }

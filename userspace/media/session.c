@@ -84,20 +84,16 @@ static void kernel_event(struct session *s, enum media_side side,
 			      "authenticate", e->value);
 }
 
-bool session_kernel_event(struct session *s, const struct sluice_event *e)
+void session_kernel_event(struct session *s, const struct sluice_event *e)
 {
 	if (e->transport == s->web_transport) {
 		kernel_event(s, MEDIA_SIDE_WEB,
 			     s->selected ? &s->selected->remote : NULL, e);
-		return true;
+		return;
 	}
-	for (uint32_t i = 0; i < s->stream_count; i++) {
-		if (e->transport != s->stream[i].transport)
-			continue;
-		kernel_event(s, MEDIA_SIDE_SIP, &s->stream[i].remote, e);
-		return true;
-	}
-	return false;
+	for (uint32_t i = 0; i < s->stream_count; i++)
+		if (e->transport == s->stream[i].transport)
+			kernel_event(s, MEDIA_SIDE_SIP, &s->stream[i].remote, e);
 }
 
 static void lost(struct session *s, enum media_side side)
@@ -165,17 +161,6 @@ void session_picture_wanted(struct session *s)
 		return;
 	s->picture_told_ms = now;
 	session_event(s, MEDIA_PICTURE, MEDIA_SIDE_WEB, NULL, "%s", "");
-}
-
-bool session_kernel_picture(struct session *s, uint32_t stream)
-{
-	for (uint32_t i = 0; i < s->stream_count; i++) {
-		if (s->stream[i].stream[TO_SIP] != stream)
-			continue;
-		session_picture_wanted(s);
-		return true;
-	}
-	return false;
 }
 
 /* A reader that is late gets the next ones in a second. */

@@ -143,13 +143,11 @@ void session_failed(struct session *s, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 void session_first_packet(struct session *s, enum media_side side,
 			  const struct addr *peer);
-/* What the kernel saw of a transport; false: not ours. */
-bool session_kernel_event(struct session *s, const struct sluice_event *e);
+/* What the kernel saw of one of its transports. */
+void session_kernel_event(struct session *s, const struct sluice_event *e);
 
 /* The browser wants a whole picture, and the SIP side takes no RTCP for it. */
 void session_picture_wanted(struct session *s);
-/* The same, seen by the kernel; false: none of the session's streams. */
-bool session_kernel_picture(struct session *s, uint32_t stream);
 
 /* ice.c: a STUN message on the browser port. */
 void ice_input(struct worker *w, const struct addr *remote,
@@ -182,8 +180,7 @@ void digits_queue(struct session *s, enum media_side to, uint8_t event,
 		  uint32_t duration_ms);
 void digits_timers(struct worker *w, uint64_t now_ms);
 int digits_wait_ms(struct worker *w, uint64_t now_ms);	/* -1: not at all */
-/* false: none of the session's streams. */
-bool digits_heard(struct session *s, const struct sluice_event *e);
+void digits_heard(struct session *s, const struct sluice_event *e);
 /* The session goes back to where it was. */
 void digits_end(struct session *s);
 void digits_close(struct session *s);

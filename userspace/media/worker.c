@@ -293,27 +293,29 @@ static void tick(struct worker *w, uint64_t now_ms)
 	totals_update(w, lacking);
 }
 
-/* The kernel's report, which a tick would see up to a second later. */
+void worker_own(struct worker *w, uint32_t transport, struct session *s)
+{
+	w->owner[transport] = s;
+}
+
+/*
+ * The kernel's report, which a tick would see up to a second later. A peer
+ * decides how many there are: no search through the sessions.
+ */
 static void datapath_event(void *arg, const struct sluice_event *e)
 {
 	struct worker *w = arg;
+	struct session *s = e->transport < datapath_size(w->dp) ?
+				    w->owner[e->transport] : NULL;
 
-	if (e->type == SLUICE_EVENT_DIGIT) {
-		for (uint32_t i = 0; i < LIMIT_MEDIA_SESSIONS; i++)
-			if (w->session[i] && digits_heard(w->session[i], e))
-				return;
+	if (!s)
 		return;
-	}
-	if (e->type == SLUICE_EVENT_PICTURE) {
-		for (uint32_t i = 0; i < LIMIT_MEDIA_SESSIONS; i++)
-			if (w->session[i] &&
-			    session_kernel_picture(w->session[i], e->stream))
-				return;
-		return;
-	}
-	for (uint32_t i = 0; i < LIMIT_MEDIA_SESSIONS; i++)
-		if (w->session[i] && session_kernel_event(w->session[i], e))
-			return;
+	if (e->type == SLUICE_EVENT_DIGIT)
+		digits_heard(s, e);
+	else if (e->type != SLUICE_EVENT_PICTURE)
+		session_kernel_event(s, e);
+	else if (e->transport == s->web_transport)
+		session_picture_wanted(s);
 }
 
 static int wait_ms(struct worker *w)
@@ -432,11 +434,16 @@ static int datapath_start(struct worker *w,
 			  const struct media_settings *settings)
 {
 	struct datapath_config config = settings->datapath;
+	int err;
 
 	config.sockets.send = datapath_send;
 	config.sockets.arg = w;
 	config.sockets.event = datapath_event;
-	return datapath_open(&config, &w->dp);
+	err = datapath_open(&config, &w->dp);
+	if (err)
+		return err;
+	w->owner = calloc(datapath_size(w->dp), sizeof(*w->owner));
+	return w->owner ? 0 : -ENOMEM;
 }
 
 int worker_create(const struct media_settings *settings, struct ports *ports,
@@ -558,6 +565,7 @@ void worker_free(struct worker *w, bool keep)
 	pthread_mutex_destroy(&w->order_lock);
 	pthread_cond_destroy(&w->order_done);
 	free(w->receiver);
+	free(w->owner);
 	free(w->adopted);
 	free(w);
 }

@@ -113,6 +113,7 @@ struct worker {
 	bool is_running;
 	uint64_t next_tick_ms;
 	struct session *session[LIMIT_MEDIA_SESSIONS];
+	struct session **owner;		/* by transport id; NULL: nobody */
 	struct session *handshakes;	/* list by dtls_next */
 	struct digits *digits;		/* being sent, list by next */
 	struct tuples *tuples;
@@ -175,5 +176,7 @@ void worker_receive(struct worker *w, struct endpoint *e);
 int worker_send(struct worker *w, const struct addr *local,
 		const struct addr *remote, const void *data, size_t len);
 void worker_drop(struct worker *w, int reason);	/* enum sluice_drop */
+/* Whose the datapath's reports on a transport are; NULL: nobody's. */
+void worker_own(struct worker *w, uint32_t transport, struct session *s);
 
 #endif

@@ -523,6 +523,25 @@ static void test_no_memory(void)
 	hang_up();
 }
 
+/* ---- keys and index spaces ------------------------------------------------- */
+
+static void test_rekey(void)
+{
+	struct browser first;
+	uint32_t before;
+
+	call();
+	first = web;
+	before = kernel.freezes;
+	browser_open(&web, &local.web, "SRTP_AEAD_AES_128_GCM");
+	configure();
+	CHECK(connect_browser(), "rekey_connects");
+	CHECK(!kernel.is_reused, "rekey_index_space_never_meets_the_old_key");
+	CHECK_INT(kernel.freezes - before, 2, "rekey_waits_for_packets");
+	browser_close(&first);
+	hang_up();
+}
+
 /* ---- reports and orders -------------------------------------------------------- */
 
 static void test_event(void)
@@ -550,6 +569,7 @@ int main(void)
 {
 	set_up();
 	test_no_memory();
+	test_rekey();
 	test_event();
 	media_stop(bench.media, false);
 	store_close(store);

@@ -147,7 +147,9 @@ void relay_drop_key(struct session *s, uint32_t slot)
 {
 	if (!slot)
 		return;
-	datapath_key_set(s->w->dp, s->backend, slot, NULL);
+	/* where it was before the session moved as well */
+	for (int b = 0; b < DATAPATH_BACKENDS; b++)
+		datapath_key_set(s->w->dp, (enum datapath_backend)b, slot, NULL);
 	datapath_key_release(s->w->dp, slot);
 }
 
@@ -271,15 +273,21 @@ static int make_streams(struct session *s)
 	return 0;
 }
 
+int relay_fall_back(struct session *s, int err)
+{
+	if (err != -EOPNOTSUPP || s->backend == DATAPATH_USER)
+		return err;
+	return relay_move(s, DATAPATH_USER, "not supported by the kernel path");
+}
+
 int relay_apply(struct session *s)
 {
 	int err = make_streams(s);
 
 	if (!err)
 		err = apply(s);
-	if (err == -EOPNOTSUPP && s->backend != DATAPATH_USER) {
-		err = relay_move(s, DATAPATH_USER,
-				 "not supported by the kernel path");
+	if (err) {
+		err = relay_fall_back(s, err);
 		if (!err)
 			err = apply(s);
 	}
@@ -300,6 +308,26 @@ static void streams_remove(struct session *s)
 	}
 }
 
+/*
+ * The index spaces end with the key: when this returns, no packet is on its way
+ * that has the old key and could meet the new space.
+ */
+static void streams_end(struct session *s)
+{
+	struct datapath_stream_state state;
+
+	for (uint32_t i = 0; i < s->stream_count; i++) {
+		struct session_stream *st = &s->stream[i];
+
+		for (int d = 0; d < DIRECTIONS; d++)
+			if (st->is_installed[d] &&
+			    !datapath_stream_freeze(s->w->dp, s->backend,
+						    st->stream[d], &state))
+				st->is_installed[d] = false;
+	}
+	streams_remove(s);
+}
+
 int relay_rekey(struct session *s)
 {
 	uint32_t old_rx = s->rx_key, old_tx = s->tx_key;
@@ -314,12 +342,22 @@ int relay_rekey(struct session *s)
 	}
 	/* New keys, new roll-over counters on both ends. */
 	if (old_rx)
-		streams_remove(s);
+		streams_end(s);
 	datapath_peer_set(s->w->dp, s->backend, s->web_transport, NULL);
 	s->rx_key = rx;
 	s->tx_key = tx;
 	s->are_keys_installed = false;
-	err = relay_apply(s);
+	/*
+	 * The transports before the streams: an index space that begins anew
+	 * must not meet the old key (RFC 3711 9.1).
+	 */
+	err = relay_install_keys(s);
+	if (!err)
+		err = relay_install_transports(s);
+	if (err)
+		err = relay_fall_back(s, err);
+	if (!err)
+		err = relay_apply(s);
 	relay_drop_key(s, old_rx);
 	relay_drop_key(s, old_tx);
 	return err;

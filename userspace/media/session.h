@@ -210,6 +210,8 @@ int relay_open_stream(struct session *s, uint32_t i);
 int relay_announce(struct session *s);
 /* Brings keys, transports and streams to what the session says. */
 int relay_apply(struct session *s);
+/* err: what the backend said. 0: the user path has the session now, as it was. */
+int relay_fall_back(struct session *s, int err);
 /* New keys in s: fresh slots, fresh streams, the old ones wiped. */
 int relay_rekey(struct session *s);
 int relay_ufrag(struct session *s, const struct credentials *c, bool is_there);

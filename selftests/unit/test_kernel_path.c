@@ -390,6 +390,15 @@ static void configure(void)
 	media_configure(bench.media, local.id, &config);
 }
 
+/* A nomination, of whichever socket sends it. */
+static size_t nomination(uint8_t *buf)
+{
+	struct check c = { .username = username, .password = local.password,
+			   .use_candidate = true };
+
+	return check_build(&c, buf);
+}
+
 static int connect_browser(void)
 {
 	struct check c = { .username = username, .password = local.password,
@@ -422,6 +431,23 @@ static void hang_up(void)
 	      "call_ends");
 	browser_close(&web);
 	close(phone);
+}
+
+/* Waits for figures that say so: everything before them is done. */
+static bool is_on(enum datapath_backend b)
+{
+	uint64_t end = clock_ms() + PATIENCE_MS;
+	bool is_there = false;
+
+	while (!is_there && clock_ms() < end) {
+		struct message *m = bench_event(&bench, MEDIA_STATS, local.id);
+
+		if (!m)
+			return false;
+		is_there = ((struct media_figures *)m->data)->backend == b;
+		message_free(m);
+	}
+	return is_there;
 }
 
 static uint32_t flow_count(uint32_t flags)
@@ -542,6 +568,37 @@ static void test_rekey(void)
 	hang_up();
 }
 
+/* A browser takes another pair while its session goes to the kernel. */
+static void test_move(void)
+{
+	uint32_t id, web_id = 0, space[IDS];
+	int other = peer_socket("127.0.0.1");
+	struct sockaddr_storage sa;
+
+	call();
+	connect(other, (struct sockaddr *)&sa, addr_to_sockaddr(&bench.web, &sa));
+	CHECK(!media_move(bench.media, local.id, DATAPATH_USER) &&
+	      is_on(DATAPATH_USER), "move_to_user");
+	begin();
+	memcpy(space, kernel.space, sizeof(space));
+	kernel.armed_len = nomination(kernel.armed);
+	kernel.armed_fd = other;
+	done(0);
+	CHECK(!media_move(bench.media, local.id, DATAPATH_XDP) &&
+	      is_on(DATAPATH_XDP), "move_to_kernel_with_a_nomination_on_the_way");
+	begin();
+	CHECK(!memcmp(space, kernel.space, sizeof(space)),
+	      "move_begins_no_index_space");
+	for (id = 1; id < IDS; id++)
+		if (kernel.transports[id].flags & SLUICE_TRANSPORT_WEB)
+			web_id = id;
+	CHECK_INT(ntohs(kernel.transports[web_id].remote_port),
+		  peer_port(other), "move_takes_the_new_pair_along");
+	done(0);
+	close(other);
+	hang_up();
+}
+
 /* ---- reports and orders -------------------------------------------------------- */
 
 static void test_event(void)
@@ -570,6 +627,7 @@ int main(void)
 	set_up();
 	test_no_memory();
 	test_rekey();
+	test_move();
 	test_event();
 	media_stop(bench.media, false);
 	store_close(store);

@@ -79,6 +79,25 @@ static int prepare(struct session *s, enum datapath_backend to)
 	return err;
 }
 
+/*
+ * What waits at the sockets goes the old way. It may change the session: select
+ * another pair, bring keys, teach a source. So the session is where it was
+ * meanwhile, and what was prepared is made anew then: a stream in the new place
+ * before its state is there would begin an index space of its own.
+ */
+static int let_through(struct session *s, enum datapath_backend from)
+{
+	enum datapath_backend to = s->backend;
+	uint32_t generation = s->generation;
+
+	s->backend = from;
+	empty_sockets(s);
+	if (s->generation != generation)
+		return prepare(s, to);
+	s->backend = to;
+	return 0;
+}
+
 /* What counts the SRTCP of a direction while the user path has it, or NULL. */
 static struct srtcp *srtcp_of(struct session *s, uint32_t i, int direction)
 {
@@ -182,12 +201,12 @@ int relay_move(struct session *s, enum datapath_backend to, const char *reason)
 		return 0;
 	s->generation++;
 	err = prepare(s, to);
+	if (!err && to == DATAPATH_USER)
+		relay_flows(s);
+	else if (!err)
+		err = let_through(s, from);
 	if (err)
 		return err;
-	if (to == DATAPATH_USER)
-		relay_flows(s);
-	else
-		empty_sockets(s);
 	err = hand_over(s, from, is_there);
 	if (err) {
 		s->backend = from;

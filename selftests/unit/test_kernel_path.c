@@ -599,6 +599,30 @@ static void test_move(void)
 	hang_up();
 }
 
+/* New keys of the SIP side, and an address that the kernel cannot reach. */
+static void test_sdes(void)
+{
+	struct media_sdes *sdes = &config.stream[0].sdes;
+	int other = peer_socket("127.0.0.1");
+
+	call();
+	sdes->profile = SLUICE_SRTP_AES128_CM_SHA1_80;
+	memset(sdes->rx, 1, sizeof(sdes->rx));
+	memset(sdes->tx, 2, sizeof(sdes->tx));
+	media_configure(bench.media, local.id, &config);
+	CHECK(is_on(DATAPATH_XDP), "sdes_goes_by_the_kernel");
+	kernel.refused_port = peer_port(other);
+	config.stream[0].sip_remote = peer_name(other);
+	memset(sdes->rx, 3, sizeof(sdes->rx));
+	memset(sdes->tx, 4, sizeof(sdes->tx));
+	media_configure(bench.media, local.id, &config);
+	CHECK(is_on(DATAPATH_USER), "sdes_keys_and_address_go_to_the_user_path");
+	CHECK(!kernel.is_reused, "sdes_index_space_never_meets_the_old_key");
+	kernel.refused_port = 0;
+	close(other);
+	hang_up();
+}
+
 /* ---- reports and orders -------------------------------------------------------- */
 
 static void test_event(void)
@@ -628,6 +652,7 @@ int main(void)
 	test_no_memory();
 	test_rekey();
 	test_move();
+	test_sdes();
 	test_event();
 	media_stop(bench.media, false);
 	store_close(store);

@@ -109,15 +109,15 @@ static int switch_keys(struct session *s, uint32_t i,
 	int err;
 
 	err = relay_install_keys(s);
-	if (err == -EOPNOTSUPP && s->backend != DATAPATH_USER)
-		err = relay_move(s, DATAPATH_USER,
-				 "not supported by the kernel path");
+	if (err)
+		err = relay_fall_back(s, err);
 	for (int d = 0; d < DIRECTIONS && !err; d++) {
 		if (!is_new[d] || !st->is_installed[d])
 			continue;
 		err = datapath_stream_freeze(s->w->dp, s->backend,
 					     st->stream[d], &state[d]);
 		is_frozen[d] = !err;
+		st->is_installed[d] = !is_frozen[d];
 	}
 	if (is_frozen[TO_SIP])
 		restart_out(&state[TO_SIP]);
@@ -129,16 +129,16 @@ static int switch_keys(struct session *s, uint32_t i,
 	}
 	if (!err)
 		err = relay_install_transports(s);
-	for (int d = 0; d < DIRECTIONS; d++) {
-		int e = 0;
-
-		if (is_frozen[d])
-			e = relay_install_stream(s, i, d, &state[d]);
-		if (e)
-			st->is_installed[d] = false;
-		if (!err)
-			err = e;
+	if (err == -EOPNOTSUPP && s->backend != DATAPATH_USER) {
+		err = relay_fall_back(s, err);
+		/* the move did not see it; its key towards the browser stays */
+		if (is_frozen[TO_WEB] && s->srtcp)
+			srtcp_raise(s->srtcp, state[TO_WEB].rtcp.next_index);
 	}
+	/* with the old keys still there the index space must not begin anew */
+	for (int d = 0; d < DIRECTIONS && !err; d++)
+		if (is_frozen[d])
+			err = relay_install_stream(s, i, d, &state[d]);
 	return err;
 }
 

@@ -623,6 +623,48 @@ static void test_sdes(void)
 	hang_up();
 }
 
+/* ---- what is stored ---------------------------------------------------------- */
+
+static void read_backend(void *arg, const char *id, const struct record *r)
+{
+	*(int *)arg = (int)record_number(r, "backend", 99);
+}
+
+static bool is_stored_as(enum datapath_backend b)
+{
+	int backend = -1;
+
+	store_each(store, STORE_MEDIA, read_backend, &backend);
+	return backend == (int)b;
+}
+
+static bool is_stored_as_user(void)
+{
+	return is_stored_as(DATAPATH_USER);
+}
+
+static bool is_back(void)
+{
+	return flow_count(0) == 3 && !flow_count(SLUICE_FLOW_USER);
+}
+
+/* A digit takes the call to the user path for as long as it lasts. */
+static void test_digit(void)
+{
+	uint8_t buf[512];
+
+	call();
+	CHECK(is_stored_as(DATAPATH_XDP), "call_in_the_kernel_is_stored_so");
+	media_digit(bench.media, local.id, MEDIA_SIDE_SIP, 5, 400);
+	CHECK(peer_recv(phone, buf, sizeof(buf)), "digit_is_sent");
+	media_configure(bench.media, local.id, &config);
+	CHECK(waits_for(is_stored_as_user), "digit_is_sent_by_the_user_path");
+	CHECK(waits_for(is_back) && is_on(DATAPATH_XDP),
+	      "digit_over_call_is_in_the_kernel");
+	CHECK(is_stored_as(DATAPATH_XDP), "digit_over_call_is_stored_so");
+	hang_up();
+}
+
 /* ---- reports and orders -------------------------------------------------------- */
 
 static void test_event(void)
@@ -653,6 +695,7 @@ int main(void)
 	test_rekey();
 	test_move();
 	test_sdes();
+	test_digit();
 	test_event();
 	media_stop(bench.media, false);
 	store_close(store);

@@ -154,9 +154,12 @@ void digits_end(struct session *s)
 {
 	struct digits *d = s->digits;
 
-	if (d && d->is_moved && s->backend == DATAPATH_USER &&
-	    relay_move(s, DATAPATH_XDP, ""))
-		log_call_warn(s->call, "media: stays on the user path");
+	if (d && d->is_moved && s->backend == DATAPATH_USER) {
+		if (relay_move(s, DATAPATH_XDP, ""))
+			log_call_warn(s->call, "media: stays on the user path");
+		/* a record of meanwhile says that the daemon relays it */
+		session_save(s);
+	}
 	digits_close(s);
 }
 

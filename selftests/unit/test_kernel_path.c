@@ -665,6 +665,22 @@ static void test_digit(void)
 	hang_up();
 }
 
+/* ---- no room ---------------------------------------------------------------- */
+
+static void test_no_room(void)
+{
+	struct media_event e;
+
+	call();
+	kernel.ufrag_error = -E2BIG;
+	media_restart_ice(bench.media, local.id, &local);
+	CHECK(bench_has_event(&bench, MEDIA_FAILED, local.id, &e) &&
+	      strstr(e.detail, "datapath_streams"),
+	      "restart_without_room_names_the_setting");
+	kernel.ufrag_error = 0;
+	hang_up();
+}
+
 /* ---- reports and orders -------------------------------------------------------- */
 
 static void test_event(void)
@@ -696,6 +712,7 @@ int main(void)
 	test_move();
 	test_sdes();
 	test_digit();
+	test_no_room();
 	test_event();
 	media_stop(bench.media, false);
 	store_close(store);

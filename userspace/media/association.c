@@ -128,7 +128,7 @@ static void compare(struct session *s)
 	err = keys_install(s);
 	if (err) {
 		dead(s);
-		session_failed(s, "dtls: keys: %s", strerror(-err));
+		session_failed(s, "dtls: keys: %s", relay_strerror(err));
 		return;
 	}
 	s->has_keys = true;

@@ -214,7 +214,7 @@ static void pair_nominated(struct session *s, struct tuple *t)
 	relay_web_flow(s, &t->remote, true);
 	err = relay_apply(s);
 	if (err)
-		session_failed(s, "datapath: %s", strerror(-err));
+		session_failed(s, "datapath: %s", relay_strerror(err));
 	session_event(s, MEDIA_ICE_SELECTED, MEDIA_SIDE_WEB, &t->remote,
 		      "%s", "");
 	session_save(s);

@@ -304,6 +304,7 @@ static int learn(struct session *s, uint32_t i, const struct addr *remote,
 	struct datapath_stream_stats stats;
 	char text[ADDR_STRLEN];
 	struct sluice_rtp rtp;
+	int err;
 
 	if (!st->is_learning)
 		return SLUICE_DROP_WRONG_SOURCE;
@@ -323,8 +324,11 @@ static int learn(struct session *s, uint32_t i, const struct addr *remote,
 	log_call_debug(s->call, "media: SIP side sends from %s",
 		       addr_format(remote, text));
 	relay_sip_flows(s, i);
-	if (relay_apply(s))
+	err = relay_apply(s);
+	if (err) {
+		session_failed(s, "datapath: %s", relay_strerror(err));
 		return SLUICE_DROP_INTERNAL;
+	}
 	session_save(s);
 	return 0;
 }

@@ -135,6 +135,12 @@ static void build_stream(struct session *s, uint32_t i, int direction,
 	memcpy(st->cname, s->local.cname, sizeof(st->cname));
 }
 
+const char *relay_strerror(int err)
+{
+	return err == -ENOSPC || err == -E2BIG ?
+		       "no room left, raise datapath_streams" : strerror(-err);
+}
+
 /* ---- keys -------------------------------------------------------------- */
 
 static int key_set(struct session *s, uint32_t slot, struct sluice_key *key)

@@ -212,7 +212,7 @@ int session_extend(struct session *s, const struct worker_open *open)
 			err = e;
 	}
 	if (err)
-		session_failed(s, "datapath: %s", strerror(-err));
+		session_failed(s, "datapath: %s", relay_strerror(err));
 	session_save(s);
 	return err;
 }
@@ -235,7 +235,7 @@ int session_open(struct worker *w, const struct worker_open *open)
 	if (!err)
 		err = ice_restart(s, s->local.ufrag, s->local.password);
 	if (err)
-		session_failed(s, "datapath: %s", strerror(-err));
+		session_failed(s, "datapath: %s", relay_strerror(err));
 	session_extend(s, open);
 	return 0;
 }
@@ -350,7 +350,7 @@ void session_configure(struct session *s, const struct media_config *config)
 	if (!err)
 		err = relay_apply(s);
 	if (err) {
-		session_failed(s, "datapath: %s", strerror(-err));
+		session_failed(s, "datapath: %s", relay_strerror(err));
 		return;
 	}
 	for (uint32_t i = 0; i < s->stream_count; i++)
@@ -364,7 +364,10 @@ void session_configure(struct session *s, const struct media_config *config)
 void session_restart_ice(struct session *s, const char *ufrag,
 			 const char *password)
 {
-	ice_restart(s, ufrag, password);
+	int err = ice_restart(s, ufrag, password);
+
+	if (err)
+		session_failed(s, "datapath: %s", relay_strerror(err));
 	session_save(s);
 }
 

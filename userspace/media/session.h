@@ -204,6 +204,8 @@ void session_unsave(struct session *s);
 void session_reserve_srtcp(struct session *s, const struct srtcp *srtcp);
 
 /* relay.c: the session in the datapath. */
+/* What is wrong, for the operator; err: -errno of what follows. */
+const char *relay_strerror(int err);
 int relay_open(struct session *s);
 int relay_open_stream(struct session *s, uint32_t i);
 /* Ports, names and flows once more, for a backend that came later. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The configuration file: what is taken, and every fault with its line. */
 #include <errno.h>
+#include <openssl/pem.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -411,6 +412,56 @@ static void test_all_settings(void)
 	conf_free(d);
 }
 
+static void write_pair(const char *certificate, const char *key, long until_s)
+{
+	EVP_PKEY *pkey = EVP_EC_gen("P-256");
+	X509 *x = X509_new();
+	char path[96];
+	FILE *f;
+
+	X509_gmtime_adj(X509_getm_notBefore(x), -7200);
+	X509_gmtime_adj(X509_getm_notAfter(x), until_s);
+	X509_set_pubkey(x, pkey);
+	X509_sign(x, pkey, EVP_sha256());
+	snprintf(path, sizeof(path), "%s/%s", dir, certificate);
+	f = fopen(path, "w");
+	PEM_write_X509(f, x);
+	fclose(f);
+	snprintf(path, sizeof(path), "%s/%s", dir, key);
+	f = fopen(path, "w");
+	PEM_write_PrivateKey(f, pkey, NULL, NULL, 0, NULL, NULL);
+	fclose(f);
+	X509_free(x);
+	EVP_PKEY_free(pkey);
+}
+
+static void test_pair(void)
+{
+	char text[512], wanted[160];
+	struct conf *c = NULL;
+	char *errors;
+
+	snprintf(text, sizeof(text), "gateway = { web = { address = "
+		 "\"203.0.113.1\";\ncertificate = \"%s/cert.pem\";\n"
+		 "private_key = \"%s/key.pem\"; };" SIP PBX "};", dir, dir);
+	write_pair("cert.pem", "key.pem", 3600);
+	CHECK_INT(load(text, &c, &errors), 0, "conf_certificate_with_its_key");
+	CHECK(!strstr(errors, "expired"), "conf_certificate_valid_warns_not");
+	free(errors);
+	conf_free(c);
+	write_pair("cert.pem", "other.pem", -3600);
+	c = NULL;
+	CHECK_INT(load(text, &c, &errors), -EINVAL,
+		  "conf_certificate_with_another_key_is_fault");
+	snprintf(wanted, sizeof(wanted), ":3: web.private_key: \"%s/key.pem\" "
+		 "is not the key of web.certificate", dir);
+	CHECK(strstr(errors, wanted), "conf_key_of_another_has_line");
+	CHECK(strstr(errors, ":2: warning: web.certificate: ") &&
+	      strstr(errors, "has expired"), "conf_certificate_expired_warns");
+	free(errors);
+	conf_free(c);
+}
+
 static void test_password_file(void)
 {
 	char text[512], path[96];
@@ -485,7 +536,8 @@ static void test_documentation(void)
 
 int main(void)
 {
-	static const char *const files[] = { "conf", "cert.pem", "key.pem" };
+	static const char *const files[] = { "conf", "cert.pem", "key.pem",
+					     "other.pem" };
 	char path[96];
 
 	if (!mkdtemp(dir)) {
@@ -496,6 +548,7 @@ int main(void)
 	test_ten_lines();
 	test_all_settings();
 	test_bad();
+	test_pair();
 	test_password_file();
 	test_unreadable();
 	test_documentation();

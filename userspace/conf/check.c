@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <ifaddrs.h>
 #include <net/if.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -120,6 +122,39 @@ static void check_pem(struct conf_reader *r, enum conf_key_id id,
 	explicit_bzero(text, sizeof(text));
 }
 
+/* A key under a password must not make anybody ask a terminal. */
+static int no_password(char *buf, int size, int is_writing, void *arg)
+{
+	return 0;
+}
+
+/* Both are PEM by now; what else is wrong with one is told by who loads it. */
+static void check_match(struct conf_reader *r, enum conf_key_id certificate,
+			const char *certificate_file, enum conf_key_id key,
+			const char *key_file)
+{
+	FILE *c = fopen(certificate_file, "re"), *k = fopen(key_file, "re");
+	X509 *x = c ? PEM_read_X509(c, NULL, no_password, NULL) : NULL;
+	EVP_PKEY *pkey = k ? PEM_read_PrivateKey(k, NULL, no_password, NULL) :
+			     NULL;
+
+	if (x && pkey && X509_check_private_key(x, pkey) != 1)
+		conf_fault(r, r->place[key], "%s: \"%s\" is not the key of "
+			   "%s \"%s\"; name the one that was made with it",
+			   conf_keys[key].name, key_file,
+			   conf_keys[certificate].name, certificate_file);
+	if (x && X509_cmp_current_time(X509_get0_notAfter(x)) < 0)
+		conf_warn(r, r->place[certificate], "%s: \"%s\" has expired",
+			  conf_keys[certificate].name, certificate_file);
+	ERR_clear_error();
+	X509_free(x);
+	EVP_PKEY_free(pkey);
+	if (c)
+		fclose(c);
+	if (k)
+		fclose(k);
+}
+
 /* A certificate without its key, or the reverse. */
 static void check_pair(struct conf_reader *r, enum conf_key_id certificate,
 		       enum conf_key_id key, const char *none)
@@ -140,6 +175,7 @@ static void check_pair(struct conf_reader *r, enum conf_key_id certificate,
 static void check_files(struct conf_reader *r)
 {
 	const struct conf *c = r->conf;
+	unsigned int before = r->faults;
 
 	if (c->certificate)
 		check_pem(r, CONF_KEY_WEB_CERTIFICATE, c->certificate,
@@ -162,6 +198,15 @@ static void check_files(struct conf_reader *r)
 			   "sip.resolv_conf: \"%s\": %s; name a file that "
 			   "this user can read", c->sip_resolv_conf,
 			   strerror(errno));
+	if (r->faults == before && c->certificate && c->private_key)
+		check_match(r, CONF_KEY_WEB_CERTIFICATE, c->certificate,
+			    CONF_KEY_WEB_PRIVATE_KEY, c->private_key);
+	if (r->faults == before && c->sip_tls_certificate &&
+	    c->sip_tls_private_key)
+		check_match(r, CONF_KEY_SIP_TLS_CERTIFICATE,
+			    c->sip_tls_certificate,
+			    CONF_KEY_SIP_TLS_PRIVATE_KEY,
+			    c->sip_tls_private_key);
 	check_pair(r, CONF_KEY_WEB_CERTIFICATE, CONF_KEY_WEB_PRIVATE_KEY,
 		   "(then one is made)");
 	check_pair(r, CONF_KEY_SIP_TLS_CERTIFICATE,

@@ -7,6 +7,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "core/journal.h"
 #include "tap.h"
 
@@ -61,6 +62,31 @@ static void test_records(int server)
 		  "journal_with_too_long_a_path_is_refused");
 }
 
+#define MORE_RECORDS	50	/* than it takes */
+
+/* A journal whose disk hangs: its queue is full, nobody reads. */
+static void test_stuck(int server)
+{
+	struct journal_record r = { .priority = 4, .message = "a line" };
+	int fd = journal_open(path), err = 0, i;
+	uint64_t since_ms;
+	char got[256];
+
+	for (i = 0; !err && i < 100000; i++)
+		err = journal_send(fd, &r);
+	CHECK_INT(err, -EAGAIN, "record_to_a_stuck_journal_is_lost");
+	since_ms = clock_ms();
+	for (i = 0; i < MORE_RECORDS; i++)
+		journal_send(fd, &r);
+	CHECK(clock_ms() - since_ms < MORE_RECORDS * 100 / 2,
+	      "records_behind_it_are_not_waited_for");
+	while (recv(server, got, sizeof(got), 0) > 0)
+		;
+	CHECK_INT(journal_send(fd, &r), 0,
+		  "record_to_a_journal_that_reads_again_is_sent");
+	close(fd);
+}
+
 static void test_behind(int fd)
 {
 	struct stat st;
@@ -85,6 +111,10 @@ int main(void)
 	if (server < 0)
 		return 1;
 	test_records(server);
+	close(server);
+	server = serve();
+	test_stuck(server);
+	unlink(path);
 	test_behind(server);
 	close(server);
 	rmdir(folder);

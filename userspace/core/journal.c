@@ -2,6 +2,8 @@
 #include "core/journal.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,6 +11,10 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "core/clock.h"
+
+#define PATIENCE_MS	100	/* with a journal that does not read */
 
 bool journal_is_behind(int fd, const char *journal_stream)
 {
@@ -51,6 +57,33 @@ static size_t add(char *text, size_t size, size_t at, const char *name,
 	return n > 0 && (size_t)n < size - at ? at + (size_t)n : at;
 }
 
+/*
+ * One record waits for a journal that is slow; those behind it do not, until it
+ * reads again: no call waits for a disk that the journal waits for.
+ */
+static int send_in_time(int fd, const void *data, size_t len)
+{
+	static atomic_bool is_stuck;
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+	uint64_t until_ms = clock_ms() +
+			    (atomic_load(&is_stuck) ? 0 : PATIENCE_MS), now_ms;
+
+	while (send(fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
+		if (errno == EINTR)
+			continue;
+		if (errno != EAGAIN)
+			return -errno;
+		now_ms = clock_ms();
+		if (poll(&p, 1, now_ms < until_ms ?
+				(int)(until_ms - now_ms) : 0) <= 0) {
+			atomic_store(&is_stuck, true);
+			return -EAGAIN;
+		}
+	}
+	atomic_store(&is_stuck, false);
+	return 0;
+}
+
 int journal_send(int fd, const struct journal_record *r)
 {
 	char text[8192], priority[16];
@@ -63,5 +96,5 @@ int journal_send(int fd, const struct journal_record *r)
 	n = add(text, sizeof(text), n, "SLUICE_CALL", r->call);
 	n = add(text, sizeof(text), n, "SLUICE_EVENT", r->event);
 	n = add(text, sizeof(text), n, "MESSAGE_ID", r->message_id);
-	return send(fd, text, n, MSG_NOSIGNAL) < 0 ? -errno : 0;
+	return send_in_time(fd, text, n);
 }

@@ -23,6 +23,7 @@ struct journal_record {
 	const char *message_id;		/* of the event, 32 hex digits */
 };
 
+/* -EAGAIN: it does not read, the record is lost; waits 100 ms, not each time. */
 int journal_send(int fd, const struct journal_record *r);
 
 #endif

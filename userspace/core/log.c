@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/log.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -46,12 +47,36 @@ enum log_level log_level_of(const char *name)
 static pthread_once_t journal_once = PTHREAD_ONCE_INIT;
 static bool is_journal;
 static int journal_fd = -1;
+static atomic_uint lost;	/* records that it did not take */
 
 static void find_journal(void)
 {
 	is_journal = journal_is_behind(STDERR_FILENO, getenv("JOURNAL_STREAM"));
 	if (is_journal)
 		journal_fd = journal_open(JOURNAL_SOCKET);
+}
+
+/* False: stderr has to do. What the journal has no time for is lost. */
+static bool tell_journal(const struct journal_record *r)
+{
+	struct journal_record missing = { .priority = LOG_LEVEL_WARN };
+	int err = journal_send(journal_fd, r);
+	char text[96];
+	unsigned int n;
+
+	if (err == -EAGAIN) {
+		atomic_fetch_add(&lost, 1);
+		return true;
+	}
+	n = err ? 0 : atomic_exchange(&lost, 0);
+	if (n) {
+		snprintf(text, sizeof(text), "%u lines before this one are "
+			 "lost: the journal did not read", n);
+		missing.message = text;
+		if (journal_send(journal_fd, &missing))
+			atomic_fetch_add(&lost, n);
+	}
+	return !err;
 }
 
 /* Fixed for good: operators filter by them. */
@@ -123,7 +148,7 @@ static void write_record(enum log_level level, const char *call,
 			      print_head(line, level, call);
 	vsnprintf(line + n, (size_t)(LINE_MAX_BYTES - n - 1), fmt, ap);
 	clean(line);
-	if (journal_fd >= 0 && !journal_send(journal_fd, &r))
+	if (journal_fd >= 0 && tell_journal(&r))
 		return;
 	n = (int)strlen(line);
 	line[n++] = '\n';

@@ -471,6 +471,19 @@ static void test_status(void)
 	json_decref(r.body);
 }
 
+/* Started, it seems, in a minute. */
+static void test_clock_set_back(struct ctl_context *x)
+{
+	struct ctl_reply r;
+
+	x->started_wall_ms += 60000;
+	r = ask("status", NULL);
+	CHECK_INT(json_integer_value(json_object_get(r.body, "uptime_s")), 0,
+		  "uptime_with_clock_set_back_is_0");
+	json_decref(r.body);
+	x->started_wall_ms -= 60000;
+}
+
 static void test_account(void)
 {
 	struct ctl_reply r;
@@ -756,6 +769,7 @@ int main(void)
 	test_calls();
 	test_ids();
 	test_status();
+	test_clock_set_back(&x);
 	test_account();
 	test_others();
 	test_kernel(&conf);

@@ -148,6 +148,15 @@ static json_t *store(const struct ctl_context *x, json_t *warnings,
 			 (json_int_t)st.failures);
 }
 
+/* The wall clock may be set back. */
+static json_int_t uptime_s(const struct ctl_context *x)
+{
+	uint64_t now_ms = clock_wall_ms();
+
+	return now_ms > x->started_wall_ms ?
+	       (json_int_t)((now_ms - x->started_wall_ms) / 1000) : 0;
+}
+
 void show_status(void *arg, const json_t *args, struct ctl_reply *ret)
 {
 	const struct ctl_context *x = arg;
@@ -179,8 +188,7 @@ void show_status(void *arg, const json_t *args, struct ctl_reply *ret)
 		"s:{s:o, s:o}, s:o, s:o, s:o, s:I, s:o, s:o}",
 		"version", x->version,
 		"started", ctl_time(x->started_wall_ms),
-		"uptime_s", (json_int_t)((clock_wall_ms() -
-					  x->started_wall_ms) / 1000),
+		"uptime_s", uptime_s(x),
 		"config", ctl_text(x->conf->file),
 		"datapath",
 			"preferred", show_backend_name(datapath_preferred(dp)),

@@ -13,7 +13,7 @@ cd "$(dirname "$0")" || exit 99
 . ../peers/peers.sh
 . ../peers/gateway.sh
 
-need_command node openssl curl
+need_command node openssl curl jq
 lab_up
 topology
 pbx_start
@@ -22,7 +22,8 @@ SLUICECTL=$O/sluicectl CONTROL=$LAB/control.sock EVENTS=$LAB/events.log
 METRICS=$WEB_GW:9090
 export LAB_SHELL SLUICECTL CONTROL EVENTS METRICS
 
-gateway_start "metrics = \"$METRICS\";"
+gateway_start "metrics = \"$METRICS\";" \
+	'ice_servers = ( "turn:turn.example.org", "stun:stun.example.org" );'
 start events gw "$SLUICECTL" -s "$CONTROL" -j events
 tap_include in_ns web node metrics.js
 
@@ -31,6 +32,14 @@ promtool_agrees()
 	in_ns web curl -sf "http://$METRICS/metrics" >"$LAB/metrics.txt" &&
 		"$promtool" check metrics <"$LAB/metrics.txt"
 }
+
+# A TURN server without credentials, and a browser makes no connection at all.
+phone_has_stun_alone()
+{
+	in_ns web curl -sk "https://$WEB_GW/config.json" |
+		jq -e '.ice_servers == [{ urls: "stun:stun.example.org" }]'
+}
+check phone_is_told_of_stun_alone phone_has_stun_alone
 
 if promtool=$(../tools/promtool.sh); then
 	check metrics_text_is_clean_to_promtool promtool_agrees

@@ -222,6 +222,11 @@ static const struct bad {
 	  { ":3: web.origins:", ":4: web.origins:", ":6: sip.allow: \"198",
 	    ":6: sip.allow: \"a number\"", ":7: ice_servers:",
 	    ":8: srtp_profiles: \"AES\" is no SRTP profile" } },
+	{ "ice_server_stun_with_transport_is_fault", "gateway = {" GOOD "\n"
+	  "ice_servers = (\"stun:a.example\",\n"
+	  "\"stun:a.example?transport=udp\"); };", 1,
+	  { ":3: ice_servers: \"stun:a.example?transport=udp\" has something "
+	    "after the host" } },
 	{ "choices_unknown_are_faults", "gateway = {" GOOD "\n"
 	  "datapath = \"dpdk\";\nlog = \"loud\"; };", 2,
 	  { ":2: datapath: \"dpdk\" is unknown",

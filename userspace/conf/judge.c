@@ -140,10 +140,10 @@ const char *conf_judge_ice_server(const char *text)
 			continue;
 		if (judge_hostport(&p))
 			return "has no host (RFC 7064, RFC 7065)";
-		if (*p && strcmp(p, "?transport=udp") &&
-		    strcmp(p, "?transport=tcp"))
+		if (*p && (*text == 's' || (strcmp(p, "?transport=udp") &&
+					    strcmp(p, "?transport=tcp"))))
 			return "has something after the host that is not "
-			       "understood (RFC 7065)";
+			       "understood (RFC 7064, RFC 7065)";
 		return NULL;
 	}
 	return "is no ICE server; write stun:host[:port] or turn:host[:port]";

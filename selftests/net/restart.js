@@ -120,9 +120,13 @@ test('absent', async () => {
 	'absent_daemon_streams_are_shown', JSON.stringify(streams[0]));
 	ok(shown.datapath.heartbeat_age_ms > 3000 &&
 		shown.datapath.interfaces.length === 2 &&
-		shown.datapath.backends[0].web_to_sip_packets > 100,
+		shown.datapath.backends[0].web_to_sip_packets > 100 &&
+		shown.datapath.backends[0].web_to_sip_rtcp_packets >= 0,
 	'absent_daemon_datapath_is_shown', JSON.stringify(shown.datapath));
 	ok(Array.isArray(shown.drops.drops), 'absent_daemon_drops_are_shown');
+	ok(Object.values(shown).every((a) => a.ok === true &&
+		a.code === 'degraded' && /^\d{4}-.*Z$/.test(a.time)),
+	'absent_daemon_answers_are_degraded', JSON.stringify(shown.drops));
 });
 
 test('stopped', async () => {

@@ -5,6 +5,7 @@
 
 #include "core/clock.h"
 #include "ctl/show_parts.h"
+#include "ctl/totals.h"
 
 #define INTERFACES_MAX	16
 
@@ -92,37 +93,6 @@ void show_drops(void *arg, const json_t *args, struct ctl_reply *ret)
 	ret->body = json_pack("{s:o}", "drops", list);
 }
 
-static json_t *backend(const struct datapath_totals *t, uint32_t which)
-{
-	json_int_t drops = 0;
-
-	for (int i = SLUICE_DROP_NONE + 1; i < SLUICE_DROP_MAX; i++)
-		drops += (json_int_t)t->drops[i];
-	return json_pack(
-		"{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
-		"backend", show_backend_name(which), "web_to_sip_packets",
-		(json_int_t)t->counters[SLUICE_COUNT_RELAYED_WEB],
-		"sip_to_web_packets",
-		(json_int_t)t->counters[SLUICE_COUNT_RELAYED_SIP],
-		"web_to_sip_rtcp_packets",
-		(json_int_t)t->counters[SLUICE_COUNT_RTCP_WEB],
-		"sip_to_web_rtcp_packets",
-		(json_int_t)t->counters[SLUICE_COUNT_RTCP_SIP],
-		"rtcp_left_out_packets",
-		(json_int_t)t->counters[SLUICE_COUNT_RTCP_LEFT_OUT],
-		"answered_stun_packets",
-		(json_int_t)t->counters[SLUICE_COUNT_ANSWERED_STUN],
-		"passed_stun_packets",
-		(json_int_t)t->counters[SLUICE_COUNT_PASSED_STUN],
-		"passed_dtls_packets",
-		(json_int_t)t->counters[SLUICE_COUNT_PASSED_DTLS],
-		"passed_rtcp_packets",
-		(json_int_t)t->counters[SLUICE_COUNT_PASSED_RTCP],
-		"passed_rtp_packets",
-		(json_int_t)t->counters[SLUICE_COUNT_PASSED_RTP],
-		"dropped_packets", drops);
-}
-
 /* null: this run began with an empty datapath. */
 static json_t *adoption(const struct media_adoption *a)
 {
@@ -152,8 +122,11 @@ void show_datapath(void *arg, const json_t *args, struct ctl_reply *ret)
 		"contract", SLUICE_CONTRACT_VERSION,
 		"adoption", adoption(&a),
 		"interfaces", show_interface_list(x),
-		"backends", backend(&totals[DATAPATH_XDP], DATAPATH_XDP),
-		backend(&totals[DATAPATH_USER], DATAPATH_USER));
+		"backends",
+		totals_json(show_backend_name(DATAPATH_XDP),
+			    &totals[DATAPATH_XDP]),
+		totals_json(show_backend_name(DATAPATH_USER),
+			    &totals[DATAPATH_USER]));
 }
 
 /* ---- orders ------------------------------------------------------------ */

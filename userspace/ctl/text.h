@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Values of the control protocol. Inside ctl/. */
+/* Values of the control protocol. */
 #ifndef CTL_TEXT_H
 #define CTL_TEXT_H
 

@@ -31,10 +31,7 @@ int command_dispatch(const struct options *o);
 void command_print_help(void);
 
 /* In run.c. */
-int run_list(const struct command *c, const struct options *o, const char *id);
-int run_status(const struct command *c, const struct options *o,
-	       const char *id);
-int run_call(const struct command *c, const struct options *o, const char *id);
+int run_show(const struct command *c, const struct options *o, const char *id);
 int run_terminate(const struct command *c, const struct options *o,
 		  const char *id);
 int run_move(const struct command *c, const struct options *o, const char *id);

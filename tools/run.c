@@ -108,24 +108,27 @@ static int print(const struct command *c, const struct options *o,
 {
 	if (o->interval_s && o->is_terminal)
 		fputs("\033[H\033[J", stdout);
-	if (!c->list) {
+	if (c->argument)
+		view_flat(json_object_get(answer, "call"), o);
+	else if (!c->list)
 		view_status(answer, o);
+	if (!c->list)
 		return 0;
-	}
 	if (!strcmp(c->object, "datapath"))
 		view_datapath(answer, o);
 	return list_print(c->list, answer, before, elapsed_s, o);
 }
 
 /* Once, or until the user stops it (-w). */
-static int repeat(const struct command *c, const struct options *o)
+static int repeat(const struct command *c, const struct options *o,
+		  const char *id)
 {
 	json_t *answer = NULL, *before = NULL;
 	double then = 0, at;
 	int code, err = 0;
 
 	for (;;) {
-		code = ask_and_judge(c, o, NULL, &answer);
+		code = ask_and_judge(c, o, id, &answer);
 		if (code && code != EXIT_DEGRADED)
 			break;
 		at = now();
@@ -144,27 +147,9 @@ static int repeat(const struct command *c, const struct options *o)
 	return code;
 }
 
-int run_list(const struct command *c, const struct options *o, const char *id)
+int run_show(const struct command *c, const struct options *o, const char *id)
 {
-	return repeat(c, o);
-}
-
-int run_status(const struct command *c, const struct options *o, const char *id)
-{
-	return repeat(c, o);
-}
-
-int run_call(const struct command *c, const struct options *o, const char *id)
-{
-	json_t *answer;
-	int code = ask_and_judge(c, o, id, &answer);
-
-	if (code)
-		return code;
-	if (!o->is_json)
-		view_flat(json_object_get(answer, "call"), o);
-	json_decref(answer);
-	return EXIT_OK;
+	return repeat(c, o, id);
 }
 
 int run_terminate(const struct command *c, const struct options *o,

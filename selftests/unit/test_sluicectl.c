@@ -75,6 +75,27 @@ static const struct {
 	{ "{\"command\":\"events\"}\n", "no json\n" },
 };
 
+/* A call that ends after it was shown once. */
+static const char ending[] =
+	"{\"command\":\"show call\",\"args\":{\"id\":\"ww\"}}\n";
+
+static const char *ending_call(void)
+{
+	static bool was_shown;
+
+	if (was_shown)
+		return "{\"schema\":1,\"ok\":false,\"code\":\"not-found\","
+		       "\"error\":\"no call ww\"}\n";
+	was_shown = true;
+	return "{\"schema\":1,\"ok\":true,\"call\":{\"id\":\"ww\"}}\n";
+}
+
+static void answer(int fd, const char *text)
+{
+	if (send(fd, text, strlen(text), MSG_NOSIGNAL) < 0)
+		perror("send");
+}
+
 static void serve(int fd)
 {
 	char request[512] = "";
@@ -89,10 +110,10 @@ static void serve(int fd)
 		request[len] = '\0';
 	}
 	for (size_t i = 0; i < sizeof(answers) / sizeof(*answers); i++)
-		if (!strcmp(request, answers[i].request) &&
-		    send(fd, answers[i].answer, strlen(answers[i].answer),
-			 MSG_NOSIGNAL) < 0)
-			perror("send");
+		if (!strcmp(request, answers[i].request))
+			answer(fd, answers[i].answer);
+	if (!strcmp(request, ending))
+		answer(fd, ending_call());
 }
 
 static void *daemon_thread(void *arg)
@@ -300,6 +321,9 @@ static void test_verbs(void)
 		  "call_unknown_with_json_exits_4");
 	CHECK(strstr(result.out, "\"code\":\"not-found\""),
 	      "call_unknown_with_json_prints_it");
+	CHECK_INT(piped("-s @ -w 1 show call ww"), 4,
+		  "call_is_watched_to_its_end");
+	CHECK(strstr(result.out, "id\tww\n"), "call_watched_is_shown");
 	CHECK_INT(piped("-s @ terminate call 9c41"), 0, "terminate_exits_0");
 	CHECK_INT(piped("-s @ terminate 9c41"), 0,
 		  "terminate_without_object_exits_0");

@@ -6,6 +6,15 @@
 #include "options.h"
 #include "text.h"
 
+/* Half a document is none: a full disk is told. */
+static int written(int code)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return code;
+	fputs("sluicectl: the output cannot be written\n", stderr);
+	return code ? code : EXIT_REFUSED;
+}
+
 int main(int argc, char **argv)
 {
 	struct options o;
@@ -17,11 +26,11 @@ int main(int argc, char **argv)
 		return err;
 	if (o.is_help) {
 		command_print_help();
-		return EXIT_OK;
+		return written(EXIT_OK);
 	}
 	if (o.is_version) {
 		printf("sluicectl %s\n", SLUICE_VERSION);
-		return EXIT_OK;
+		return written(EXIT_OK);
 	}
-	return command_dispatch(&o);
+	return written(command_dispatch(&o));
 }

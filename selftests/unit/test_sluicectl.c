@@ -369,6 +369,22 @@ static void test_usage(void)
 	      "help_lists_commands");
 }
 
+static void test_full_disk(void)
+{
+	char command[1024];
+	int status;
+
+	if (access("/dev/full", W_OK)) {
+		tap_skip("output_to_full_disk_exits_1", "no /dev/full");
+		return;
+	}
+	snprintf(command, sizeof(command), "%s -s %s show calls >/dev/full "
+		 "2>/dev/null", program, socket_path);
+	status = system(command);
+	CHECK_INT(WIFEXITED(status) ? WEXITSTATUS(status) : -1, 1,
+		  "output_to_full_disk_exits_1");
+}
+
 static void test_completion(void)
 {
 	static char text[OUTPUT_BYTES];
@@ -423,6 +439,7 @@ int main(int argc, char **argv)
 	test_terminal();
 	test_verbs();
 	test_usage();
+	test_full_disk();
 	test_completion();
 	shutdown(listener, SHUT_RDWR);
 	pthread_join(thread, NULL);

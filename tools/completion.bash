@@ -10,7 +10,10 @@ _sluicectl()
 
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		-s | -p | -o | -n) ((i++)) ;;
+		-s | -p | -o | -n | --socket | --pins | --columns | --sort | --limit | --color)
+			((i++))
+			[[ ${COMP_WORDS[i]} != = ]] || ((i++))
+			;;
 		-*) ;;
 		*) said+="${said:+ }${COMP_WORDS[i]}" ;;
 		esac

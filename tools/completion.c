@@ -15,6 +15,18 @@ static bool is_first_of_verb(const struct command *c)
 	return true;
 }
 
+/* What takes a word of its own, which is no verb. */
+static void print_skip(void)
+{
+	fputs("\t\t-s | -p | -o | -n", stdout);
+	for (const struct option *i = option_list; i->name; i++)
+		if (i->has_arg == required_argument)
+			printf(" | --%s", i->name);
+	fputs(")\n\t\t\t((i++))\n"
+	      "\t\t\t[[ ${COMP_WORDS[i]} != = ]] || ((i++))\n"
+	      "\t\t\t;;\n", stdout);
+}
+
 static void print_verbs(void)
 {
 	fputs("\tlocal verbs=\"", stdout);
@@ -79,9 +91,9 @@ int run_completion(const struct command *c, const struct options *o,
 		printf("%s--%s", i == option_list ? "" : " ", i->name);
 	fputs("\"\n\n"
 	      "\tfor ((i = 1; i < COMP_CWORD; i++)); do\n"
-	      "\t\tcase ${COMP_WORDS[i]} in\n"
-	      "\t\t-s | -p | -o | -n) ((i++)) ;;\n"
-	      "\t\t-*) ;;\n"
+	      "\t\tcase ${COMP_WORDS[i]} in\n", stdout);
+	print_skip();
+	fputs("\t\t-*) ;;\n"
 	      "\t\t*) said+=\"${said:+ }${COMP_WORDS[i]}\" ;;\n"
 	      "\t\tesac\n"
 	      "\tdone\n"

@@ -401,6 +401,42 @@ static void test_completion(void)
 	CHECK(!strcmp(result.out, text), "completion_file_is_the_tables");
 }
 
+/* The words that bash offers behind these; "" is the one that is begun. */
+static const char *completed(const char *words)
+{
+	static char line[256];
+	char command[512];
+	FILE *f;
+
+	snprintf(command, sizeof(command), "bash -c '. tools/completion.bash; "
+		 "COMP_WORDS=(sluicectl %s \"\"); "
+		 "COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _sluicectl; "
+		 "echo \"${COMPREPLY[*]}\"'", words);
+	f = popen(command, "r");
+	if (!f || !fgets(line, sizeof(line), f))
+		line[0] = '\0';
+	if (f)
+		pclose(f);
+	return line;
+}
+
+static void test_completed_words(void)
+{
+	if (access("tools/completion.bash", R_OK)) {
+		tap_skip("completion_offers_words", "not run in the source "
+			 "folder");
+		return;
+	}
+	CHECK_STR(completed("detach"), "datapath\n",
+		  "completion_offers_the_object");
+	CHECK_STR(completed("-s /x detach"), "datapath\n",
+		  "completion_passes_over_an_option");
+	CHECK_STR(completed("--socket /x detach"), "datapath\n",
+		  "completion_passes_over_a_long_option");
+	CHECK_STR(completed("--socket = /x detach"), "datapath\n",
+		  "completion_passes_over_a_long_option_with_its_value");
+}
+
 /* O/sluicectl for O/unit/test_sluicectl; a sanitized test takes O/san's, or
  * the plain one above it.
  */
@@ -441,6 +477,7 @@ int main(int argc, char **argv)
 	test_usage();
 	test_full_disk();
 	test_completion();
+	test_completed_words();
 	shutdown(listener, SHUT_RDWR);
 	pthread_join(thread, NULL);
 	close(listener);

@@ -39,7 +39,7 @@ ifneq ($(DEPS),0)
 ifneq ($(filter-out clean help format lint,$(DEPS_GOALS)),)
 include $(DEPS_BUILD)
 endif
-ifneq ($(filter check check-vm check-net check-browser check-fuzz fuzz demo bench deps,$(DEPS_GOALS)),)
+ifneq ($(filter check check-vm check-net check-browser check-fuzz fuzz demo bench soak deps,$(DEPS_GOALS)),)
 include $(DEPS_TEST)
 endif
 endif

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# `make install DESTDIR= PREFIX=`. Paths in the unit and the man pages follow
-# PREFIX; the configuration of a running system is never overwritten.
+# `make install DESTDIR= PREFIX=`. Paths in the unit follow PREFIX; the
+# configuration of a running system is never overwritten.
 
 INSTALL ?= install
 SYSCONFDIR ?= /etc

@@ -148,6 +148,9 @@ test('afterwards', async () => {
 		'sluice_one_way_calls_total{cause="web-silent"}': 0,
 		'sluice_dtls_handshakes_total{result="done"}': 1,
 		'sluice_registrations{realm="web"}': 1,
+		'sluice_sip_drops_total{side="sip",reason="source"}': 0,
+		'sluice_store_degraded': 0,
+		'sluice_store_failures_total': 0,
 		'sluice_ws_clients': 1,
 		'sluice_trunk_up{trunk="sip:198.51.100.10:5060;transport=udp"}': 1,
 	}))

@@ -259,6 +259,36 @@ static void print_web(FILE *f, const struct ctl_context *x)
 	print_certificate(f, "sip", c->sip_tls_certificate);
 }
 
+/* As `show drops` has them. */
+static void print_sip_drops(FILE *f, const struct ctl_context *x)
+{
+	static const char name[] = "sluice_sip_drops_total";
+	struct sip_stack_stats s;
+
+	sip_stack_stats(x->stack, &s);
+	metrics_family(f, name, "counter",
+		       "SIP messages dropped, by side and reason.");
+	metrics_count(f, name, s.dropped_source,
+		      METRICS_LABELS("side", "sip", "reason", "source"));
+	for (int i = 0; i < 2; i++)
+		metrics_count(f, name, s.dropped_parse[i],
+			      METRICS_LABELS("side", sides[i],
+					     "reason", "parse"));
+}
+
+static void print_store(FILE *f, const struct ctl_context *x)
+{
+	struct store_status s;
+
+	store_status(x->store, &s);
+	metrics_family(f, "sluice_store_degraded", "gauge",
+		       "1: what happens now would not outlive the daemon.");
+	metrics_count(f, "sluice_store_degraded", s.is_degraded, NULL);
+	metrics_family(f, "sluice_store_failures_total", "counter",
+		       "Writes that the store did not take.");
+	metrics_count(f, "sluice_store_failures_total", s.failures, NULL);
+}
+
 static void print_resources(FILE *f, const struct ctl_context *x)
 {
 	struct resource all[RESOURCES_MAX];
@@ -298,5 +328,7 @@ void metrics_print(FILE *f, const struct ctl_context *x,
 	print_sip(f, x, t);
 	print_media(f, x, t);
 	print_web(f, x);
+	print_sip_drops(f, x);
+	print_store(f, x);
 	print_resources(f, x);
 }

@@ -665,6 +665,52 @@ static void test_digit(void)
 	hang_up();
 }
 
+/* ---- adoption of a change that was cut short ---------------------------------- */
+
+static uint16_t remote_port(bool is_web)
+{
+	uint16_t port = 0;
+
+	for (uint32_t id = 1; id < IDS; id++)
+		if (kernel.transports[id].local_port &&
+		    !(kernel.transports[id].flags & SLUICE_TRANSPORT_WEB) !=
+		    is_web)
+			port = ntohs(kernel.transports[id].remote_port);
+	return port;
+}
+
+static bool restarts(void)
+{
+	struct media_adoption a;
+
+	if (start())
+		return false;
+	media_adoption(bench.media, &a);
+	return a.sessions == 1 && !a.lost;
+}
+
+static void test_torn(void)
+{
+	call();
+	media_stop(bench.media, true);
+	/* the pair and the source changed, the transports not yet */
+	for (uint32_t id = 1; id < IDS; id++)
+		if (kernel.transports[id].remote_port)
+			kernel.transports[id].remote_port = htons(9);
+	CHECK(restarts(), "torn_call_is_adopted");
+	CHECK_INT(remote_port(true), peer_port(web.fd),
+		  "torn_pair_transport_follows_its_flow");
+	CHECK_INT(remote_port(false), peer_port(phone),
+		  "torn_source_transport_follows_its_flow");
+	media_stop(bench.media, true);
+	/* the flows were turned to the user path, nothing else */
+	for (int i = 0; i < FLOWS; i++)
+		kernel.flows[i].flow.flags |= SLUICE_FLOW_USER;
+	CHECK(restarts(), "torn_move_call_is_adopted");
+	CHECK(waits_for(is_back), "torn_move_flows_are_turned_back");
+	hang_up();
+}
+
 /* ---- no room ---------------------------------------------------------------- */
 
 static void test_no_room(void)
@@ -712,6 +758,7 @@ int main(void)
 	test_move();
 	test_sdes();
 	test_digit();
+	test_torn();
 	test_no_room();
 	test_event();
 	media_stop(bench.media, false);

@@ -22,6 +22,8 @@
 struct owner {
 	struct session *session;
 	uint32_t stream;	/* MEDIA_STREAMS: the browser's side */
+	struct addr remote;	/* where its packets go; may be unset */
+	bool is_torn;		/* its flows say otherwise */
 };
 
 struct adoption {
@@ -57,7 +59,8 @@ static const char *claim_keys(struct session *s,
 	return NULL;
 }
 
-static const char *claim_web(struct session *s, uint32_t id)
+static const char *claim_web(struct session *s, uint32_t id,
+			     struct addr *ret_remote)
 {
 	struct sluice_transport t;
 	struct addr local;
@@ -67,6 +70,7 @@ static const char *claim_web(struct session *s, uint32_t id)
 	s->web_transport = id;
 	s->is_web_installed = true;
 	s->generation = t.generation;
+	*ret_remote = addr_of(&t.remote, t.remote_port);
 	worker_own(s->w, id, s);
 	local = addr_of(&t.local, t.local_port);
 	if (!addr_equal(&local, &s->w->settings.web))
@@ -143,7 +147,8 @@ static void begin_anew(struct session *s)
 	}
 }
 
-static const char *claim_all(struct session *s, const struct saved_ids *ids)
+static const char *claim_all(struct session *s, const struct saved_ids *ids,
+			     struct addr *ret_remote)
 {
 	struct ticket ticket = { .local = s->local,
 				 .stream_count = s->stream_count,
@@ -158,7 +163,7 @@ static const char *claim_all(struct session *s, const struct saved_ids *ids)
 	for (uint32_t i = 0; i < s->stream_count && !lost; i++)
 		lost = claim_stream(s, i, ids);
 	if (!lost)
-		lost = claim_web(s, ids->web_transport);
+		lost = claim_web(s, ids->web_transport, ret_remote);
 	if (!lost && ice_adopt_credentials(s))
 		lost = "its ICE credentials cannot be set";
 	if (!lost && tickets_claim(s->w->tickets, &ticket))
@@ -167,9 +172,12 @@ static const char *claim_all(struct session *s, const struct saved_ids *ids)
 	return lost;
 }
 
-/* NULL and the session, or why it is lost. */
+/*
+ * NULL and the session, or why it is lost. ret_remote: where the web transport
+ * sends to.
+ */
 static const char *adopt(struct worker *w, uint32_t id, const struct record *r,
-			 struct session **ret)
+			 struct session **ret, struct addr *ret_remote)
 {
 	struct session *s = calloc(1, sizeof(*s));
 	struct saved_ids ids;
@@ -185,7 +193,7 @@ static const char *adopt(struct worker *w, uint32_t id, const struct record *r,
 		free(s);
 		return "its record is damaged";
 	}
-	lost = claim_all(s, &ids);
+	lost = claim_all(s, &ids, ret_remote);
 	if (lost) {
 		*ret = s;
 		return lost;
@@ -225,6 +233,7 @@ static void stored(void *arg, const char *name, const struct record *r)
 	struct worker *w = a->w;
 	uint32_t id = (uint32_t)strtoul(name, NULL, 10);
 	struct session *s = NULL;
+	struct addr remote = { 0 };
 	struct adopted *all;
 	const char *lost;
 
@@ -237,13 +246,13 @@ static void stored(void *arg, const char *name, const struct record *r)
 	w->adopted = all;
 	all = &all[w->adopted_count++];
 	*all = (struct adopted){ .id = id };
-	lost = adopt(w, id, r, &s);
+	lost = adopt(w, id, r, &s, &remote);
 	if (!lost) {
 		for (uint32_t i = 0; i < s->stream_count; i++)
-			a->owners[s->stream[i].transport] =
-				(struct owner){ s, i };
-		a->owners[s->web_transport] =
-			(struct owner){ s, MEDIA_STREAMS };
+			a->owners[s->stream[i].transport] = (struct owner){
+				s, i, s->stream[i].remote, false };
+		a->owners[s->web_transport] = (struct owner){
+			s, MEDIA_STREAMS, remote, false };
 		return;
 	}
 	snprintf(all->lost, sizeof(all->lost), "%s", lost);
@@ -256,10 +265,11 @@ static void stored(void *arg, const char *name, const struct record *r)
 
 /* ---- flows ----------------------------------------------------------------- */
 
-static void sip_flow(struct session_stream *st,
-		     const struct sluice_flow_key *key,
+static void sip_flow(struct owner *o, const struct sluice_flow_key *key,
 		     const struct sluice_flow *flow)
 {
+	struct session_stream *st = &o->session->stream[o->stream];
+	struct addr remote = addr_of(&key->remote, key->remote_port);
 	bool is_rtcp = flow->flags & SLUICE_FLOW_RTCP;
 	bool is_any = flow->flags & SLUICE_FLOW_LEARN;
 	struct sip_flow *f = &st->flow[is_rtcp ?
@@ -268,16 +278,34 @@ static void sip_flow(struct session_stream *st,
 
 	f->is_set = true;
 	f->key = *key;
-	if (!is_any && is_rtcp)
-		st->rtcp_remote = addr_of(&key->remote, key->remote_port);
+	if (is_any)
+		return;
+	if (is_rtcp) {
+		st->rtcp_remote = remote;
+		return;
+	}
+	o->is_torn |= !addr_equal(&remote, &o->remote);
+	st->remote = remote;
+	if (!addr_equal(&remote, &st->sdp_remote))
+		st->is_learning = false;
+}
+
+static void web_flow(struct owner *o, const struct sluice_flow_key *key,
+		     const struct sluice_flow *flow)
+{
+	struct addr remote = addr_of(&key->remote, key->remote_port);
+	bool is_selected = flow->flags & SLUICE_FLOW_SELECTED;
+
+	ice_adopt(o->session, &remote, is_selected);
+	if (is_selected)
+		o->is_torn |= !addr_equal(&remote, &o->remote);
 }
 
 static void flow_found(void *arg, const struct sluice_flow_key *key,
 		       const struct sluice_flow *flow)
 {
 	struct adoption *a = arg;
-	const struct owner *o;
-	struct addr remote = addr_of(&key->remote, key->remote_port);
+	struct owner *o;
 
 	if (flow->transport >= datapath_size(a->w->dp))
 		return;
@@ -286,10 +314,34 @@ static void flow_found(void *arg, const struct sluice_flow_key *key,
 		return;
 	datapath_flow_claim(a->w->dp, key, flow);
 	if (o->stream < MEDIA_STREAMS)
-		sip_flow(&o->session->stream[o->stream], key, flow);
+		sip_flow(o, key, flow);
 	else
-		ice_adopt(o->session, &remote,
-			  flow->flags & SLUICE_FLOW_SELECTED);
+		web_flow(o, key, flow);
+	/* on its way to or from the user path, with all it needs still here */
+	o->is_torn |= !!(flow->flags & SLUICE_FLOW_USER);
+}
+
+/*
+ * A daemon that died between two writes: flows are what it changed first, so
+ * that the transports are to follow them.
+ */
+static void mend(struct session *s)
+{
+	int err = relay_apply(s);
+
+	relay_flows(s);
+	if (err)
+		session_failed(s, "datapath: %s", relay_strerror(err));
+	session_save(s);
+	log_call_info(s->call, "media: a change that was cut short is brought to "
+		      "its end");
+}
+
+static void mend_torn(struct adoption *a)
+{
+	for (uint32_t id = 1; id < datapath_size(a->w->dp); id++)
+		if (a->owners[id].is_torn)
+			mend(a->owners[id].session);
 }
 
 /* ---- all ------------------------------------------------------------------- */
@@ -318,6 +370,8 @@ int adopt_sessions(struct worker *w)
 		return -ENOMEM;
 	store_each(w->settings.store, STORE_MEDIA, stored, &a);
 	datapath_flows(w->dp, flow_found, &a);
+	if (!a.err)
+		mend_torn(&a);
 	free(a.owners);
 	if (a.err)
 		return a.err;

@@ -750,6 +750,25 @@ static void test_event(void)
 	hang_up();
 }
 
+static void test_attach_fails(void)
+{
+	struct media_kernel k;
+
+	call();
+	CHECK(!media_detach(bench.media, true, &k) && k.moved == 1,
+	      "detach_moves_the_call");
+	kernel.port_error = -ENOMEM;
+	CHECK_INT(media_attach(bench.media, false, &k), -ENOMEM,
+		  "attach_without_doors_fails");
+	CHECK(!kernel.is_open && datapath_preferred(media_datapath(
+		bench.media)) == DATAPATH_USER,
+	      "attach_failed_leaves_nothing_attached");
+	kernel.port_error = 0;
+	CHECK(!media_attach(bench.media, true, &k) && k.moved == 1 &&
+	      is_on(DATAPATH_XDP), "attach_again_takes_the_call");
+	hang_up();
+}
+
 int main(void)
 {
 	set_up();
@@ -761,6 +780,7 @@ int main(void)
 	test_torn();
 	test_no_room();
 	test_event();
+	test_attach_fails();
 	media_stop(bench.media, false);
 	store_close(store);
 	bench.media = NULL;

@@ -44,6 +44,14 @@ static void move_all(struct worker *w, enum datapath_backend to,
 	}
 }
 
+static void take_away(struct worker *w)
+{
+	if (w->datapath_end.fd >= 0)
+		worker_unwatch(w, &w->datapath_end);
+	w->datapath_end.fd = -1;
+	datapath_detach(w->dp);
+}
+
 int kernel_detach(struct worker *w, const struct worker_kernel *order,
 		  struct media_kernel *ret)
 {
@@ -54,10 +62,7 @@ int kernel_detach(struct worker *w, const struct worker_kernel *order,
 	ret->stay = count_in(w, DATAPATH_XDP);
 	if (ret->stay)
 		return -EBUSY;
-	if (w->datapath_end.fd >= 0)
-		worker_unwatch(w, &w->datapath_end);
-	w->datapath_end.fd = -1;
-	datapath_detach(w->dp);
+	take_away(w);
 	ret->is_changed = true;
 	return 0;
 }
@@ -74,6 +79,9 @@ static int install(struct worker *w, const struct worker_kernel *order)
 	for (uint32_t i = 0; !err && i < LIMIT_MEDIA_SESSIONS; i++)
 		if (w->session[i])
 			err = relay_announce(w->session[i]);
+	/* half of the doors would shut out the calls behind the others */
+	if (err)
+		take_away(w);
 	return err;
 }
 

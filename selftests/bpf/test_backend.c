@@ -458,6 +458,31 @@ static void test_size(void)
 		datapath_xdp_ops.close(x);
 }
 
+/* A device that went and came again, and the program put back by order. */
+static void test_device_again(void *x)
+{
+	struct sluice_next_hop hop = { 0 };
+	struct sluice_transport t = { 0 };
+	char reason[256] = "";
+	uint32_t id = 2;
+	int fd;
+
+	must(run("ip link del sip0"), "ip link del");
+	wire(1, "sip0", "sip1", "198.51.100.1/24", "198.51.100.10/24");
+	datapath_xdp_ops.tick(x);
+	CHECK_INT(datapath_xdp_attach_missing(x, reason, sizeof(reason)), 1,
+		  "device_again_program_attached");
+	datapath_xdp_ops.tick(x);
+	fd = bpf_obj_get(PINS "/" SLUICE_MAP_TRANSPORTS);
+	bpf_map_lookup_elem(fd, &id, &t);
+	close(fd);
+	fd = bpf_obj_get(PINS "/" SLUICE_MAP_NEXT_HOPS);
+	bpf_map_lookup_elem(fd, &t.next_hop, &hop);
+	close(fd);
+	CHECK_INT(hop.ifindex, if_nametoindex("sip0"),
+		  "device_again_calls_of_before_leave_by_it");
+}
+
 /* An object with an arena that does not load: as if it were not there. */
 static void test_fallback(void)
 {
@@ -526,6 +551,7 @@ int main(void)
 		test_hops(x);
 		test_near(x);
 		test_events(x);
+		test_device_again(x);
 		datapath_xdp_ops.close(x);
 	}
 	CHECK(access(PINS, F_OK), "backend_closed_pins_gone");

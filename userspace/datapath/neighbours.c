@@ -356,6 +356,11 @@ static void routes_refresh(struct neighbours *n, bool all)
 	}
 }
 
+void neighbours_look_again(struct neighbours *n)
+{
+	n->is_changed = true;
+}
+
 void neighbours_tick(struct neighbours *n)
 {
 	uint64_t now = clock_ms();

@@ -56,6 +56,8 @@ int neighbours_adopt(struct neighbours *n, uint32_t transport,
 void neighbours_settle(struct neighbours *n);
 
 void neighbours_forget(struct neighbours *n, uint32_t transport);
+/* Devices became egress: routes that led there count from the next tick on. */
+void neighbours_look_again(struct neighbours *n);
 /* About once a second: notifications, retries, confirmation. */
 void neighbours_tick(struct neighbours *n);
 

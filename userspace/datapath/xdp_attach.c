@@ -151,6 +151,8 @@ int datapath_xdp_attach_missing(void *backend, char *reason,
 		if (err)
 			return err;
 		log_info("datapath: %s: attached again", x->attached[i].name);
+		/* calls of before still send to a device that is gone */
+		neighbours_look_again(x->neighbours);
 		n++;
 	}
 	return n;

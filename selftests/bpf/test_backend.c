@@ -458,6 +458,50 @@ static void test_size(void)
 		datapath_xdp_ops.close(x);
 }
 
+/* Neighbours of a network of ours, all known: one hop each. */
+static void know_neighbours(uint32_t count)
+{
+	char path[] = "/tmp/sluice_test_XXXXXX";
+	FILE *f = fdopen(mkstemp(path), "w");
+	uint32_t i;
+
+	must(!f, "mkstemp");
+	for (i = 1; i <= count; i++)
+		fprintf(f, "neigh replace 2001:db8:1::1:%x lladdr "
+			"02:00:00:00:%02x:%02x dev sip0\n", i, i >> 8, i & 0xff);
+	fclose(f);
+	must(run("ip -batch %s", path), "neighbours");
+	unlink(path);
+}
+
+static int towards(void *x, uint32_t i)
+{
+	struct addr local = parse("[2001:db8:1::1]:16384"), remote;
+	char text[64];
+
+	snprintf(text, sizeof(text), "[2001:db8:1::1:%x]:4000", i);
+	remote = parse(text);
+	return transport(x, 10 + i, &local, &remote, false);
+}
+
+/* One too many is what this backend does not do, not an end of the call. */
+static void test_hops_used_up(void *x)
+{
+	uint32_t i, n;
+	int err = 0;
+
+	know_neighbours(SLUICE_MAX_NEXT_HOPS);
+	for (n = 1; n < SLUICE_MAX_NEXT_HOPS && !err; n++)
+		err = towards(x, n);
+	printf("# %u hops more\n", n);
+	CHECK(n > SLUICE_MAX_NEXT_HOPS / 2 && err == -EOPNOTSUPP,
+	      "hops_used_up_not_supported");
+	for (i = 1; i < n; i++)
+		datapath_xdp_ops.transport_set(x, 10 + i, NULL);
+	CHECK_INT(towards(x, SLUICE_MAX_NEXT_HOPS), 0,
+		  "hops_free_again_are_given");
+}
+
 /* A device that went and came again, and the program put back by order. */
 static void test_device_again(void *x)
 {
@@ -551,6 +595,7 @@ int main(void)
 		test_hops(x);
 		test_near(x);
 		test_events(x);
+		test_hops_used_up(x);
 		test_device_again(x);
 		datapath_xdp_ops.close(x);
 	}

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "core/log.h"
 #include "datapath/netlink.h"
 
 /*
@@ -179,6 +180,17 @@ static void hop_put(struct neighbours *n, uint32_t id)
 	n->ops.hop_changed(n->ops.arg, id, &hop->value);
 }
 
+/* Browsers and phones on our own networks are a hop each. */
+static void hops_used_up(void)
+{
+	static struct log_limit limit;	/* media thread only */
+
+	if (log_limit_pass(&limit, 1, NULL))
+		log_warn("datapath: all %d next hops are in use: calls to "
+			 "neighbours beyond take the user path",
+			 SLUICE_MAX_NEXT_HOPS - 1);
+}
+
 static int hop_get(struct neighbours *n, const struct netlink_route *r,
 		   uint32_t *ret)
 {
@@ -188,8 +200,10 @@ static int hop_get(struct neighbours *n, const struct netlink_route *r,
 	uint32_t id = hop_find(n, r, &is_new);
 	int err;
 
-	if (!id)
-		return -ENOSPC;
+	if (!id) {
+		hops_used_up();
+		return -EOPNOTSUPP;
+	}
 	hop = &n->hops[id];
 	if (is_new) {
 		hop->route_ifindex = r->ifindex;
@@ -211,7 +225,7 @@ static int hop_get(struct neighbours *n, const struct netlink_route *r,
 	return 0;
 }
 
-/* *ret 0: no route. -EOPNOTSUPP: not for XDP. */
+/* *ret 0: no route. -EOPNOTSUPP: not for XDP, or no hop is free. */
 static int destination_resolve(struct neighbours *n,
 			       const struct destination *d, uint32_t *ret)
 {

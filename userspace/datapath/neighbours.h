@@ -33,7 +33,8 @@ void neighbours_close(struct neighbours *n);	/* accepts NULL */
 /*
  * Resolves (local, remote) for a transport and follows it until told
  * otherwise. *ret_hop is 0 while there is no route. -EOPNOTSUPP if the remote
- * is this host or lies behind a device XDP cannot send on.
+ * is this host or lies behind a device XDP cannot send on, or if all next hops
+ * are in use.
  */
 int neighbours_follow(struct neighbours *n, uint32_t transport,
 		      const struct addr *local, const struct addr *remote,

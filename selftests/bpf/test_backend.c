@@ -458,6 +458,21 @@ static void test_size(void)
 		datapath_xdp_ops.close(x);
 }
 
+/* A second daemon that relays by itself, told to discard what there is. */
+static void test_discard(void)
+{
+	struct datapath_config config = {
+		.want = DATAPATH_WANT_USER, .web = web_local, .sip = sip_local,
+		.pin_dir = PINS, .object = object, .discard_media = true };
+	struct datapath *dp = NULL;
+
+	CHECK_INT(datapath_open(&config, &dp), -EBUSY,
+		  "discard_beside_a_daemon_is_refused");
+	CHECK(!access(PINS "/" SLUICE_MAP_FLOWS, F_OK),
+	      "discard_beside_a_daemon_leaves_its_pins");
+	datapath_close(dp);
+}
+
 /* Neighbours of a network of ours, all known: one hop each. */
 static void know_neighbours(uint32_t count)
 {
@@ -595,6 +610,7 @@ int main(void)
 		test_hops(x);
 		test_near(x);
 		test_events(x);
+		test_discard();
 		test_hops_used_up(x);
 		test_device_again(x);
 		datapath_xdp_ops.close(x);

@@ -144,8 +144,9 @@ bool datapath_xdp_has_media(const char *pin_dir)
 	return false;
 }
 
-void datapath_xdp_discard(const char *pin_dir)
+int datapath_xdp_discard(const char *pin_dir)
 {
+	return 0;
 }
 
 int datapath_xdp_attach_missing(void *backend, char *reason, size_t size)

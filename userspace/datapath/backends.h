@@ -37,7 +37,8 @@ bool datapath_xdp_adopted(void *backend, uint64_t *ret_absent_ms);
 void datapath_xdp_keep(void *backend, bool is_kept);
 /* Media that an earlier run left and that a start without XDP would lose. */
 bool datapath_xdp_has_media(const char *pin_dir);
-void datapath_xdp_discard(const char *pin_dir);
+/* -EBUSY: another daemon is at work there. */
+int datapath_xdp_discard(const char *pin_dir);
 /* Puts the program back where others took it away; how many, or -errno. */
 int datapath_xdp_attach_missing(void *backend, char *reason,
 				size_t reason_size);

@@ -92,26 +92,37 @@ static void id_release(struct id_pool *p, uint32_t id)
 	p->count++;
 }
 
+/* What the kernel still has of an earlier run would go on without anybody. */
+static int open_without_xdp(struct datapath *dp,
+			    const struct datapath_config *config)
+{
+	int err = config->discard_media ?
+		  datapath_xdp_discard(config->pin_dir) : 0;
+
+	if (err) {
+		log_err("datapath: --discard-media: %s: in use by another sluiced",
+			config->pin_dir);
+		return err;
+	}
+	if (!config->discard_media &&
+	    datapath_xdp_has_media(config->pin_dir)) {
+		log_err("datapath: %s holds media of an earlier run, which only "
+			"the kernel path can adopt: use it, or start with "
+			"--discard-media", config->pin_dir);
+		return -EEXIST;
+	}
+	snprintf(dp->reason, sizeof(dp->reason), "user: as configured");
+	return 0;
+}
+
 /* XDP, unless it is not wanted. With "auto" a failure is survived. */
 static int open_xdp(struct datapath *dp, const struct datapath_config *config)
 {
 	char reason[400] = "";
 	int err;
 
-	if (config->want == DATAPATH_WANT_USER) {
-		if (config->discard_media) {
-			datapath_xdp_discard(config->pin_dir);
-		} else if (datapath_xdp_has_media(config->pin_dir)) {
-			log_err("datapath: %s holds media of an earlier run, "
-				"which only the kernel path can adopt: use it, "
-				"or start with --discard-media",
-				config->pin_dir);
-			return -EEXIST;
-		}
-		snprintf(dp->reason, sizeof(dp->reason),
-			 "user: as configured");
-		return 0;
-	}
+	if (config->want == DATAPATH_WANT_USER)
+		return open_without_xdp(dp, config);
 	err = datapath_xdp_open(config, &dp->backend[DATAPATH_XDP], reason,
 				sizeof(reason));
 	if (!err) {

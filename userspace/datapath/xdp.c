@@ -19,6 +19,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "datapath/backends.h"
+#include "datapath/pinned.h"
 #include "datapath/pins.h"
 #include "lib/egress.h"
 #include "lib/srtp.h"
@@ -320,10 +321,14 @@ bool datapath_xdp_has_media(const char *pin_dir)
 	return xdp_pinned_flows(pin_dir) > 0;
 }
 
-void datapath_xdp_discard(const char *pin_dir)
+int datapath_xdp_discard(const char *pin_dir)
 {
-	attach_clear_dispatchers();
-	pins_remove(pin_dir);
+	int err = pinned_detach(pin_dir);
+
+	/* a dispatcher's pins are elsewhere */
+	if (err == -ENOENT)
+		attach_clear_dispatchers();
+	return err == -EBUSY ? err : 0;
 }
 
 int datapath_xdp_interfaces(void *backend, struct datapath_interface *ret,

@@ -426,11 +426,12 @@ static void test_size(void)
 	CHECK(datapath_xdp_ops.stream_set(x, 16, &stream, NULL) == -EINVAL &&
 	      datapath_xdp_ops.transport_set(x, 16, &nobody) == -EINVAL,
 	      "backend_sized_refuses_the_next");
-	for (i = 0; i < 33 && !err; i++) {
+	for (i = 0; i < 65 && !err; i++) {
 		key.remote_port = (uint16_t)(i + 1);
 		err = datapath_xdp_ops.flow_set(x, &key, &flow);
 	}
-	CHECK(i == 33 && err == -E2BIG, "backend_flow_beyond_room_is_refused");
+	/* eight calls, each with RTP, RTCP, both learned, and four pairs */
+	CHECK(i == 65 && err == -E2BIG, "backend_flow_beyond_room_is_refused");
 	key.remote_port = 1;
 	CHECK(!datapath_xdp_ops.flow_set(x, &key, NULL),
 	      "backend_full_removes_a_flow");

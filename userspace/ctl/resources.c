@@ -69,7 +69,8 @@ static void add_media(struct list *l, const struct ctl_context *x)
 	add(l, "datapath_keys", u.datapath.keys, datapath_key_size(dp) - 1);
 	add(l, "datapath_transports", u.datapath.transports, ids);
 	add(l, "datapath_streams", u.datapath.streams, ids);
-	add(l, "datapath_flows", u.datapath.flows, 2 * (ids + 1));
+	add(l, "datapath_flows", u.datapath.flows,
+	    DATAPATH_FLOWS_A_STREAM * (ids + 1));
 	add(l, "datapath_ports", u.datapath.ports, SLUICE_MAX_PORTS);
 	add(l, "sessions_without_flow", u.lacking_flows, 0);
 }

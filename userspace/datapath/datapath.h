@@ -26,6 +26,12 @@
 struct datapath;
 
 #define DATAPATH_KEYS_SPARE	64
+/*
+ * On average: of an m-line RTP, RTCP, and for as long as their source ports are
+ * not learned (which RTCP's is not while there is none) both once more; and the
+ * pairs of its browser, most have two or three.
+ */
+#define DATAPATH_FLOWS_A_STREAM	4
 
 enum datapath_backend { DATAPATH_USER = 0, DATAPATH_XDP = 1,
 			DATAPATH_BACKENDS = 2 };

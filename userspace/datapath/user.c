@@ -91,7 +91,7 @@ static int user_flow_set(void *backend, const struct sluice_flow_key *key,
 		return 0;
 	}
 	if (!f) {
-		if (HASH_COUNT(u->flows) >= 2 * u->size)
+		if (HASH_COUNT(u->flows) >= DATAPATH_FLOWS_A_STREAM * u->size)
 			return -ENOSPC;
 		f = calloc(1, sizeof(*f));
 		if (!f)

@@ -35,11 +35,11 @@ int xdp_size_set(struct xdp *x, uint32_t streams)
 
 	for (i = 0; i < sizeof(by_id) / sizeof(by_id[0]) && !err; i++)
 		err = resize(x, by_id[i], streams);
-	/* a pair of ports and two flows a stream */
+	/* a pair of ports an m-line, which has two streams */
 	if (!err && 2 * streams > SLUICE_MAX_PORTS)
 		err = resize(x, XDP_PORTS, 2 * streams);
 	if (!err)
-		err = resize(x, XDP_FLOWS, 2 * streams);
+		err = resize(x, XDP_FLOWS, DATAPATH_FLOWS_A_STREAM * streams);
 	return err ? err : resize(x, XDP_NEAR, near_entries(streams));
 }
 

@@ -85,12 +85,13 @@ static char *counter(const struct list_column *c, const json_t *value,
 		     const json_t *before, double elapsed_s)
 {
 	const json_t *old = before ? member(before, c->member) : NULL;
-	json_int_t now = json_integer_value(value);
+	json_int_t now = json_integer_value(value), past;
 
 	if (!old || elapsed_s <= 0)
 		return text_format("%lld", (long long)now);
-	return text_format("%.0f/s",
-			   (double)(now - json_integer_value(old)) / elapsed_s);
+	/* It began anew, by detach and adopt. */
+	past = json_integer_value(old) > now ? 0 : json_integer_value(old);
+	return text_format("%.0f/s", (double)(now - past) / elapsed_s);
 }
 
 static char *format(const struct list_column *c, const json_t *row,

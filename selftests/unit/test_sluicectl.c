@@ -90,6 +90,23 @@ static const char *ending_call(void)
 	return "{\"schema\":1,\"ok\":true,\"call\":{\"id\":\"ww\"}}\n";
 }
 
+/* A counter that begins anew, and the end of it. */
+static const char drops[] = "{\"command\":\"show drops\"}\n";
+
+static const char *drops_anew(void)
+{
+	static const char *const texts[] = {
+		"{\"schema\":1,\"ok\":true,\"drops\":[{\"side\":\"media\","
+		"\"reason\":\"auth\",\"total\":100000}]}\n",
+		"{\"schema\":1,\"ok\":true,\"drops\":[{\"side\":\"media\","
+		"\"reason\":\"auth\",\"total\":5000}]}\n",
+		"{\"schema\":1,\"ok\":false,\"code\":\"refused\"}\n",
+	};
+	static int at;
+
+	return texts[at < 2 ? at++ : 2];
+}
+
 static void answer(int fd, const char *text)
 {
 	if (send(fd, text, strlen(text), MSG_NOSIGNAL) < 0)
@@ -114,6 +131,8 @@ static void serve(int fd)
 			answer(fd, answers[i].answer);
 	if (!strcmp(request, ending))
 		answer(fd, ending_call());
+	if (!strcmp(request, drops))
+		answer(fd, drops_anew());
 }
 
 static void *daemon_thread(void *arg)
@@ -324,6 +343,10 @@ static void test_verbs(void)
 	CHECK_INT(piped("-s @ -w 1 show call ww"), 4,
 		  "call_is_watched_to_its_end");
 	CHECK(strstr(result.out, "id\tww\n"), "call_watched_is_shown");
+	piped("-s @ -w 1 -H -o total show drops");
+	CHECK(!strncmp(result.out, "100000\n", 7) && result.out[7] > '0' &&
+	      strstr(result.out, "/s\n"),
+	      "rate_of_a_counter_begun_anew_is_not_negative");
 	CHECK_INT(piped("-s @ terminate call 9c41"), 0, "terminate_exits_0");
 	CHECK_INT(piped("-s @ terminate 9c41"), 0,
 		  "terminate_without_object_exits_0");

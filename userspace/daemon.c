@@ -34,12 +34,14 @@
 #define NO_ANSWER_MS	180000	/* INVITE without a final response */
 #define LEAVE_MS	3000	/* for BYEs and their answers at the end */
 #define TRIM_MS		5000	/* between looks at what is live */
+#define EVENTS_AT_ONCE	256	/* then the SIP side and timers are served */
 
 struct daemon {
 	struct conf *conf;
 	struct daemon_options options;
 	struct loop *loop;
 	struct queue *events;		/* from web workers and media */
+	struct message *taken;		/* of events, still to be handled */
 	struct loop_fd *events_watch;
 	struct loop_fd *signal_watch;
 	int signal_fd;
@@ -144,10 +146,12 @@ static void web_event(struct daemon *d, const struct message *m)
 static void events_ready(void *arg)
 {
 	struct daemon *d = arg;
-	struct message *m, *next;
+	struct message *m;
 
-	for (m = queue_take(d->events); m; m = next) {
-		next = m->next;
+	if (!d->taken)
+		d->taken = queue_take(d->events);
+	for (int n = 0; (m = d->taken) && n < EVENTS_AT_ONCE; n++) {
+		d->taken = m->next;
 		if (m->type >= WSS_OPENED) {
 			web_event(d, m);
 			show_wss_event(&d->context, m);
@@ -157,6 +161,8 @@ static void events_ready(void *arg)
 		}
 		message_free(m);
 	}
+	if (d->taken)
+		queue_again(d->events);
 }
 
 /* RFC 3261 8.2.2.3 */
@@ -679,6 +685,8 @@ void daemon_run(struct daemon *d)
 
 void daemon_free(struct daemon *d)
 {
+	struct message *m;
+
 	if (!d)
 		return;
 	ctl_free(d->ctl);
@@ -692,6 +700,10 @@ void daemon_free(struct daemon *d)
 	registrar_free(d->registrar);
 	sip_stack_free(d->stack);
 	media_stop(d->media, d->is_keeping);
+	for (m = d->taken; m; m = d->taken) {
+		d->taken = m->next;
+		message_free(m);
+	}
 	queue_free(d->events);
 	loop_free(d->loop);
 	store_close(d->store);

@@ -232,11 +232,13 @@ static void test_full_queue(void)
 static void test_queue_bytes(void)
 {
 	const int most = LIMIT_QUEUE_BYTES / LIMIT_WSS_MESSAGE_BYTES;
+	struct pollfd p = { .events = POLLIN };
 	struct message *m = NULL;
 	struct queue *q;
 	int n = 0;
 
 	queue_create(LIMIT_QUEUE_TO_SIGNALLING, &q);
+	p.fd = queue_fd(q);
 	while (n <= most &&
 	       (m = message_new(1, LIMIT_WSS_MESSAGE_BYTES)) &&
 	       !queue_push(q, m))
@@ -244,6 +246,14 @@ static void test_queue_bytes(void)
 	CHECK_INT(n, most, "queue_bounded_by_bytes");
 	if (n <= most)
 		message_free(m);
+	while ((m = queue_take(q)))
+		for (struct message *next; m; m = next) {
+			next = m->next;
+			message_free(m);
+		}
+	CHECK_INT(poll(&p, 1, 0), 0, "queue_taken_is_quiet");
+	queue_again(q);
+	CHECK_INT(poll(&p, 1, 0), 1, "queue_not_finished_wakes_its_reader");
 	queue_free(q);
 }
 

@@ -75,10 +75,18 @@ void queue_free(struct queue *q)
 	free(q);
 }
 
+void queue_again(struct queue *q)
+{
+	static const uint64_t one = 1;
+
+	/* An eventfd write fails only when its 64-bit counter is full. */
+	if (write(q->fd, &one, sizeof(one)) < 0)
+		return;
+}
+
 static int push(struct queue *q, struct message *m, size_t limit,
 		size_t limit_bytes)
 {
-	static const uint64_t one = 1;
 	int was_empty;
 
 	m->next = NULL;
@@ -94,9 +102,8 @@ static int push(struct queue *q, struct message *m, size_t limit,
 	q->count++;
 	q->bytes += m->len_bytes;
 	pthread_mutex_unlock(&q->lock);
-	/* An eventfd write fails only when its 64-bit counter is full. */
-	if (was_empty && write(q->fd, &one, sizeof(one)) < 0)
-		return 0;
+	if (was_empty)
+		queue_again(q);
 	return 0;
 }
 

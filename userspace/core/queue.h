@@ -39,6 +39,9 @@ void queue_push_always(struct queue *q, struct message *m);
 /* All messages in order as a list by ->next, or NULL; clears the wake-up. */
 struct message *queue_take(struct queue *q);
 
+/* The reader has not finished what it took: queue_fd() is readable at once. */
+void queue_again(struct queue *q);
+
 /* Readable while something may wait. Owned by the queue. */
 int queue_fd(const struct queue *q);
 /* Refused pushes so far. */

@@ -223,33 +223,49 @@ static pid_t storm_begin(struct storm *storm)
 
 struct heard {
 	uint32_t count, lost;
+	uint16_t next;		/* sequence number */
 	bool is_bad;		/* forged, twice or out of order */
 };
 
-/* What reached the browser. */
-static struct heard storm_heard(void)
+/* What reached the browser: the next packet; false: none in a while. */
+static bool storm_hear_one(struct heard *h, int flags)
 {
-	struct timeval wait = { .tv_usec = 300000 };
-	uint16_t next = 0, seq;
-	struct heard h = { 0 };
 	uint8_t packet[512];
+	uint16_t seq;
 	int len;
 
+	len = (int)recv(peer_sockets[0], packet, sizeof(packet), flags);
+	if (len <= 0)
+		return false;
+	if (oracle_unprotect(browser_rx, packet, len) < 12) {
+		h->is_bad = true;
+		return true;
+	}
+	seq = (uint16_t)(packet[2] << 8 | packet[3]);
+	if (h->count && (uint16_t)(seq - h->next) > 0x7fff)
+		h->is_bad = true;
+	else if (h->count)
+		h->lost += (uint16_t)(seq - h->next);
+	h->next = (uint16_t)(seq + 1);
+	h->count++;
+	return true;
+}
+
+/* From the last replacement's gap, if there is one, until nothing comes. */
+static struct heard storm_end(struct storm *storm, pid_t pid)
+{
+	struct timeval wait = { .tv_usec = 300000 };
+	struct heard h = { 0 };
+
+	while (storm_hear_one(&h, MSG_DONTWAIT))
+		;
+	storm_hear_one(&h, 0);
+	storm->is_over = true;
+	waitpid(pid, NULL, 0);
 	setsockopt(peer_sockets[0], SOL_SOCKET, SO_RCVTIMEO, &wait,
 		   sizeof(wait));
-	while ((len = (int)recv(peer_sockets[0], packet, 512, 0)) > 0) {
-		if (oracle_unprotect(browser_rx, packet, len) < 12) {
-			h.is_bad = true;
-			continue;
-		}
-		seq = (uint16_t)(packet[2] << 8 | packet[3]);
-		if (h.count && (uint16_t)(seq - next) > 0x7fff)
-			h.is_bad = true;
-		else if (h.count)
-			h.lost += (uint16_t)(seq - next);
-		next = (uint16_t)(seq + 1);
-		h.count++;
-	}
+	while (storm_hear_one(&h, 0))
+		;
 	return h;
 }
 
@@ -292,9 +308,7 @@ static void storm(const char *how, bool without_gap)
 			   (!i || strcmp(tags[0], tags[1]));
 		datapath_xdp_ops.close(x);
 	}
-	storm->is_over = true;
-	waitpid(pid, NULL, 0);
-	heard = storm_heard();
+	heard = storm_end(storm, pid);
 	snprintf(name, sizeof(name), "%s_program_replaced", how);
 	CHECK_INT(opened, rounds, name);
 	snprintf(name, sizeof(name), "%s_other_build_by_its_tag", how);

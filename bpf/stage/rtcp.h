@@ -308,7 +308,7 @@ SLUICE_STEP int sluice_rtcp_build(struct xdp_md *ctx)
 	if (!w || !s)
 		return -SLUICE_DROP_INTERNAL;
 	err = sluice_rtcp_write(&s->r, s->in, w->packet);
-	if (s->r.is_wanted) {
+	if (s->r.is_wanted && sluice_may_tell(w)) {
 		sluice_event_picture(w);
 		if (err) {
 			sluice_count(SLUICE_COUNT_REPORTED);

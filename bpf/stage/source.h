@@ -10,6 +10,7 @@
 #include "lib/convert.h"
 #include "lib/index.h"
 #include "maps.h"
+#include "stage/event.h"
 
 #define SLUICE_SECOND_NS	1000000000ULL
 #define SLUICE_NO_SLOT		SLUICE_SSRCS_PER_STREAM
@@ -204,7 +205,8 @@ static __always_inline void sluice_event_digit(struct sluice_work *w)
 	__u32 off = w->rtp.payload_off;
 
 	sluice_opaque(off);
-	if (w->rtp.payload_len < SLUICE_EVENT_LEN || off > SLUICE_RTP_READ_MAX)
+	if (w->rtp.payload_len < SLUICE_EVENT_LEN || off > SLUICE_RTP_READ_MAX ||
+	    !sluice_may_tell(w))
 		return;
 	e.value = sluice_get32(w->packet + off);
 	bpf_ringbuf_output(&sl_events, &e, sizeof(e), 0);
@@ -306,7 +308,7 @@ static __always_inline int sluice_source_take(struct sluice_work *w,
 	w->index = index;
 	w->out_index = out;
 	w->out_timestamp = timestamp;
-	if (packets == 1)
+	if (packets == 1 && sluice_may_tell(w))
 		sluice_event_first(w);
 	return err;
 }

@@ -523,6 +523,39 @@ static void store_broken_file(void)
 	store_close(s);
 }
 
+/* Sound, and yet nothing for this version: by its number, by its tables. */
+static bool begins_anew(void)
+{
+	struct store_status st;
+	struct store *s = NULL;
+	bool is_anew;
+
+	store_open(dir, &s);
+	is_anew = !look(s, STORE_CALL).count &&
+		  !put_number(s, STORE_CALL, "a", 1);
+	store_status(s, &st);
+	store_close(s);
+	return is_anew && st.path[0] && !st.is_degraded;
+}
+
+static void store_not_known(void)
+{
+	sqlite3 *db;
+	void *b;
+
+	if (store_sqlite_open(db_path, &b))
+		return;
+	store_sqlite.set_meta(b, "version", "99");
+	store_sqlite.close(b);
+	CHECK(begins_anew(), "store_of_another_version_is_set_aside");
+	unlink(db_path);
+	if (sqlite3_open(db_path, &db))
+		return;
+	sqlite3_exec(db, "CREATE TABLE records(other)", NULL, NULL, NULL);
+	sqlite3_close(db);
+	CHECK(begins_anew(), "store_with_other_tables_is_set_aside");
+}
+
 int main(void)
 {
 	char command[128];
@@ -543,6 +576,7 @@ int main(void)
 	store_held_by_a_writer();
 	store_held_by_a_reader();
 	store_broken_file();
+	store_not_known();
 	snprintf(command, sizeof(command), "rm -rf %s", dir);
 	return system(command) ? 1 : tap_done();
 }

@@ -311,6 +311,18 @@ static struct call *find_challenged(struct calls *cs, const struct sip_msg *m,
 	return NULL;
 }
 
+static void no_answer(void *arg)
+{
+	struct call *c = arg;
+
+	c->timer = NULL;
+	call_set_cause(c, "gateway", "no answer");
+	if (c->invite)
+		call_refuse(c, &(struct call_refusal){ .status = 408,
+						       .reason = "no answer" });
+	call_event(c, CALL_ABORTED, NULL);
+}
+
 /* A's INVITE with credentials: same call, same media, leg B's CSeq + 1. */
 static void retry(struct call *c, struct sip_server *st, struct sdp *offer)
 {
@@ -321,6 +333,10 @@ static void retry(struct call *c, struct sip_server *st, struct sdp *offer)
 	sip_server_set_data(st, c);
 	sdp_free(c->a_offer);
 	c->a_offer = offer;
+	/* What was answered early, was the offer before. */
+	sdp_free(c->a_answer);
+	c->a_answer = NULL;
+	c->has_early_answer = false;
 	if (sip_dialog_uas(m, sip_server_source(st), c->a.dialog->contact,
 			   &d) || call_leg_attach(&c->a, d)) {
 		refuse(c, 500, "gateway", "out of memory");
@@ -328,6 +344,8 @@ static void retry(struct call *c, struct sip_server *st, struct sdp *offer)
 	}
 	snprintf(c->b_ruri, sizeof(c->b_ruri), "%s", sip_msg_ruri(m));
 	call_reliable_init(c);
+	/* The one that ran was for this request. */
+	call_timer(c, c->calls->settings.no_answer_ms, no_answer);
 	call_event(c, CALL_A_RETRIED, NULL);
 }
 
@@ -381,18 +399,6 @@ static bool has_room(struct calls *cs, const struct sip_target *source)
 		if (c->source_conn == source->conn && c->state != CALL_ENDED)
 			of_client++;
 	return of_client < LIMIT_CALLS_PER_CLIENT;
-}
-
-static void no_answer(void *arg)
-{
-	struct call *c = arg;
-
-	c->timer = NULL;
-	call_set_cause(c, "gateway", "no answer");
-	if (c->invite)
-		call_refuse(c, &(struct call_refusal){ .status = 408,
-						       .reason = "no answer" });
-	call_event(c, CALL_ABORTED, NULL);
 }
 
 static void no_media(struct call *c, int err)

@@ -37,11 +37,39 @@ static void test_challenged(void)
 	fixture_clear("challenged_call_is_gone");
 }
 
+/* One of two browsers that ring is taken out. */
+static void test_fork_terminated(void)
+{
+	struct sip_dialog *d = pbx_dial("trunk", NULL, plain_sdp);
+	struct sip_msg *first = WEB_GETS(1, SIP_INVITE, 0);
+	struct sip_msg *second = WEB_GETS(2, SIP_INVITE, 0);
+	struct call *c = calls->list;
+
+	if (!CHECK(first && second, "both_browsers_are_called"))
+		exit(tap_done());
+	web_reply(1, first, 180, NULL, NULL);
+	web_reply(2, second, 180, NULL, NULL);
+	while (strcmp(c->b.alias, "alias1"))
+		c = c->next;
+	CHECK_INT(calls_terminate(calls, c->id, "operator"), 0,
+		  "branch_is_terminated");
+	CHECK(WEB_GETS(1, SIP_CANCEL, 0), "terminated_branch_is_cancelled");
+	web_reply(2, second, 200, NULL, WEB_ANSWER);
+	WAIT_FOR(pbx_heard(SIP_INVITE) >= 200);
+	CHECK_INT(pbx_heard(SIP_INVITE), 200, "other_branch_may_answer");
+	CHECK(!sip_dialog_response(d, pbx.response[SIP_INVITE]),
+	      "other_branch_is_the_call");
+	pbx_send(d, "ACK", NULL, NULL);
+	sip_dialog_free(d);
+	fixture_clear("forked_calls_are_gone");
+}
+
 int main(void)
 {
 	if (fixture_start())
 		return 1;
 	test_challenged();
+	test_fork_terminated();
 	fixture_stop();
 	return tap_done();
 }

@@ -609,12 +609,10 @@ static bool is_named(const struct call *c, const char *id)
 static void terminate(struct call *c, const char *cause)
 {
 	call_set_cause(c, "gateway", "%s", cause);
-	if (c->invite) {
-		call_reply(c->invite, 503, NULL, c->a.dialog->local_tag,
-			   cause);
-		c->invite = NULL;
-		c->a.bye_done = true;
-	}
+	/* Other browsers may ring for the same INVITE. */
+	if (c->invite)
+		call_refuse(c, &(struct call_refusal){ .status = 503,
+						       .reason = cause });
 	call_event(c, CALL_ABORTED, NULL);
 }
 

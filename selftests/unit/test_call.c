@@ -64,12 +64,56 @@ static void test_fork_terminated(void)
 	fixture_clear("forked_calls_are_gone");
 }
 
+/* ---- a 2xx that waits for a PRACK --------------------------------------- */
+
+/* Called without an offer, with 100rel; the browser has answered. */
+static struct sip_dialog *held(void)
+{
+	struct sip_dialog *d = pbx_dial("alias1", "Require: 100rel\r\n", NULL);
+	struct sip_msg *m = WEB_GETS(1, SIP_INVITE, 0);
+
+	if (!CHECK(m, "browser_is_called_without_an_offer"))
+		exit(tap_done());
+	web_reply(1, m, 180, NULL, NULL);
+	WAIT_FOR(pbx_heard(SIP_INVITE) == 180);
+	sip_dialog_response(d, pbx.response[SIP_INVITE]);
+	web_reply(1, m, 200, NULL, WEB_ANSWER);
+	CHECK(WEB_GETS(1, SIP_ACK, 0) && pbx_heard(SIP_INVITE) == 180 &&
+	      calls->list->state == CALL_ANSWERED, "answer_waits_for_the_prack");
+	return d;
+}
+
+static void held_ends(struct sip_dialog *d, int status, const char *name)
+{
+	WAIT_FOR(pbx_heard(SIP_INVITE) >= 200);
+	CHECK_INT(pbx_heard(SIP_INVITE), status, name);
+	CHECK(WEB_GETS(1, SIP_BYE, 0), "browser_that_answered_is_hung_up");
+	CHECK(!pbx.requests[SIP_BYE], "caller_gets_no_bye");
+	sip_dialog_free(d);
+	fixture_clear("call_without_prack_is_gone");
+}
+
+static void test_held(void)
+{
+	struct sip_dialog *d = held();
+
+	sip_client_cancel(pbx.client, NULL);
+	held_ends(d, 487, "cancel_before_the_prack_is_heeded");
+	d = held();
+	pbx_send(d, "BYE", NULL, NULL);
+	held_ends(d, 487, "bye_before_the_prack_answers_the_invite");
+	d = held();
+	media_says(MEDIA_FAILED, calls->list->media_id, MEDIA_SIDE_WEB);
+	held_ends(d, 500, "failure_before_the_prack_answers_the_invite");
+}
+
 int main(void)
 {
 	if (fixture_start())
 		return 1;
 	test_challenged();
 	test_fork_terminated();
+	test_held();
 	fixture_stop();
 	return tap_done();
 }

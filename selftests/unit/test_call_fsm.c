@@ -25,7 +25,8 @@ static void test_plain_call(void)
 	CHECK_INT(state, CALL_UP, "ack_makes_call_up");
 	CHECK_INT(feed(CALL_B_ANSWERED), CALL_DO_ACK_B,
 		  "repeated_200_is_acked_again");
-	CHECK_INT(feed(CALL_A_BYE), CALL_DO_BYE_B | CALL_DO_CLOSE,
+	CHECK_INT(feed(CALL_A_BYE),
+		  CALL_DO_487_A | CALL_DO_BYE_B | CALL_DO_CLOSE,
 		  "bye_of_a_goes_to_b");
 	CHECK_INT(state, CALL_ENDED, "bye_ends");
 	CHECK_INT(feed(CALL_B_BYE), 0, "crossing_bye_is_harmless");
@@ -41,11 +42,25 @@ static void test_bye_before_ack(void)
 	CHECK_INT(feed(CALL_A_ACKED), CALL_DO_BYE_A | CALL_DO_CLOSE,
 		  "ack_lets_the_bye_go");
 	state = CALL_LEAVING;
-	CHECK_INT(feed(CALL_ABORTED), CALL_DO_BYE_A | CALL_DO_CLOSE,
+	CHECK_INT(feed(CALL_ABORTED),
+		  CALL_DO_REFUSE_A | CALL_DO_BYE_A | CALL_DO_CLOSE,
 		  "no_ack_lets_the_bye_go");
 	state = CALL_LEAVING;
-	CHECK_INT(feed(CALL_A_BYE), CALL_DO_CLOSE,
+	CHECK_INT(feed(CALL_A_BYE), CALL_DO_487_A | CALL_DO_CLOSE,
 		  "bye_of_both_before_the_ack_closes");
+}
+
+/* Its 2xx waits for a PRACK: A may still cancel. */
+static void test_cancel_of_answered(void)
+{
+	state = CALL_ANSWERED;
+	CHECK_INT(feed(CALL_A_CANCELLED),
+		  CALL_DO_487_A | CALL_DO_BYE_B | CALL_DO_CLOSE,
+		  "cancel_before_the_prack_hangs_up_b");
+	CHECK_INT(state, CALL_ENDED, "cancel_before_the_prack_ends");
+	state = CALL_LEAVING;
+	CHECK_INT(feed(CALL_A_CANCELLED), CALL_DO_487_A | CALL_DO_CLOSE,
+		  "cancel_after_bye_of_b_closes");
 }
 
 static void test_cancel(void)
@@ -90,8 +105,8 @@ static void test_aborts(void)
 		  "abort_in_setup_refuses_and_cancels");
 	state = CALL_ANSWERED;
 	CHECK_INT(feed(CALL_ABORTED),
-		  CALL_DO_BYE_A | CALL_DO_BYE_B | CALL_DO_CLOSE,
-		  "abort_of_answered_hangs_up_both");
+		  CALL_DO_REFUSE_A | CALL_DO_BYE_A | CALL_DO_BYE_B |
+		  CALL_DO_CLOSE, "abort_of_answered_hangs_up_both");
 	state = CALL_UP;
 	CHECK_INT(feed(CALL_B_BYE), CALL_DO_BYE_A | CALL_DO_CLOSE,
 		  "bye_of_b_goes_to_a");
@@ -118,6 +133,7 @@ int main(void)
 {
 	test_plain_call();
 	test_bye_before_ack();
+	test_cancel_of_answered();
 	test_cancel();
 	test_refusal_and_challenge();
 	test_aborts();

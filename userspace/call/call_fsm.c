@@ -43,6 +43,10 @@ static struct call_step in_challenged(enum call_event event)
 	}
 }
 
+/*
+ * The 2xx for A may still wait for its PRACK (prack.c). Then A's INVITE is not
+ * answered, and each end of the call does so; else that action does nothing.
+ */
 static struct call_step in_call(enum call_state state, enum call_event event)
 {
 	switch (event) {
@@ -51,16 +55,18 @@ static struct call_step in_call(enum call_state state, enum call_event event)
 	case CALL_B_ANSWERED:
 		/* A repeated 2xx: its ACK was lost. */
 		return STEP(state, CALL_DO_ACK_B);
+	case CALL_A_CANCELLED:
 	case CALL_A_BYE:
-		return STEP(CALL_ENDED, CALL_DO_BYE_B | CALL_DO_CLOSE);
+		return STEP(CALL_ENDED, CALL_DO_487_A | CALL_DO_BYE_B |
+			    CALL_DO_CLOSE);
 	case CALL_B_BYE:
 		/* RFC 3261 15: no BYE to the caller before its ACK. */
 		if (state == CALL_ANSWERED)
 			return STEP(CALL_LEAVING, 0);
 		return STEP(CALL_ENDED, CALL_DO_BYE_A | CALL_DO_CLOSE);
 	case CALL_ABORTED:
-		return STEP(CALL_ENDED,
-			    CALL_DO_BYE_A | CALL_DO_BYE_B | CALL_DO_CLOSE);
+		return STEP(CALL_ENDED, CALL_DO_REFUSE_A | CALL_DO_BYE_A |
+			    CALL_DO_BYE_B | CALL_DO_CLOSE);
 	default:
 		return STEP(state, 0);
 	}
@@ -70,10 +76,13 @@ static struct call_step in_leaving(enum call_event event)
 {
 	switch (event) {
 	case CALL_A_ACKED:
-	case CALL_ABORTED:
 		return STEP(CALL_ENDED, CALL_DO_BYE_A | CALL_DO_CLOSE);
+	case CALL_ABORTED:
+		return STEP(CALL_ENDED, CALL_DO_REFUSE_A | CALL_DO_BYE_A |
+			    CALL_DO_CLOSE);
+	case CALL_A_CANCELLED:
 	case CALL_A_BYE:
-		return STEP(CALL_ENDED, CALL_DO_CLOSE);
+		return STEP(CALL_ENDED, CALL_DO_487_A | CALL_DO_CLOSE);
 	case CALL_B_ANSWERED:
 		return STEP(CALL_LEAVING, CALL_DO_ACK_B);
 	default:

@@ -107,6 +107,31 @@ static void test_held(void)
 	held_ends(d, 500, "failure_before_the_prack_answers_the_invite");
 }
 
+/* Nothing in it to wait for: the answer may overtake the PRACK. */
+static void test_prack_after_answer(void)
+{
+	struct sip_dialog *d = pbx_dial("alias1", "Require: 100rel\r\n",
+					plain_sdp);
+	struct sip_msg *m = WEB_GETS(1, SIP_INVITE, 0);
+	char rack[64];
+
+	if (!CHECK(m, "browser_is_called_with_100rel"))
+		exit(tap_done());
+	web_reply(1, m, 180, NULL, NULL);
+	WAIT_FOR(pbx_heard(SIP_INVITE) == 180);
+	snprintf(rack, sizeof(rack), "RAck: %s 1 INVITE\r\n",
+		 sip_msg_header(pbx.response[SIP_INVITE], "RSeq"));
+	web_reply(1, m, 200, NULL, WEB_ANSWER);
+	WAIT_FOR(pbx_heard(SIP_INVITE) == 200);
+	sip_dialog_response(d, pbx.response[SIP_INVITE]);
+	pbx_send(d, "PRACK", rack, NULL);
+	WAIT_FOR(pbx_heard(SIP_PRACK));
+	CHECK_INT(pbx_heard(SIP_PRACK), 200, "prack_after_the_answer_is_taken");
+	pbx_send(d, "ACK", NULL, NULL);
+	sip_dialog_free(d);
+	fixture_clear("call_with_late_prack_is_gone");
+}
+
 int main(void)
 {
 	if (fixture_start())
@@ -114,6 +139,7 @@ int main(void)
 	test_challenged();
 	test_fork_terminated();
 	test_held();
+	test_prack_after_answer();
 	fixture_stop();
 	return tap_done();
 }

@@ -77,7 +77,7 @@ struct call_reliable {
 	bool is_wanted;
 	bool is_agreed;			/* A acknowledged one with SDP */
 	bool has_sdp;			/* the pending one */
-	uint32_t rseq;
+	uint32_t rseq, cseq;		/* of the pending one */
 	uint32_t interval_ms, waited_ms;
 	struct sip_msg *pending;	/* B's, awaits A's PRACK */
 	struct sip_msg *next;		/* B's newest after it */

@@ -74,10 +74,9 @@ static void repeat(void *arg)
 	struct call_reliable *r = &c->reliable;
 
 	r->timer = NULL;
-	if (!c->invite) {
-		stop(r);
+	/* Answered: not again, but its PRACK may be on its way. */
+	if (!c->invite)
 		return;
-	}
 	r->waited_ms += r->interval_ms;
 	if (r->waited_ms >= GIVE_UP_MS) {
 		give_up(c);
@@ -101,6 +100,7 @@ static void begin(struct call *c, const struct sip_msg *m)
 	r->has_sdp = !r->is_agreed && (c->is_late || c->has_early_answer);
 	r->pending = sip_msg_ref((struct sip_msg *)m);
 	r->rseq++;
+	r->cseq = sip_msg_cseq(sip_server_request(c->invite));
 	r->waited_ms = 0;
 	r->interval_ms = T1_MS;
 	loop_timer_add(c->calls->settings.loop, T1_MS, repeat, c, &r->timer);
@@ -139,10 +139,10 @@ static bool is_acked(const struct call *c, const struct sip_msg *m)
 	unsigned int rseq, cseq;
 	char method[8];
 
-	return c->invite && c->reliable.pending && rack &&
+	return c->reliable.pending && rack &&
 	       sscanf(rack, "%u %u %7s", &rseq, &cseq, method) == 3 &&
 	       rseq == c->reliable.rseq && !strcmp(method, "INVITE") &&
-	       cseq == sip_msg_cseq(sip_server_request(c->invite));
+	       cseq == c->reliable.cseq;
 }
 
 /* The PRACK's description, if it has one: 0, or the status to refuse with. */

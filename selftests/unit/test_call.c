@@ -132,6 +132,32 @@ static void test_prack_after_answer(void)
 	fixture_clear("call_with_late_prack_is_gone");
 }
 
+/* The caller's media end with its CANCEL, the phone's 200 is on its way. */
+static void test_answer_after_end(void)
+{
+	struct sip_server *st;
+	struct web w;
+
+	web_dial(&w, 1, NULL);
+	WAIT_FOR(pbx.server[SIP_INVITE]);
+	st = pbx.server[SIP_INVITE];
+	pbx.keeps_cancel = media_is_slow = true;
+	pbx_reply(180, "late", NULL, NULL);
+	WEB_GETS(1, SIP_INVITE, 180);
+	web_request_as(&w, "CANCEL", w.branch, w.cseq, NULL, NULL);
+	CHECK(WEB_GETS(1, SIP_INVITE, 487) && WAIT_FOR(pbx.cancels),
+	      "cancelled_call_is_refused");
+	media_says(MEDIA_LOST, calls->list->media_id, MEDIA_SIDE_WEB);
+	CHECK_INT(calls->list->state, CALL_ENDED, "lost_media_end_the_call");
+	pbx.server[SIP_INVITE] = st;
+	pbx_reply(200, "late", NULL, plain_sdp);
+	CHECK(WAIT_FOR(pbx.acks), "answer_after_the_end_is_acknowledged");
+	CHECK(WAIT_FOR(pbx.requests[SIP_BYE]),
+	      "answer_after_the_end_is_hung_up");
+	media_is_slow = false;
+	fixture_clear("cancelled_call_is_gone");
+}
+
 int main(void)
 {
 	if (fixture_start())
@@ -140,6 +166,7 @@ int main(void)
 	test_fork_terminated();
 	test_held();
 	test_prack_after_answer();
+	test_answer_after_end();
 	fixture_stop();
 	return tap_done();
 }

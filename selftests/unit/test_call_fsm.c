@@ -77,8 +77,8 @@ static void test_cancel(void)
 	CHECK_INT(feed(CALL_B_ANSWERED),
 		  CALL_DO_ACK_B | CALL_DO_BYE_B | CALL_DO_CLOSE,
 		  "200_after_cancel_is_acked_and_hung_up");
-	CHECK_INT(feed(CALL_B_ANSWERED), CALL_DO_ACK_B,
-		  "repeated_200_after_the_end_is_acked");
+	CHECK_INT(feed(CALL_B_ANSWERED), CALL_DO_ACK_B | CALL_DO_BYE_B,
+		  "200_after_the_end_is_acked_and_hung_up");
 }
 
 static void test_refusal_and_challenge(void)

@@ -122,8 +122,9 @@ struct call_step call_next(enum call_state state, enum call_event event)
 	case CALL_CANCELLING:
 		return in_cancelling(event);
 	case CALL_ENDED:
+		/* A repeated 2xx, or the first, that nobody waited for. */
 		if (event == CALL_B_ANSWERED)
-			return STEP(CALL_ENDED, CALL_DO_ACK_B);
+			return STEP(CALL_ENDED, CALL_DO_ACK_B | CALL_DO_BYE_B);
 		break;
 	}
 	return STEP(state, 0);

@@ -132,6 +132,27 @@ static void test_prack_after_answer(void)
 	fixture_clear("call_with_late_prack_is_gone");
 }
 
+/* ---- ends --------------------------------------------------------------- */
+
+/* Others that are away must not cost a browser that is there its BYE. */
+static void test_farewells_full(void)
+{
+	struct sip_dialog *d;
+	struct sip_msg *m;
+	struct web w;
+
+	call_out(&w, &d);
+	calls->farewell_count += LIMIT_FAREWELLS;
+	pbx_send(d, "BYE", NULL, NULL);
+	m = WEB_GETS(1, SIP_BYE, 0);
+	CHECK(m, "bye_for_who_is_there_has_no_limit");
+	if (m)
+		web_reply(1, m, 200, NULL, NULL);
+	calls->farewell_count -= LIMIT_FAREWELLS;
+	sip_dialog_free(d);
+	fixture_clear("call_with_farewell_is_gone");
+}
+
 /* The caller's media end with its CANCEL, the phone's 200 is on its way. */
 static void test_answer_after_end(void)
 {
@@ -166,6 +187,7 @@ int main(void)
 	test_fork_terminated();
 	test_held();
 	test_prack_after_answer();
+	test_farewells_full();
 	test_answer_after_end();
 	fixture_stop();
 	return tap_done();

@@ -134,10 +134,12 @@ int call_farewell(struct call_leg *leg, const struct sip_request *q,
 		  const struct sip_msg *src)
 {
 	struct calls *cs = leg->call->calls;
+	bool has_flow = call_leg_refresh_flow(leg);
 	struct farewell *f;
 	int err = 0;
 
-	if (cs->farewell_count >= LIMIT_FAREWELLS)
+	/* The limit is for those that have to be kept. */
+	if (!has_flow && cs->farewell_count >= LIMIT_FAREWELLS)
 		return -ENOBUFS;
 	f = calloc(1, sizeof(*f));
 	if (!f)
@@ -155,7 +157,7 @@ int call_farewell(struct call_leg *leg, const struct sip_request *q,
 		farewell_free(f);
 		return err;
 	}
-	if (call_leg_refresh_flow(leg)) {
+	if (has_flow) {
 		send_now(f, leg->dialog->peer.conn);
 		return 0;
 	}

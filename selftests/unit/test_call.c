@@ -179,6 +179,19 @@ static void test_answer_after_end(void)
 	fixture_clear("cancelled_call_is_gone");
 }
 
+/* What a REFER in a call began goes on after it, not at a restart. */
+static void test_refers_kept(void)
+{
+	struct call *c = call_create(calls);
+
+	c->refers = 1;
+	c->state = CALL_UP;
+	call_leg_attach(&c->a, calloc(1, sizeof(struct sip_dialog)));
+	call_leg_attach(&c->b, calloc(1, sizeof(struct sip_dialog)));
+	call_free(c);
+	CHECK(!calls->subs, "call_that_goes_on_keeps_its_subscriptions");
+}
+
 int main(void)
 {
 	if (fixture_start())
@@ -189,6 +202,7 @@ int main(void)
 	test_prack_after_answer();
 	test_farewells_full();
 	test_answer_after_end();
+	test_refers_kept();
 	fixture_stop();
 	return tap_done();
 }

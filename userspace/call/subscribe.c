@@ -488,7 +488,9 @@ void call_sub_adopt(struct call *c)
 {
 	struct call_sub *s;
 
-	if (!c->refers || !c->a.dialog || !c->b.dialog ||
+	/* One that goes on in the next run keeps them. */
+	if (c->state != CALL_ENDED || !c->refers || !c->a.dialog ||
+	    !c->b.dialog ||
 	    HASH_COUNT(c->calls->subs) >= LIMIT_SUBSCRIPTIONS)
 		return;
 	s = sub_create(c->calls);

@@ -192,6 +192,36 @@ static void test_refers_kept(void)
 	CHECK(!calls->subs, "call_that_goes_on_keeps_its_subscriptions");
 }
 
+/* ---- exchanges ---------------------------------------------------------- */
+
+/* A browser whose description changes and whose version does not. */
+static void test_same_version(void)
+{
+	struct sip_dialog *d;
+	struct sip_msg *m;
+	struct web w;
+	const void *body;
+	size_t len;
+
+	call_out(&w, &d);
+	web_request(&w, "INVITE", NULL, WEB_OFFER);
+	m = WEB_GETS(1, SIP_INVITE, 200);
+	CHECK(m && pbx.requests[SIP_INVITE] == 1,
+	      "same_offer_is_answered_as_before");
+	web_ack(&w, m, NULL);
+	web_request(&w, "INVITE", NULL, web_sdp(1, "sendonly", "actpass"));
+	if (CHECK(WAIT_FOR(pbx.server[SIP_INVITE]),
+		  "hold_with_the_old_version_passes")) {
+		body = sip_msg_body(pbx.request[SIP_INVITE], &len);
+		CHECK(memmem(body, len, "a=sendonly", 10),
+		      "hold_is_said_to_the_pbx");
+		pbx_reply(200, NULL, NULL, plain_sdp);
+		web_ack(&w, WEB_GETS(1, SIP_INVITE, 200), NULL);
+	}
+	sip_dialog_free(d);
+	fixture_clear("held_call_is_gone");
+}
+
 int main(void)
 {
 	if (fixture_start())
@@ -203,6 +233,7 @@ int main(void)
 	test_farewells_full();
 	test_answer_after_end();
 	test_refers_kept();
+	test_same_version();
 	fixture_stop();
 	return tap_done();
 }

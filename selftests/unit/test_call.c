@@ -222,6 +222,108 @@ static void test_same_version(void)
 	fixture_clear("held_call_is_gone");
 }
 
+/* Both sides offer at once: a browser's client gives up at a 491. */
+static void test_glare(void)
+{
+	struct sip_dialog *d;
+	struct sip_msg *m;
+	struct web w;
+
+	call_out(&w, &d);
+	pbx_send(d, "INVITE", NULL, plain_sdp);
+	m = WEB_GETS(1, SIP_INVITE, 0);
+	CHECK(m, "offer_of_the_pbx_reaches_the_browser");
+	web_request(&w, "INVITE", NULL, web_sdp(2, "sendonly", "actpass"));
+	CHECK(!web_take(1, SIP_INVITE, 491), "offer_of_the_browser_waits");
+	web_reply(1, m, 491, NULL, NULL);
+	CHECK(WAIT_FOR(pbx_heard(SIP_INVITE) == 491),
+	      "offer_of_the_pbx_gets_491");
+	if (CHECK(WAIT_FOR(pbx.server[SIP_INVITE]),
+		  "offer_of_the_browser_has_its_turn"))
+		pbx_reply(200, NULL, NULL, plain_sdp);
+	m = WEB_GETS(1, SIP_INVITE, 200);
+	CHECK(m, "offer_of_the_browser_is_answered");
+	if (m)
+		web_ack(&w, m, NULL);
+	sip_dialog_free(d);
+	fixture_clear("call_after_glare_is_gone");
+}
+
+/* One that waits is cancelled, or the call ends under it. */
+static void test_waiting_ends(void)
+{
+	struct sip_dialog *d;
+	struct web w;
+
+	for (int is_cancelled = 0; is_cancelled < 2; is_cancelled++) {
+		call_out(&w, &d);
+		pbx_send(d, "INVITE", NULL, plain_sdp);
+		WEB_GETS(1, SIP_INVITE, 0);
+		web_request(&w, "INVITE", NULL,
+			    web_sdp(2, "sendonly", "actpass"));
+		if (is_cancelled)
+			web_request_as(&w, "CANCEL", w.branch, w.cseq, NULL,
+				       NULL);
+		else
+			web_request(&w, "BYE", NULL, NULL);
+		CHECK(WEB_GETS(1, SIP_INVITE, 487), is_cancelled ?
+		      "waiting_offer_is_cancelled" :
+		      "waiting_offer_ends_with_its_call");
+		sip_dialog_free(d);
+		fixture_clear("call_with_a_waiting_offer_is_gone");
+	}
+}
+
+/* A refresh that went to the WebSocket before is not waited for. */
+static void test_reconnected(void)
+{
+	struct binding *b = location_by_alias(&registrar->location, "alias1");
+	struct sip_dialog *d;
+	struct call *c;
+	struct web w;
+
+	c = call_out(&w, &d);
+	c->a.session.interval_s = 2;
+	c->a.session.we_refresh = c->a.session.peer_has_update = true;
+	c->a.session.expires_ms = clock_ms();
+	call_session_resume(&c->a);
+	CHECK(WEB_GETS(1, SIP_UPDATE, 0), "browser_is_asked_for_a_sign");
+	b->conn = w.conn = 3;
+	web_request(&w, "INVITE", NULL, web_sdp(2, "sendonly", "actpass"));
+	CHECK(c->reoffer, "offer_over_a_new_websocket_does_not_wait");
+	if (WAIT_FOR(pbx.server[SIP_INVITE]))
+		pbx_reply(200, NULL, NULL, plain_sdp);
+	CHECK(WEB_GETS(3, SIP_INVITE, 200),
+	      "offer_over_a_new_websocket_is_answered");
+	b->conn = 1;
+	sip_dialog_free(d);
+	fixture_clear("call_over_a_new_websocket_is_gone");
+}
+
+/* The caller's answer comes in its ACK: no other exchange before it. */
+static void test_late_busy(void)
+{
+	struct sip_dialog *d = pbx_dial("alias1", NULL, NULL);
+	struct sip_msg *m = WEB_GETS(1, SIP_INVITE, 0);
+	struct web w;
+
+	if (!CHECK(m, "browser_is_called_without_an_offer"))
+		exit(tap_done());
+	web_called(&w, 1, m);
+	web_reply(1, m, 200, NULL, WEB_ANSWER);
+	WAIT_FOR(pbx_heard(SIP_INVITE) == 200);
+	web_request(&w, "INVITE", NULL, web_sdp(2, "sendonly", "actpass"));
+	CHECK(!calls->list->reoffer, "no_offer_passes_before_the_answer");
+	sip_dialog_response(d, pbx.response[SIP_INVITE]);
+	pbx_send(d, "ACK", NULL, plain_sdp);
+	CHECK(WAIT_FOR(pbx.server[SIP_INVITE]), "offer_passes_after_the_answer");
+	CHECK(calls->list->is_late_done, "answer_in_the_ack_is_taken");
+	pbx_reply(200, NULL, NULL, plain_sdp);
+	CHECK(WEB_GETS(1, SIP_INVITE, 200), "offer_after_the_answer_is_answered");
+	sip_dialog_free(d);
+	fixture_clear("call_without_an_offer_is_gone");
+}
+
 int main(void)
 {
 	if (fixture_start())
@@ -234,6 +336,10 @@ int main(void)
 	test_answer_after_end();
 	test_refers_kept();
 	test_same_version();
+	test_glare();
+	test_waiting_ends();
+	test_reconnected();
+	test_late_busy();
 	fixture_stop();
 	return tap_done();
 }

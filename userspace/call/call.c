@@ -118,6 +118,7 @@ void call_free(struct call *c)
 	registrar_wait_cancel(cs->settings.registrar, c);
 	loop_timer_cancel(c->timer);
 	call_fork_leave(c);
+	call_waiting_free(c);
 	call_reoffer_free(c);
 	call_transfer_free(c);
 	sip_client_free(c->invite_client);
@@ -243,6 +244,7 @@ static void close_call(struct call *c)
 	c->max_timer = NULL;
 	leg_rest(&c->a);
 	leg_rest(&c->b);
+	call_waiting_free(c);
 	call_reoffer_free(c);
 	call_transfer_free(c);
 	if (c->media_id)

@@ -62,6 +62,14 @@ struct call_reoffer {
 	struct loop_timer *retry;	/* after 491 */
 };
 
+/* A browser's re-INVITE or UPDATE that came while another exchange is on. */
+struct call_waiting {
+	struct sip_server *server;	/* NULL: none */
+	struct call_leg *leg;
+	struct loop_timer *timer;
+	uint64_t until_ms;
+};
+
 /* What one branch of leg B's fork said before the answer. */
 struct call_early {
 	char *tag;
@@ -133,6 +141,7 @@ struct call {
 	bool was_one_way, was_cancelled;
 
 	struct call_reoffer *reoffer;
+	struct call_waiting waiting;
 	struct call_transfer *transfer;
 	bool is_direct;			/* two SIP legs, media of their own */
 	unsigned int refers;		/* subscriptions by REFER in it */
@@ -358,6 +367,8 @@ void call_ack_2xx(struct call_leg *leg, const struct sip_msg *m);
 bool call_is_busy(const struct call *c);
 void call_reoffer_received(struct call_leg *leg, struct sip_server *st);
 void call_reoffer_free(struct call *c);
+/* The end of one that waits: 487. */
+void call_waiting_free(struct call *c);
 /* false: st is no re-INVITE under way. */
 bool call_reoffer_cancelled(struct call *c, struct sip_server *st);
 void call_reoffer_acked(struct call_leg *leg, const struct sip_msg *ack);

@@ -8,9 +8,12 @@
 #include <string.h>
 
 #include "call/internal.h"
+#include "core/clock.h"
 #include "core/limits.h"
 #include "core/log.h"
 #include "core/random.h"
+
+#define WAIT_STEP_MS	50	/* between looks whether it may begin */
 
 static const char *const sdp_type = "application/sdp";
 
@@ -455,10 +458,22 @@ static int begin(struct call_leg *from, struct sip_server *st,
 	return 0;
 }
 
+static bool is_refreshing(const struct call_leg *leg)
+{
+	const struct sip_client *ct = leg->session.client;
+
+	/* On a WebSocket that the browser has left nobody answers. */
+	return ct && (!leg->is_web ||
+		      sip_client_target(ct)->conn == leg->dialog->peer.conn);
+}
+
 bool call_is_busy(const struct call *c)
 {
-	return c->reoffer || call_transfer_is_open(c) || c->a.session.client ||
-	       c->b.session.client ||
+	/* A's answer to the offer in our 2xx comes in its ACK. */
+	if (c->state == CALL_ANSWERED && c->is_late && !c->is_late_done)
+		return true;
+	return c->reoffer || call_transfer_is_open(c) ||
+	       is_refreshing(&c->a) || is_refreshing(&c->b) ||
 	       (c->state != CALL_UP && c->state != CALL_ANSWERED);
 }
 
@@ -490,6 +505,64 @@ static void forward(struct call *c)
 		refused(c, err == -ENOTSUP ? 488 : 500, NULL);
 }
 
+/* ---- a browser's, while another is on ---------------------------------- */
+
+void call_waiting_free(struct call *c)
+{
+	struct call_waiting *w = &c->waiting;
+
+	loop_timer_cancel(w->timer);
+	if (w->server)
+		call_reply(w->server, 487, NULL, NULL, NULL);
+	memset(w, 0, sizeof(*w));
+}
+
+static void look_again(void *arg);
+
+static int look_later(struct call *c)
+{
+	return loop_timer_add(c->calls->settings.loop, WAIT_STEP_MS, look_again,
+			      c, &c->waiting.timer);
+}
+
+static void look_again(void *arg)
+{
+	struct call *c = arg;
+	struct call_waiting *w = &c->waiting;
+	struct sip_server *st = w->server;
+	struct call_leg *leg = w->leg;
+	bool is_busy = call_is_busy(c);
+
+	w->timer = NULL;
+	if (is_busy && clock_ms() < w->until_ms && !look_later(c))
+		return;
+	memset(w, 0, sizeof(*w));
+	/* Another may have taken the browser's place. */
+	if (call_leg_of(c->calls, sip_server_request(st)) != leg)
+		call_reply(st, 481, NULL, NULL, NULL);
+	else if (is_busy)
+		call_reply(st, 491, NULL, NULL, NULL);
+	else
+		call_reoffer_received(leg, st);
+}
+
+/* A browser's client that gets 491 gives up, some of them the whole call. */
+static bool wait_for_turn(struct call_leg *leg, struct sip_server *st)
+{
+	struct call *c = leg->call;
+	struct call_waiting *w = &c->waiting;
+
+	if (!leg->is_web || w->server ||
+	    (c->state != CALL_UP && c->state != CALL_ANSWERED) ||
+	    look_later(c))
+		return false;
+	w->server = st;
+	w->leg = leg;
+	w->until_ms = clock_ms() + LIMIT_REOFFER_WAIT_MS;
+	sip_server_set_data(st, c);
+	return true;
+}
+
 void call_reoffer_received(struct call_leg *leg, struct sip_server *st)
 {
 	const struct sip_msg *m = sip_server_request(st);
@@ -502,7 +575,8 @@ void call_reoffer_received(struct call_leg *leg, struct sip_server *st)
 		return;
 	/* RFC 3261 14.2: one exchange at a time. */
 	if (call_is_busy(c)) {
-		call_reply(st, 491, NULL, NULL, NULL);
+		if (!wait_for_turn(leg, st))
+			call_reply(st, 491, NULL, NULL, NULL);
 		return;
 	}
 	if (!c->is_direct)
@@ -530,6 +604,10 @@ bool call_reoffer_cancelled(struct call *c, struct sip_server *st)
 {
 	struct call_reoffer *r = c->reoffer;
 
+	if (c->waiting.server == st) {
+		call_waiting_free(c);
+		return true;
+	}
 	if (!r || r->server != st)
 		return false;
 	r->is_cancelled = true;

@@ -54,6 +54,7 @@
 #define LIMIT_CALLS_PER_CLIENT		32
 #define LIMIT_EARLY_DIALOGS		16	/* remembered of one INVITE */
 #define LIMIT_REOFFER_TRIES		4	/* of one that meets 491 */
+#define LIMIT_REOFFER_WAIT_MS		10000	/* a browser's, for another's end */
 #define LIMIT_DIALOG_REFERS		8	/* remembered of one dialog */
 #define LIMIT_FAREWELLS			4000	/* BYEs kept for browsers away */
 #define LIMIT_FAREWELL_MS		300000

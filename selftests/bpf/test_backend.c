@@ -68,9 +68,13 @@ static void test_relay(const char *mode, void *x)
 	snprintf(name, sizeof(name), "backend_%s_thawed_goes_on", mode);
 	CHECK(!stream(x, 1, &state) && relay(0, 131, out) == 172 &&
 	      sluice_get16(out + 2) == before + 1, name);
+	snprintf(name, sizeof(name), "backend_%s_stopped_and_set_goes_on", mode);
+	CHECK(!datapath_xdp_ops.stream_stop(x, 1) && !stream(x, 1, NULL) &&
+	      relay(0, 132, out) == 172 &&
+	      sluice_get16(out + 2) == before + 2, name);
 	snprintf(name, sizeof(name), "backend_%s_totals_counted", mode);
 	datapath_xdp_ops.totals(x, &totals);
-	CHECK(totals.counters[SLUICE_COUNT_RELAYED_WEB] == 22 &&
+	CHECK(totals.counters[SLUICE_COUNT_RELAYED_WEB] == 23 &&
 	      totals.counters[SLUICE_COUNT_RELAYED_SIP] == 20 &&
 	      !totals.drops[SLUICE_DROP_REDIRECT], name);
 	srtp_dealloc(browser_tx);

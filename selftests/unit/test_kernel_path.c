@@ -34,6 +34,9 @@ static struct {
 	uint32_t space[IDS], space_of[IDS][SLOTS];
 	bool is_reused;		/* two spaces with one key */
 	uint32_t freezes;
+	bool is_stopped[IDS];
+	uint32_t waits;		/* a freeze of what was stopped since the last one */
+	bool must_wait;
 	int flow_error, port_error, ufrag_error;
 	uint16_t refused_port;	/* transports to there are not supported */
 	/* at the next transport that is set a datagram leaves */
@@ -153,17 +156,29 @@ static int play_stream(void *b, uint32_t id, const struct sluice_stream *s,
 	if (!is_new && state)
 		return done(-EINVAL);
 	kernel.streams[id] = s ? *s : none;
+	kernel.is_stopped[id] = false;
 	if (s && is_new && (!state || state->media.out.next_index < USED))
 		kernel.space[id] = ++spaces;
 	return done(0);
 }
 
+static int play_stop(void *b, uint32_t id)
+{
+	begin();
+	kernel.must_wait |= !kernel.is_stopped[id];
+	kernel.is_stopped[id] = true;
+	return done(0);
+}
+
 static int play_freeze(void *b, uint32_t id, struct datapath_stream_state *ret)
 {
+	play_stop(b, id);
 	begin();
 	if (!kernel.streams[id].out_ssrc)
 		return done(-ENOENT);
 	kernel.freezes++;
+	kernel.waits += kernel.must_wait;
+	kernel.must_wait = false;
 	kernel.streams[id].out_ssrc = 0;
 	memset(ret, 0, sizeof(*ret));
 	ret->media.out.next_index = USED;
@@ -259,7 +274,8 @@ const struct datapath_ops datapath_xdp_ops = {
 	.name = "xdp", .close = play_close, .port_set = play_port,
 	.ufrag_set = play_ufrag, .flow_set = play_flow, .key_set = play_key,
 	.transport_set = play_transport, .stream_set = play_stream,
-	.stream_freeze = play_freeze, .stream_stats = play_stats,
+	.stream_stop = play_stop, .stream_freeze = play_freeze,
+	.stream_stats = play_stats,
 	.peer_get = play_peer_get, .peer_set = play_peer_set,
 	.totals = play_totals, .tick = play_tick, .event_fd = play_event_fd,
 	.events = play_events, .key_claim = play_key_claim,
@@ -555,16 +571,18 @@ static void test_no_memory(void)
 static void test_rekey(void)
 {
 	struct browser first;
-	uint32_t before;
+	uint32_t before, waits;
 
 	call();
 	first = web;
 	before = kernel.freezes;
+	waits = kernel.waits;
 	browser_open(&web, &local.web, "SRTP_AEAD_AES_128_GCM");
 	configure();
 	CHECK(connect_browser(), "rekey_connects");
 	CHECK(!kernel.is_reused, "rekey_index_space_never_meets_the_old_key");
-	CHECK_INT(kernel.freezes - before, 2, "rekey_waits_for_packets");
+	CHECK(kernel.freezes - before == 2 && kernel.waits > waits,
+	      "rekey_waits_for_packets");
 	browser_close(&first);
 	hang_up();
 }
@@ -751,6 +769,30 @@ static void test_event(void)
 	hang_up();
 }
 
+/* A wait for the kernel takes milliseconds, and there may be thousands of calls. */
+static void test_detach_many(void)
+{
+	struct media_open open = { .call = "second", .stream_count = 1 };
+	struct media_local second;
+	struct media_kernel k;
+	uint32_t freezes, waits;
+
+	call();
+	CHECK(!media_open(bench.media, &open, &second) &&
+	      !media_configure(bench.media, second.id, &config) &&
+	      is_on(DATAPATH_XDP), "second_call_is_set_up");
+	freezes = kernel.freezes;
+	waits = kernel.waits;
+	CHECK(!media_detach(bench.media, true, &k) && k.moved == 2,
+	      "detach_moves_all_calls");
+	CHECK_INT(kernel.freezes - freezes, 4, "detach_takes_every_stream");
+	CHECK_INT(kernel.waits - waits, 1, "detach_waits_once_for_all_of_them");
+	CHECK(!media_attach(bench.media, true, &k) && k.moved == 2,
+	      "attach_takes_all_calls_back");
+	media_close(bench.media, second.id);
+	hang_up();
+}
+
 static void test_attach_fails(void)
 {
 	struct media_kernel k;
@@ -781,6 +823,7 @@ int main(void)
 	test_torn();
 	test_no_room();
 	test_event();
+	test_detach_many();
 	test_attach_fails();
 	media_stop(bench.media, false);
 	store_close(store);

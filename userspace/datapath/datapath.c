@@ -477,6 +477,17 @@ int datapath_stream_set(struct datapath *dp, enum datapath_backend b,
 			 -EOPNOTSUPP;
 }
 
+int datapath_stream_stop(struct datapath *dp, enum datapath_backend b,
+			 uint32_t id)
+{
+	void *backend = backend_of(dp, b);
+
+	if (!backend)
+		return -EOPNOTSUPP;
+	return dp->ops[b]->stream_stop ? dp->ops[b]->stream_stop(backend, id) :
+					 0;
+}
+
 int datapath_stream_freeze(struct datapath *dp, enum datapath_backend b,
 			   uint32_t id, struct datapath_stream_state *ret)
 {

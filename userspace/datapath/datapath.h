@@ -104,6 +104,11 @@ struct datapath_ops {
 	int (*stream_set)(void *backend, uint32_t id,
 			  const struct sluice_stream *stream,
 			  const struct datapath_stream_state *state);
+	/*
+	 * Stops forwarding; set again it goes on. NULL: there is nothing to
+	 * gain. Streams that are stopped together are waited for together.
+	 */
+	int (*stream_stop)(void *backend, uint32_t id);
 	/* Stops forwarding, then hands the state over and forgets it. */
 	int (*stream_freeze)(void *backend, uint32_t id,
 			     struct datapath_stream_state *ret);
@@ -272,6 +277,8 @@ int datapath_transport_set(struct datapath *dp, enum datapath_backend b,
 int datapath_stream_set(struct datapath *dp, enum datapath_backend b,
 			uint32_t id, const struct sluice_stream *stream,
 			const struct datapath_stream_state *state);
+int datapath_stream_stop(struct datapath *dp, enum datapath_backend b,
+			 uint32_t id);
 int datapath_stream_freeze(struct datapath *dp, enum datapath_backend b,
 			   uint32_t id, struct datapath_stream_state *ret);
 int datapath_stream_stats(struct datapath *dp, enum datapath_backend b,

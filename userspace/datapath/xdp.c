@@ -628,6 +628,7 @@ const struct datapath_ops datapath_xdp_ops = {
 	.key_set = xdp_key_set,
 	.transport_set = xdp_transport_set,
 	.stream_set = xdp_stream_set,
+	.stream_stop = xdp_stream_stop,
 	.stream_freeze = xdp_stream_freeze,
 	.stream_stats = xdp_stream_stats,
 	.peer_get = xdp_peer_get,

@@ -15,6 +15,8 @@
  */
 #define XDP_EVENTS_MAX		256
 
+#define XDP_STREAM_STOPPED	2
+
 #define XDP_WAYS_OUT "drain the calls with the version that set them up, or " \
 		     "start with --discard-media, which ends them"
 
@@ -75,7 +77,8 @@ struct xdp {
 	uint32_t size;			/* of the maps by stream, by transport */
 	uint32_t key_size;		/* of the map of keys */
 	uint32_t near_mask;		/* of the near flows' map */
-	uint8_t *stream_is_used;
+	uint8_t *stream_is_used;	/* or XDP_STREAM_STOPPED */
+	bool must_wait;			/* programs may work on stopped ones */
 	uint8_t *key_is_used;
 	uint8_t *transport_is_used;
 	struct xdp_ends *ends;		/* by stream */
@@ -117,6 +120,7 @@ void xdp_wait_for_programs(void);
 int xdp_stream_set(void *backend, uint32_t id,
 		   const struct sluice_stream *stream,
 		   const struct datapath_stream_state *state);
+int xdp_stream_stop(void *backend, uint32_t id);
 int xdp_stream_freeze(void *backend, uint32_t id,
 		      struct datapath_stream_state *ret);
 int xdp_stream_stats(void *backend, uint32_t id,

@@ -54,7 +54,7 @@ static int install_state(struct xdp *x, uint32_t id,
 }
 
 /* No packet begins on it any more. */
-static int stream_stop(struct xdp *x, uint32_t id)
+static int stream_unlink(struct xdp *x, uint32_t id)
 {
 	int err = put(x, XDP_RELAYS, &id, &no_relay);
 
@@ -63,7 +63,7 @@ static int stream_stop(struct xdp *x, uint32_t id)
 
 static void stream_remove(struct xdp *x, uint32_t id)
 {
-	stream_stop(x, id);
+	stream_unlink(x, id);
 	xdp_relay_link(x, id, NULL);
 	put(x, XDP_STATES, &id, &no_state);
 	put(x, XDP_RTCP, &id, &no_rtcp);
@@ -102,19 +102,36 @@ int xdp_stream_set(void *backend, uint32_t id,
 	return err;
 }
 
+int xdp_stream_stop(void *backend, uint32_t id)
+{
+	struct xdp *x = backend;
+	int err;
+
+	if (!id || id >= x->size || !x->stream_is_used[id])
+		return -ENOENT;
+	if (x->stream_is_used[id] == XDP_STREAM_STOPPED)
+		return 0;
+	err = stream_unlink(x, id);
+	if (err)
+		return err;
+	x->stream_is_used[id] = XDP_STREAM_STOPPED;
+	x->must_wait = true;
+	return 0;
+}
+
 int xdp_stream_freeze(void *backend, uint32_t id,
 		      struct datapath_stream_state *ret)
 {
 	struct xdp *x = backend;
 	struct datapath_stream_state state = { 0 };
-	int err;
+	int err = xdp_stream_stop(x, id);
 
-	if (!id || id >= x->size || !x->stream_is_used[id])
-		return -ENOENT;
-	err = stream_stop(x, id);
 	if (err)
 		return err;
-	xdp_wait_for_programs();
+	/* milliseconds: once for all that were stopped until now */
+	if (x->must_wait)
+		xdp_wait_for_programs();
+	x->must_wait = false;
 	err = get_locked(x, XDP_STATES, &id, &state.media);
 	if (!err)
 		err = bpf_map_lookup_elem(x->maps[XDP_RTCP], &id, &state.rtcp);

@@ -10,6 +10,8 @@
 #include "core/log.h"
 #include "media/session.h"
 
+#define BREATHS	8	/* each a hundred datagrams and more */
+
 static uint32_t count_in(const struct worker *w, enum datapath_backend b)
 {
 	uint32_t n = 0;
@@ -19,28 +21,56 @@ static uint32_t count_in(const struct worker *w, enum datapath_backend b)
 	return n;
 }
 
-/* All of them; those that cannot go are left where they are. */
+/*
+ * Between parts of a long order: the kernel is to know that we live, or it
+ * passes nothing up, and the browsers' one socket is not to overflow.
+ */
+static void breathe(struct worker *w)
+{
+	datapath_tick(w->dp);
+	for (int n = 0; n < BREATHS; n++)
+		worker_receive(w, &w->web_end);
+}
+
+static void moved(struct session *s, int err, struct media_kernel *ret)
+{
+	if (!err) {
+		session_moved(s);
+		ret->moved++;
+		return;
+	}
+	log_call_warn(s->call, "media: cannot be moved: %s", strerror(-err));
+	snprintf(ret->reason, sizeof(ret->reason),
+		 "call %.16s cannot be moved: %s", s->call, strerror(-err));
+	ret->stay++;
+}
+
+/*
+ * All of them; those that cannot go are left where they are. To the kernel one
+ * by one: what comes to the sockets of one that has departed is lost.
+ */
 static void move_all(struct worker *w, enum datapath_backend to,
 		     const char *why, struct media_kernel *ret)
 {
-	for (uint32_t i = 0; i < LIMIT_MEDIA_SESSIONS; i++) {
-		struct session *s = w->session[i];
-		int err;
+	uint32_t most = to == DATAPATH_USER ? RELAY_TOGETHER : 1;
+	struct session *s[RELAY_TOGETHER];
+	uint32_t n = 0, done = 0;
+	int err[RELAY_TOGETHER];
 
-		if (!s || s->backend == to)
+	for (uint32_t i = 0; i < LIMIT_MEDIA_SESSIONS; i++) {
+		if (w->session[i] && w->session[i]->backend != to)
+			s[n++] = w->session[i];
+		if (!n || (n < most && i + 1 < LIMIT_MEDIA_SESSIONS))
 			continue;
-		err = relay_move(s, to, why);
-		if (err) {
-			log_call_warn(s->call, "media: cannot be moved: %s",
-				      strerror(-err));
-			snprintf(ret->reason, sizeof(ret->reason),
-				 "call %.16s cannot be moved: %s", s->call,
-				 strerror(-err));
-			ret->stay++;
+		relay_move_together(s, n, to, why, err);
+		for (uint32_t k = 0; k < n; k++)
+			moved(s[k], err[k], ret);
+		done += n;
+		n = 0;
+		if (done < RELAY_TOGETHER)
 			continue;
-		}
-		session_moved(s);
-		ret->moved++;
+		done = 0;
+		breathe(w);
 	}
 }
 

@@ -191,38 +191,92 @@ static int hand_back(struct session *s, enum datapath_backend from,
 	return hand_over(s, from, is_there);
 }
 
-int relay_move(struct session *s, enum datapath_backend to, const char *reason)
+/* Waiting for the kernel's programs takes milliseconds: once for all of them. */
+void relay_stop_streams(struct session *s, enum datapath_backend from)
 {
-	bool is_there[MEDIA_STREAMS][DIRECTIONS] = { 0 };
+	for (uint32_t i = 0; i < s->stream_count; i++)
+		for (int d = 0; d < DIRECTIONS; d++)
+			if (s->stream[i].is_installed[d])
+				datapath_stream_stop(s->w->dp, from,
+						     s->stream[i].stream[d]);
+}
+
+/* The first half: all but the streams is in the new place. */
+static int depart(struct session *s, enum datapath_backend to)
+{
 	enum datapath_backend from = s->backend;
 	int err;
 
-	if (to == from)
-		return 0;
 	s->generation++;
 	err = prepare(s, to);
-	if (!err && to == DATAPATH_USER)
-		relay_flows(s);
-	else if (!err)
-		err = let_through(s, from);
 	if (err)
 		return err;
-	err = hand_over(s, from, is_there);
+	if (to != DATAPATH_USER)
+		return let_through(s, from);
+	relay_flows(s);
+	relay_stop_streams(s, from);
+	return 0;
+}
+
+/* What did not go stays, and is set going again. */
+static void return_to(struct session *s, enum datapath_backend from,
+		      bool is_there[MEDIA_STREAMS][DIRECTIONS])
+{
+	enum datapath_backend to = s->backend;
+
+	s->backend = from;
+	if (hand_back(s, to, is_there))
+		session_failed(s, "datapath: streams are lost between the "
+			       "backends");
+	for (uint32_t i = 0; i < s->stream_count; i++)
+		for (int d = 0; d < DIRECTIONS; d++)
+			if (s->stream[i].is_installed[d])
+				relay_install_stream(s, i, d, NULL);
+	relay_flows(s);
+	leave(s, to);
+}
+
+/* The second half. */
+static int arrive(struct session *s, enum datapath_backend from,
+		  const char *reason)
+{
+	bool is_there[MEDIA_STREAMS][DIRECTIONS] = { 0 };
+	int err = hand_over(s, from, is_there);
+
 	if (err) {
-		s->backend = from;
-		if (hand_back(s, to, is_there))
-			session_failed(s, "datapath: streams are lost between "
-				       "the backends");
-		relay_flows(s);
-		leave(s, to);
+		return_to(s, from, is_there);
 		return err;
 	}
 	hand_over_peers(s, from);
-	if (to != DATAPATH_USER)
+	if (s->backend != DATAPATH_USER)
 		relay_flows(s);
 	leave(s, from);
 	snprintf(s->backend_reason, sizeof(s->backend_reason), "%s", reason);
 	log_call_info(s->call, "media: moved from the %s to the %s path%s%s",
-		      name_of(from), name_of(to), *reason ? ": " : "", reason);
+		      name_of(from), name_of(s->backend), *reason ? ": " : "",
+		      reason);
 	return 0;
+}
+
+void relay_move_together(struct session **all, uint32_t count,
+			 enum datapath_backend to, const char *reason,
+			 int *ret_err)
+{
+	enum datapath_backend from[RELAY_TOGETHER];
+
+	for (uint32_t i = 0; i < count; i++) {
+		from[i] = all[i]->backend;
+		ret_err[i] = from[i] == to ? 0 : depart(all[i], to);
+	}
+	for (uint32_t i = 0; i < count; i++)
+		if (!ret_err[i] && from[i] != to)
+			ret_err[i] = arrive(all[i], from[i], reason);
+}
+
+int relay_move(struct session *s, enum datapath_backend to, const char *reason)
+{
+	int err;
+
+	relay_move_together(&s, 1, to, reason, &err);
+	return err;
 }

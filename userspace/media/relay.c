@@ -322,6 +322,7 @@ static void streams_end(struct session *s)
 {
 	struct datapath_stream_state state;
 
+	relay_stop_streams(s, s->backend);
 	for (uint32_t i = 0; i < s->stream_count; i++) {
 		struct session_stream *st = &s->stream[i];
 

@@ -111,6 +111,10 @@ static int switch_keys(struct session *s, uint32_t i,
 	err = relay_install_keys(s);
 	if (err)
 		err = relay_fall_back(s, err);
+	for (int d = 0; d < DIRECTIONS && !err; d++)
+		if (is_new[d] && st->is_installed[d])
+			datapath_stream_stop(s->w->dp, s->backend,
+					     st->stream[d]);
 	for (int d = 0; d < DIRECTIONS && !err; d++) {
 		if (!is_new[d] || !st->is_installed[d])
 			continue;

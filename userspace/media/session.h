@@ -245,5 +245,12 @@ int relay_install_stream(struct session *s, uint32_t i, int direction,
  */
 int relay_move(struct session *s, enum datapath_backend to,
 	       const char *reason);
+/* Before several are frozen: it is waited for once. */
+void relay_stop_streams(struct session *s, enum datapath_backend from);
+#define RELAY_TOGETHER	64
+/* At most so many, all of them to the user path or one alone. */
+void relay_move_together(struct session **all, uint32_t count,
+			 enum datapath_backend to, const char *reason,
+			 int *ret_err);
 
 #endif

@@ -45,6 +45,7 @@ static struct {
 	size_t armed_len;
 	int event_fd;
 	struct sluice_event event;
+	uint32_t event_count;	/* so often, with timestamps of their own */
 } kernel = { .lock = PTHREAD_MUTEX_INITIALIZER, .armed_fd = -1 };
 
 /* Packets may pass now: which key would be used with which index space? */
@@ -233,8 +234,12 @@ static void play_events(void *b, datapath_event_cb *each, void *arg)
 {
 	eventfd_t n;
 
-	if (!eventfd_read(kernel.event_fd, &n))
+	if (eventfd_read(kernel.event_fd, &n))
+		return;
+	for (uint32_t i = 0; i < kernel.event_count; i++) {
+		kernel.event.timestamp++;
 		each(arg, &kernel.event);
+	}
 }
 
 static int play_key_claim(void *b, uint32_t slot, struct sluice_key *ret)
@@ -753,6 +758,7 @@ static void test_event(void)
 	struct media_event e;
 
 	call();
+	kernel.event_count = 1;
 	kernel.event = (struct sluice_event){
 		.type = SLUICE_EVENT_AUTH_BURST, .value = 50 };
 	for (uint32_t id = 1; id < IDS; id++)
@@ -767,6 +773,61 @@ static void test_event(void)
 	eventfd_write(kernel.event_fd, 1);
 	call();
 	hang_up();
+}
+
+/* Messages of a type until the call is over. */
+static uint32_t count_until_closed(uint32_t type)
+{
+	struct message *m = bench.pending, *next;
+	uint64_t end = clock_ms() + PATIENCE_MS;
+	bool is_over = false;
+	uint32_t n = 0;
+
+	bench.pending = NULL;
+	while (!is_over && clock_ms() < end) {
+		for (; m; m = next) {
+			next = m->next;
+			n += m->type == type;
+			is_over |= m->type == MEDIA_CLOSED;
+			message_free(m);
+		}
+		poll(NULL, 0, 10);
+		m = queue_take(bench.events);
+	}
+	for (; m; m = next) {
+		next = m->next;
+		message_free(m);
+	}
+	return n;
+}
+
+/* Each would become an INFO to the other side. */
+static void test_digits_heard(void)
+{
+	uint32_t n;
+
+	call();
+	kernel.event = (struct sluice_event){
+		.type = SLUICE_EVENT_DIGIT, .value = 5 << 24 | 0x800000 | 400 };
+	for (uint32_t id = 1; id < IDS; id++) {
+		uint32_t from = kernel.streams[id].from;
+
+		if (kernel.streams[id].out_ssrc &&
+		    kernel.transports[from].flags & SLUICE_TRANSPORT_WEB) {
+			kernel.event.stream = id;
+			kernel.event.transport = from;
+		}
+	}
+	kernel.event_count = 200;
+	eventfd_write(kernel.event_fd, 1);
+	CHECK(bench_has_event(&bench, MEDIA_DIGIT, local.id, NULL),
+	      "digit_heard_is_told");
+	media_close(bench.media, local.id);
+	n = 1 + count_until_closed(MEDIA_DIGIT);
+	printf("# %u of 200 told\n", n);
+	CHECK(n >= 32 && n < 40, "digits_beyond_measure_are_not_told");
+	browser_close(&web);
+	close(phone);
 }
 
 /* A wait for the kernel takes milliseconds, and there may be thousands of calls. */
@@ -823,6 +884,7 @@ int main(void)
 	test_torn();
 	test_no_room();
 	test_event();
+	test_digits_heard();
 	test_detach_many();
 	test_attach_fails();
 	media_stop(bench.media, false);

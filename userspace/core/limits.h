@@ -73,7 +73,7 @@
 #define LIMIT_ICE_REMOTE_TUPLES		16	/* verified pairs of a session */
 #define LIMIT_DTLS_MTU			1200	/* bytes of a DTLS datagram */
 #define LIMIT_DTLS_HANDSHAKE_MS		30000
-#define LIMIT_DIGITS			32	/* that wait to be sent */
+#define LIMIT_DIGITS			32	/* that wait to be sent; told at once */
 
 /* Control */
 #define LIMIT_CTL_CLIENTS		32

@@ -235,15 +235,37 @@ static uint32_t reported_clock(const struct media_stream_config *c, int to)
 	return clock_hz ? clock_hz : 8000;
 }
 
+/*
+ * Each is a request to the other side: no more than fingers can, on average
+ * (SHORTEST_MS each); a burst may have been held up on its way.
+ */
+static bool may_tell(struct session *s, struct heard_digit *h)
+{
+	static struct log_limit limit;	/* media thread only */
+	uint64_t now = clock_ms();
+	uint64_t free_ms = h->free_ms > now ? h->free_ms : now;
+
+	if (free_ms >= now + LIMIT_DIGITS * SHORTEST_MS) {
+		if (log_limit_pass(&limit, 1, NULL))
+			log_call_warn(s->call, "media: more than %u digits at "
+				      "once, ignoring", LIMIT_DIGITS);
+		return false;
+	}
+	h->free_ms = free_ms + SHORTEST_MS;
+	return true;
+}
+
 static void tell(struct session *s, uint32_t i, int direction)
 {
 	uint32_t value = s->heard[direction].value;
 	uint32_t clock_hz = reported_clock(&s->config.stream[i], direction);
-	struct message *m = message_new(MEDIA_DIGIT,
-					sizeof(struct media_digit));
 	struct media_digit *d;
+	struct message *m;
 
 	s->heard[direction].is_open = false;
+	if (!may_tell(s, &s->heard[direction]))
+		return;
+	m = message_new(MEDIA_DIGIT, sizeof(struct media_digit));
 	if (!m)
 		return;
 	d = (struct media_digit *)m->data;

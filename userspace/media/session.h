@@ -54,6 +54,7 @@ struct credentials {
 /* The newest RFC 4733 event that was reported. */
 struct heard_digit {
 	bool is_open;			/* not told yet: its end is awaited */
+	uint64_t free_ms;		/* when those told would be over */
 	uint32_t value;
 	uint32_t timestamp;
 };

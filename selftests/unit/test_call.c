@@ -300,6 +300,24 @@ static void test_reconnected(void)
 	fixture_clear("call_over_a_new_websocket_is_gone");
 }
 
+/* No answer of a browser says that the call is over: only that it is away. */
+static void test_browser_silent(void)
+{
+	struct sip_dialog *d;
+	struct call *c;
+	struct web w;
+
+	c = call_out(&w, &d);
+	pbx_send(d, "INVITE", NULL, plain_sdp);
+	WEB_GETS(1, SIP_INVITE, 0);
+	sip_stack_ws_closed(gw, 1);
+	WAIT_FOR(pbx_heard(SIP_INVITE));
+	CHECK_INT(pbx_heard(SIP_INVITE), 480, "offer_to_who_is_away_gets_480");
+	CHECK_INT(c->state, CALL_UP, "call_of_who_is_away_goes_on");
+	sip_dialog_free(d);
+	fixture_clear("call_of_who_is_away_is_gone");
+}
+
 /* The caller's answer comes in its ACK: no other exchange before it. */
 static void test_late_busy(void)
 {
@@ -339,6 +357,7 @@ int main(void)
 	test_glare();
 	test_waiting_ends();
 	test_reconnected();
+	test_browser_silent();
 	test_late_busy();
 	fixture_stop();
 	return tap_done();

@@ -377,7 +377,14 @@ static void reoffer_response(void *arg, struct sip_client *ct,
 	if (status == 491 && try_later(c))
 		return;
 	/* Refused: what was agreed before goes on (RFC 3261 14.1). */
-	if (r->server) {
+	/*
+	 * A 408 would end the call (RFC 5057 5.1), which goes on without the
+	 * browser's WebSocket.
+	 */
+	if (r->server && is_local && to->is_web) {
+		call_reply(r->server, 480, NULL, NULL,
+			   "the other side is offline");
+	} else if (r->server) {
 		reply.phrase = sip_msg_phrase(m);
 		sip_server_reply(r->server, &reply, m);
 	}

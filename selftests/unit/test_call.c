@@ -342,6 +342,72 @@ static void test_late_busy(void)
 	fixture_clear("call_without_an_offer_is_gone");
 }
 
+/* ---- transfers ---------------------------------------------------------- */
+
+static const char *refer_to(void)
+{
+	static char text[96];
+
+	snprintf(text, sizeof(text), "Refer-To: <sip:1004@%s>\r\n", pbx.host);
+	return text;
+}
+
+/* Who referred has hung up, and its media with it. */
+static void test_transferor_left(void)
+{
+	struct sip_dialog *d, *next;
+	struct call *c;
+	struct web w;
+
+	calls->settings.executes_refer = true;
+	c = call_out(&w, &d);
+	pbx_send(d, "REFER", refer_to(), NULL);
+	CHECK(WAIT_FOR(pbx.server[SIP_INVITE]), "target_is_called");
+	pbx_send(d, "BYE", NULL, NULL);
+	WAIT_FOR(pbx_heard(SIP_BYE) == 200);
+	media_says(MEDIA_LOST, c->media_id, MEDIA_SIDE_SIP);
+	CHECK_INT(c->state, CALL_UP, "silence_of_who_left_ends_nothing");
+	next = pbx_accept(NULL);
+	CHECK(WAIT_FOR(!c->transfer) && c->state == CALL_UP,
+	      "target_takes_the_place_of_who_left");
+	media_says(MEDIA_LOST, c->media_id, MEDIA_SIDE_SIP);
+	CHECK_INT(c->state, CALL_ENDED, "silence_of_the_target_ends_the_call");
+	sip_dialog_free(d);
+	sip_dialog_free(next);
+	fixture_clear("transferred_call_is_gone");
+	calls->settings.executes_refer = false;
+}
+
+/* The same of a browser. */
+static void test_browser_left(void)
+{
+	struct sip_dialog *d, *next;
+	struct call *c;
+	struct web w;
+
+	calls->settings.executes_refer = media_is_slow = true;
+	c = call_out(&w, &d);
+	web_request(&w, "REFER", refer_to(), NULL);
+	CHECK(WAIT_FOR(pbx.server[SIP_INVITE]), "target_is_called_for_a_phone");
+	web_request(&w, "BYE", NULL, NULL);
+	CHECK(WEB_GETS(1, SIP_BYE, 200), "browser_may_leave_at_once");
+	media_says(MEDIA_LOST, c->media_id, MEDIA_SIDE_WEB);
+	CHECK_INT(c->state, CALL_UP, "media_of_who_left_end_nothing");
+	next = pbx_accept(NULL);
+	/* The target's offer for the phone. */
+	if (CHECK(WAIT_FOR(pbx.requests[SIP_INVITE] == 3), "phone_is_offered"))
+		pbx_reply(200, NULL, "Session-Expires: 90;refresher=uas\r\n",
+			  plain_sdp);
+	CHECK(WAIT_FOR(c->is_direct && !c->transfer), "phone_and_target_talk");
+	media_says(MEDIA_LOST, c->media_id, MEDIA_SIDE_WEB);
+	CHECK_INT(c->state, CALL_UP, "media_that_are_gone_end_nothing");
+	media_is_slow = false;
+	sip_dialog_free(d);
+	sip_dialog_free(next);
+	fixture_clear("call_of_two_phones_is_gone");
+	calls->settings.executes_refer = false;
+}
+
 int main(void)
 {
 	if (fixture_start())
@@ -359,6 +425,8 @@ int main(void)
 	test_reconnected();
 	test_browser_silent();
 	test_late_busy();
+	test_transferor_left();
+	test_browser_left();
 	fixture_stop();
 	return tap_done();
 }

@@ -520,6 +520,9 @@ static void media_event_received(struct call *c, uint32_t type,
 {
 	char peer[ADDR_STRLEN];
 
+	/* On its way while the browser left: nothing depends on it. */
+	if (c->is_direct)
+		return;
 	addr_format(&e->peer, peer);
 	switch (type) {
 	case MEDIA_ICE_SELECTED:
@@ -543,12 +546,16 @@ static void media_event_received(struct call *c, uint32_t type,
 			      e->detail);
 		break;
 	case MEDIA_FAILED:
+		if (call_transfer_has_left(c, true))
+			break;
 		call_set_cause(c, "gateway", "media: %s", e->detail);
 		call_event(c, CALL_ABORTED, NULL);
 		break;
 	case MEDIA_LOST:
 		/* Before the answer silence of the SIP side is normal. */
 		if (e->side == MEDIA_SIDE_SIP && !c->answered_ms)
+			break;
+		if (call_transfer_has_left(c, e->side == MEDIA_SIDE_WEB))
 			break;
 		call_set_cause(c, e->side == MEDIA_SIDE_WEB ? "web" : "sip",
 			       "media lost: %s",

@@ -347,6 +347,8 @@ void call_transfer_renumbered(struct calls *cs, const struct sip_msg *request,
 			      const char *branch);
 /* One goes on. */
 bool call_transfer_is_open(const struct call *c);
+/* ... and who asked, on that side, has hung up before its outcome. */
+bool call_transfer_has_left(const struct call *c, bool is_web);
 void call_transfer_store(const struct call *c, struct record *r);
 void call_transfer_restore(struct call *c, const struct record *r);
 /* One that an earlier run began has failed: each side is told. */

@@ -582,3 +582,9 @@ bool call_transfer_is_open(const struct call *c)
 {
 	return c->transfer && !c->transfer->is_lost;
 }
+
+bool call_transfer_has_left(const struct call *c, bool is_web)
+{
+	return call_transfer_is_open(c) && c->transfer->from->bye_done &&
+	       c->transfer->from->is_web == is_web;
+}

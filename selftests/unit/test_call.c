@@ -378,7 +378,7 @@ static void test_transferor_left(void)
 	calls->settings.executes_refer = false;
 }
 
-/* The same of a browser. */
+/* The same of a browser; what is left has no timers of the gateway's. */
 static void test_browser_left(void)
 {
 	struct sip_dialog *d, *next;
@@ -402,6 +402,14 @@ static void test_browser_left(void)
 	media_says(MEDIA_LOST, c->media_id, MEDIA_SIDE_WEB);
 	CHECK_INT(c->state, CALL_UP, "media_that_are_gone_end_nothing");
 	media_is_slow = false;
+	CHECK(!c->a.session.timer && !c->b.session.timer,
+	      "session_of_two_phones_is_their_own");
+	pbx_send(d, "INVITE", NULL, plain_sdp);
+	if (CHECK(WAIT_FOR(pbx.requests[SIP_INVITE] == 4), "reinvite_passes"))
+		pbx_reply(200, NULL, "Session-Expires: 90;refresher=uas\r\n",
+			  plain_sdp);
+	CHECK(WAIT_FOR(pbx_heard(SIP_INVITE) == 200) && !c->a.session.timer &&
+	      !c->b.session.timer, "reinvite_starts_no_timer");
 	sip_dialog_free(d);
 	sip_dialog_free(next);
 	fixture_clear("call_of_two_phones_is_gone");

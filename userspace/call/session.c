@@ -151,8 +151,11 @@ void call_session_answered(struct call_leg *leg, const struct sip_msg *m)
 	uint32_t interval_s = seconds(m, "Session-Expires");
 
 	note(leg, m);
-	/* RFC 4028 7.2: without the header the session does not expire. */
-	if (!interval_s)
+	/*
+	 * RFC 4028 7.2: without the header the session does not expire. Two SIP
+	 * legs see to theirs by themselves.
+	 */
+	if (!interval_s || leg->call->is_direct)
 		call_session_stop(leg);
 	else
 		start(leg, interval_s, strcmp(refresher_of(m), "uas"));

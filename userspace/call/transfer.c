@@ -257,7 +257,8 @@ static void turned(void *arg, struct sip_client *ct, const struct sip_msg *m)
 	}
 	sip_dialog_refresh(t->stay->dialog, m);
 	call_send_ack(t->stay, m, NULL);
-	call_session_answered(t->stay, m);
+	/* What it says of a timer is between it and the target now. */
+	call_session_stop(t->stay);
 	body = sip_msg_body(m, &len);
 	if (!take_place(c))
 		call_send_ack(leg, t->offered,

@@ -378,6 +378,32 @@ static void test_transferor_left(void)
 	calls->settings.executes_refer = false;
 }
 
+/* Nobody is to wait for ever. */
+static void test_target_rings(void)
+{
+	struct sip_dialog *d;
+	struct call *c;
+	struct web w;
+
+	calls->settings.executes_refer = true;
+	calls->settings.no_answer_ms = 1000;
+	c = call_out(&w, &d);
+	pbx_send(d, "REFER", refer_to(), NULL);
+	WAIT_FOR(pbx.server[SIP_INVITE]);
+	pbx_reply(180, "t", NULL, NULL);
+	CHECK(WAIT_FOR(pbx.cancels), "target_that_rings_on_is_cancelled");
+	CHECK(WAIT_FOR(pbx.request[SIP_NOTIFY] &&
+		       strstr(sip_msg_header(pbx.request[SIP_NOTIFY],
+					     "Subscription-State"),
+			      "terminated")), "transferor_is_told_of_the_end");
+	CHECK(c->state == CALL_UP && !c->transfer,
+	      "call_goes_on_after_the_ringing");
+	sip_dialog_free(d);
+	fixture_clear("call_that_was_referred_is_gone");
+	calls->settings.executes_refer = false;
+	calls->settings.no_answer_ms = 180000;
+}
+
 /* The same of a browser; what is left has no timers of the gateway's. */
 static void test_browser_left(void)
 {
@@ -434,6 +460,7 @@ int main(void)
 	test_browser_silent();
 	test_late_busy();
 	test_transferor_left();
+	test_target_rings();
 	test_browser_left();
 	fixture_stop();
 	return tap_done();

@@ -29,6 +29,7 @@ struct call_transfer {
 	struct sip_msg *offered;	/* the 2xx with that offer */
 	struct sdp *offer;		/* the browser's, to the target */
 	char branch[SIP_BRANCH_SIZE];	/* of the INVITE */
+	struct loop_timer *timer;	/* for the target's answer */
 	bool is_lost;			/* begun by an earlier run */
 };
 
@@ -40,6 +41,7 @@ void call_transfer_free(struct call *c)
 		return;
 	c->transfer = NULL;
 	registrar_wait_cancel(c->calls->settings.registrar, t);
+	loop_timer_cancel(t->timer);
 	if (t->client && !t->offered)
 		sip_client_cancel(t->client, NULL);
 	sip_client_free(t->client);
@@ -301,6 +303,10 @@ static void responded(void *arg, struct sip_client *ct,
 	/* Its 2xx again, while who stays thinks of an answer. */
 	if (t->offered || status == 100)
 		return;
+	if (status >= 200) {
+		loop_timer_cancel(t->timer);
+		t->timer = NULL;
+	}
 	if (status < 200) {
 		report(c, status, sip_msg_phrase(m));
 	} else if (status >= 300) {
@@ -313,6 +319,14 @@ static void responded(void *arg, struct sip_client *ct,
 		refuse_target(c);
 		failed(c, 488, "Not Acceptable Here");
 	}
+}
+
+static void unanswered(void *arg)
+{
+	struct call *c = arg;
+
+	c->transfer->timer = NULL;
+	failed(c, 408, "Request Timeout");
 }
 
 /* ---- the INVITE ------------------------------------------------------------ */
@@ -395,6 +409,10 @@ static int invite(struct call *c, const struct sip_msg *refer,
 	if (err)
 		return err;
 	err = sip_dialog_uac(m, &to, d->contact, &t->dialog);
+	if (!err)
+		err = loop_timer_add(c->calls->settings.loop,
+				     c->calls->settings.no_answer_ms,
+				     unanswered, c, &t->timer);
 	if (!err) {
 		store_invite(c);
 		err = sip_client_send_as(c->calls->stack, &to, m, t->branch,

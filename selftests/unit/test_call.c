@@ -64,6 +64,22 @@ static void test_fork_terminated(void)
 	fixture_clear("forked_calls_are_gone");
 }
 
+/* The Contact of a 302 cannot be said again. */
+static void test_unwritable(void)
+{
+	struct sip_dialog *d = pbx_dial("alias1", NULL, plain_sdp);
+	struct sip_msg *m = WEB_GETS(1, SIP_INVITE, 0);
+
+	if (m)
+		web_reply(1, m, 302, "Contact: <sip:x@example.com>;"
+			  "q=\"a\\\"b\"\r\n", NULL);
+	WAIT_FOR(pbx_heard(SIP_INVITE) >= 200);
+	CHECK_INT(pbx_heard(SIP_INVITE), 302,
+		  "refusal_that_cannot_be_written_leaves_bare");
+	sip_dialog_free(d);
+	fixture_clear("refused_call_is_gone");
+}
+
 /* ---- a 2xx that waits for a PRACK --------------------------------------- */
 
 /* Called without an offer, with 100rel; the browser has answered. */
@@ -448,6 +464,7 @@ int main(void)
 		return 1;
 	test_challenged();
 	test_fork_terminated();
+	test_unwritable();
 	test_held();
 	test_prack_after_answer();
 	test_farewells_full();

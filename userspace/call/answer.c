@@ -114,8 +114,8 @@ int call_late_offer(struct call *c)
 	return err;
 }
 
-void call_reply_from_b(struct call *c, const struct sip_msg *m, int status,
-		       bool with_sdp, const char *extra)
+int call_reply_from_b(struct call *c, const struct sip_msg *m, int status,
+		      bool with_sdp, const char *extra)
 {
 	char *body = with_sdp && c->a_answer ? sdp_print(c->a_answer) : NULL;
 	char headers[CALL_SESSION_HEADERS], contacts[1024];
@@ -132,11 +132,13 @@ void call_reply_from_b(struct call *c, const struct sip_msg *m, int status,
 		.extra_headers = status == 200 ? call_session_reply(&c->a,
 				sip_server_request(c->invite), headers) : extra,
 	};
+	int err;
 
 	if (status == 200)
 		call_store(c);
-	sip_server_reply(c->invite, &r, m);
+	err = sip_server_reply(c->invite, &r, m);
 	free(body);
+	return err;
 }
 
 void call_pass_provisional(struct call *c, const struct sip_msg *m)
@@ -181,10 +183,17 @@ void call_answer_a(struct call *c, const struct sip_msg *m)
 	}
 	c->answered_ms = clock_ms();
 	c->calls->stats.answered++;
-	call_reply_from_b(c, m, 200, !call_reliable_agreed(c), NULL);
+	err = call_reply_from_b(c, m, 200, !call_reliable_agreed(c), NULL);
 	c->a.dialog->confirmed = true;
 	call_fork_won(c);
 	c->invite = NULL;
+	if (err == -EBADMSG) {
+		/* A was refused. */
+		c->a.bye_done = true;
+		call_set_cause(c, "gateway", "answer of leg B cannot be passed");
+		call_event(c, CALL_ABORTED, NULL);
+		return;
+	}
 	call_notify(c, CALLS_ANSWERED);
 }
 

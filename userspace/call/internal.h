@@ -227,8 +227,9 @@ void call_ack_b(struct call *c, const struct sip_msg *m);
 void call_answer_a(struct call *c, const struct sip_msg *m);
 /* m: B's final response, or NULL for one of the gateway's own. */
 void call_refuse_a(struct call *c, const struct sip_msg *m);
-void call_reply_from_b(struct call *c, const struct sip_msg *m, int status,
-		       bool with_sdp, const char *extra);
+/* As sip_server_reply(). */
+int call_reply_from_b(struct call *c, const struct sip_msg *m, int status,
+		      bool with_sdp, const char *extra);
 void call_ack_received(struct call_leg *leg, const struct sip_msg *ack);
 /* A's answer to the offer that it asked for; 0 or -errno. */
 int call_late_answer(struct call *c, const struct sip_msg *m);

@@ -213,11 +213,29 @@ bool sip_server_pending(const struct sip_server *st)
 	return st->status < 200;
 }
 
+/* Whatever there was to be said, a request is owed its end. */
+static int make_bare(struct sip_server *st, int status,
+		     const struct sip_reply *r, struct sip_msg **ret)
+{
+	const struct sip_reply bare = { .status = status,
+					.to_tag = r->to_tag };
+	static struct log_limit limit;
+	uint32_t more;
+
+	if (log_limit_pass(&limit, 5, &more))
+		log_warn("sip: %s %s: its %d cannot be written, %d without "
+			 "its headers leaves, %u more not logged",
+			 sip_msg_method_name(st->request),
+			 sip_msg_call_id(st->request), r->status, status, more);
+	return sip_msg_make_reply(st->request, &bare, NULL, ret);
+}
+
 int sip_server_reply(struct sip_server *st, const struct sip_reply *reply,
 		     const struct sip_msg *src)
 {
 	struct sip_reply r = *reply;
 	struct sip_msg *response;
+	bool is_lost = false;
 	int err;
 
 	if (st->status >= 200)
@@ -226,6 +244,12 @@ int sip_server_reply(struct sip_server *st, const struct sip_reply *reply,
 	if (!r.to_tag && r.status > 100)
 		r.to_tag = st->tag;
 	err = sip_msg_make_reply(st->request, &r, src, &response);
+	if (err < 0 && r.status >= 200) {
+		is_lost = r.status < 300;
+		err = make_bare(st, is_lost ? 500 : r.status, &r, &response);
+		if (is_lost)
+			r.status = 500;
+	}
 	if (err < 0)
 		return err;
 	stack_trace(st->s, true, &st->source, response);
@@ -238,5 +262,5 @@ int sip_server_reply(struct sip_server *st, const struct sip_reply *reply,
 	if (r.status >= 200)
 		final_sent(st, response);
 	sip_msg_unref(response);
-	return err;
+	return is_lost ? -EBADMSG : err;
 }

@@ -119,7 +119,8 @@ void sip_server_set_data(struct sip_server *st, void *data);
 void *sip_server_data(const struct sip_server *st);
 /*
  * Provisional or final; src as in sip_msg_make_reply(). A second final one is
- * -EALREADY. 2xx to INVITE is repeated on UDP until sip_user.ack.
+ * -EALREADY. 2xx to INVITE is repeated on UDP until sip_user.ack. A final one
+ * that cannot be written leaves bare, a 2xx as a 500: -EBADMSG.
  */
 int sip_server_reply(struct sip_server *st, const struct sip_reply *reply,
 		     const struct sip_msg *src);

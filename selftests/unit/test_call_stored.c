@@ -175,6 +175,23 @@ static void round_trip(struct call *c)
 	back = NULL;
 }
 
+/* Set back since, the wall clock would have it answered in the future. */
+static void clock_set_back(struct call *c)
+{
+	const uint64_t ahead_ms = 3600000;
+
+	c->answered_ms += ahead_ms;
+	c->started_wall_ms += ahead_ms;
+	call_store(c);
+	store_each(store, STORE_CALL, unpack, NULL);
+	CHECK(back && back->answered_ms && back->answered_ms <= clock_ms() &&
+	      back->started_ms <= clock_ms(), "call_times_are_none_to_come");
+	call_free(back);
+	back = NULL;
+	c->answered_ms -= ahead_ms;
+	c->started_wall_ms -= ahead_ms;
+}
+
 int main(void)
 {
 	char dir[] = "/tmp/sluice-call-XXXXXX", command[64];
@@ -202,6 +219,7 @@ int main(void)
 	CHECK(!contains(raw, raw_len, "secret-user"),
 	      "call_credentials_are_not_stored");
 	free(raw);
+	clock_set_back(c);
 	call_unstore(c);
 	store_each(store, STORE_CALL, unpack, NULL);
 	CHECK(!back, "call_ended_is_not_stored");

@@ -252,14 +252,23 @@ static int get_leg(const struct record *r, const char *prefix,
 	return 0;
 }
 
+/* The wall clock may have been set back since. */
+static uint64_t past_from_wall(uint64_t wall_ms)
+{
+	uint64_t at_ms = clock_from_wall(wall_ms), now_ms = clock_ms();
+
+	return at_ms < now_ms ? at_ms : now_ms;
+}
+
 static void get_times(struct call *c, const struct record *r)
 {
 	uint64_t answered = record_number(r, "answered", 0);
 
 	c->started_wall_ms = record_number(r, "started", c->started_wall_ms);
-	c->started_ms = clock_from_wall(c->started_wall_ms);
+	c->started_ms = past_from_wall(c->started_wall_ms);
 	if (answered)
-		c->answered_ms = clock_from_wall(answered);
+		c->answered_ms = past_from_wall(answered);
+	c->ended_ms = past_from_wall(record_number(r, "ended", 0));
 }
 
 int call_unpack(struct call *c, const char *id, const struct record *r)
@@ -283,7 +292,6 @@ int call_unpack(struct call *c, const char *id, const struct record *r)
 	if (invite)
 		c->a_invite = strdup(invite);
 	record_copy_text(r, "cause", c->cause, sizeof(c->cause));
-	c->ended_ms = clock_from_wall(record_number(r, "ended", 0));
 	c->local.id = (uint32_t)record_number(r, "media", 0);
 	c->is_direct = record_number(r, "is-direct", 0);
 	c->is_secured = record_number(r, "is-secured", 0);

@@ -80,6 +80,31 @@ static void test_unwritable(void)
 	fixture_clear("refused_call_is_gone");
 }
 
+/* What a stranger can do a thousand times, is not logged a thousand times. */
+static void test_refusals_logged(void)
+{
+	char line[512];
+	unsigned int lines = 0;
+	FILE *f = tmpfile();
+	int fd = dup(2);
+	struct web w;
+
+	calls->settings.check_from = true;
+	dup2(fileno(f), 2);
+	for (int i = 0; i < 100; i++)
+		web_dial(&w, 3, NULL);
+	dup2(fd, 2);
+	close(fd);
+	rewind(f);
+	while (fgets(line, sizeof(line), f))
+		lines += strstr(line, "403") != NULL;
+	fclose(f);
+	CHECK(lines && lines <= 50, "refusals_of_a_stranger_are_not_all_logged");
+	CHECK(WEB_GETS(3, SIP_INVITE, 403), "stranger_is_refused");
+	calls->settings.check_from = false;
+	fixture_clear("refusals_leave_no_call");
+}
+
 /* ---- a 2xx that waits for a PRACK --------------------------------------- */
 
 /* Called without an offer, with 100rel; the browser has answered. */
@@ -465,6 +490,7 @@ int main(void)
 	test_challenged();
 	test_fork_terminated();
 	test_unwritable();
+	test_refusals_logged();
 	test_held();
 	test_prack_after_answer();
 	test_farewells_full();

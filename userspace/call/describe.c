@@ -12,6 +12,8 @@
 #include "call/internal.h"
 #include "core/log.h"
 
+#define LOG_BURST	50	/* bad descriptions that are logged */
+
 enum sdp_profile call_leg_profile(const struct call_leg *leg)
 {
 	return leg->is_web ? SDP_PROFILE_WEB : SDP_PROFILE_PLAIN;
@@ -194,8 +196,10 @@ int call_parse_sdp(const struct call *c, const struct sip_msg *m,
 {
 	const char *encoding = sip_msg_header(m, "Content-Encoding");
 	const char *type = sip_msg_content_type(m);
+	static struct log_limit limit;
 	char reason[128] = "";
 	const char *body;
+	uint32_t more;
 	size_t len;
 	int err = 0;
 
@@ -211,10 +215,12 @@ int call_parse_sdp(const struct call *c, const struct sip_msg *m,
 	if (err)
 		return err;
 	err = sdp_parse(body, len, ret, reason);
-	if (err)
-		log_call_info(c ? c->id : NULL, "SDP refused: %s", reason);
-	else
+	if (!err)
 		tell_names(c, *ret);
+	else if (log_limit_pass(&limit, LOG_BURST, &more))
+		log_call_info(c ? c->id : NULL, "SDP of %s refused: %s, "
+			      "%u more not logged", sip_msg_from_uri(m), reason,
+			      more);
 	return err;
 }
 

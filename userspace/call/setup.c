@@ -16,6 +16,7 @@
 #include "core/random.h"
 
 #define ALIAS_WAIT_MS		15000	/* a flow lost less than this ago */
+#define LOG_BURST		50	/* refused INVITEs that are logged */
 
 static const char *const sdp_type = "application/sdp";
 
@@ -353,9 +354,11 @@ static bool is_refused_by_rules(struct calls *cs, struct sip_server *st)
 {
 	const struct sip_target *source = sip_server_source(st);
 	const struct sip_msg *m = sip_server_request(st);
+	static struct log_limit limit;
 	struct sip_trunk_status trunk;
 	struct rules_decision d;
 	char aor[256] = "", alias[64];
+	uint32_t more;
 
 	sip_trunk_status(cs->stack, &trunk);
 	sip_uri_aor(sip_msg_from_uri(m), aor, sizeof(aor));
@@ -380,9 +383,11 @@ static bool is_refused_by_rules(struct calls *cs, struct sip_server *st)
 		return false;
 	if (d.reply_status == 503)
 		cs->stats.failed_by_us++;
-	log_info("INVITE %s -> %s refused: %d %s", sip_msg_from_uri(m),
-		 sip_msg_ruri(m), d.reply_status,
-		 d.reply_phrase ? d.reply_phrase : "");
+	if (log_limit_pass(&limit, LOG_BURST, &more))
+		log_info("INVITE %s -> %s refused: %d %s, %u more not logged",
+			 sip_msg_from_uri(m), sip_msg_ruri(m), d.reply_status,
+			 d.reply_phrase ? d.reply_phrase :
+			 d.reply_reason ? d.reply_reason : "", more);
 	call_reply(st, d.reply_status, d.reply_phrase, NULL, d.reply_reason);
 	return true;
 }

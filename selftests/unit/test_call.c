@@ -105,6 +105,22 @@ static void test_refusals_logged(void)
 	fixture_clear("refusals_leave_no_call");
 }
 
+/* One that is reached is told by its name. */
+static void test_limit_of_browser(void)
+{
+	const char *reason;
+	struct sip_msg *m;
+	struct web w;
+
+	for (int i = 0; i <= LIMIT_CALLS_PER_CLIENT; i++)
+		web_dial(&w, 1, NULL);
+	m = WEB_GETS(1, SIP_INVITE, 503);
+	reason = m ? sip_msg_header(m, "Reason") : NULL;
+	CHECK(reason && strstr(reason, "limit of calls of one browser"),
+	      "limit_of_a_browser_is_named");
+	fixture_clear("calls_up_to_the_limit_are_gone");
+}
+
 /* ---- a 2xx that waits for a PRACK --------------------------------------- */
 
 /* Called without an offer, with 100rel; the browser has answered. */
@@ -491,6 +507,7 @@ int main(void)
 	test_fork_terminated();
 	test_unwritable();
 	test_refusals_logged();
+	test_limit_of_browser();
 	test_held();
 	test_prack_after_answer();
 	test_farewells_full();

@@ -451,5 +451,7 @@ void call_sdes_config(const struct sdp_media *told,
  */
 void call_reply(struct sip_server *st, int status, const char *phrase,
 		const char *to_tag, const char *reason);
+/* setup.c: a request gets 503 for what it says; logged, but not each. */
+void call_limit_reached(const struct sip_msg *m, const char *what);
 
 #endif

@@ -44,6 +44,17 @@ void call_reply(struct sip_server *st, int status, const char *phrase,
 	sip_server_reply(st, &r, NULL);
 }
 
+void call_limit_reached(const struct sip_msg *m, const char *what)
+{
+	static struct log_limit limit;
+	uint32_t more;
+
+	if (log_limit_pass(&limit, 5, &more))
+		log_warn("%s of %s refused: 503, %s, %u more not logged",
+			 sip_msg_method_name(m), sip_msg_from_uri(m), what,
+			 more);
+}
+
 /* ---- leg B's INVITE -------------------------------------------------- */
 
 static void b_response(void *arg, struct sip_client *ct,
@@ -392,18 +403,20 @@ static bool is_refused_by_rules(struct calls *cs, struct sip_server *st)
 	return true;
 }
 
-static bool has_room(struct calls *cs, const struct sip_target *source)
+/* Why there is no room for another call; NULL: there is. */
+static const char *no_room(struct calls *cs, const struct sip_target *source)
 {
 	unsigned int of_client = 0;
 
 	if (cs->stats.live >= LIMIT_CALLS)
-		return false;
+		return "limit of calls reached";
 	if (!source->is_ws)
-		return true;
+		return NULL;
 	for (struct call *c = cs->list; c; c = c->next)
 		if (c->source_conn == source->conn && c->state != CALL_ENDED)
 			of_client++;
-	return of_client < LIMIT_CALLS_PER_CLIENT;
+	return of_client < LIMIT_CALLS_PER_CLIENT ? NULL :
+	       "limit of calls of one browser reached";
 }
 
 static void no_media(struct call *c, int err)
@@ -473,7 +486,7 @@ static struct call *make_call(struct calls *cs, struct sip_server *st,
 {
 	struct call *c;
 
-	c = has_room(cs, sip_server_source(st)) ? call_create(cs) : NULL;
+	c = no_room(cs, sip_server_source(st)) ? NULL : call_create(cs);
 	if (!c)
 		return NULL;
 	c->a_offer = sdp_copy(offer);
@@ -522,6 +535,17 @@ static bool ring(struct calls *cs, struct sip_server *st,
 	return true;
 }
 
+static void refuse_for_room(struct calls *cs, struct sip_server *st)
+{
+	const char *why = no_room(cs, sip_server_source(st));
+
+	if (!why)
+		why = "out of memory";
+	call_limit_reached(sip_server_request(st), why);
+	cs->stats.failed_by_us++;
+	call_reply(st, 503, NULL, NULL, why);
+}
+
 void call_invite(struct calls *cs, struct sip_server *st)
 {
 	const struct sip_target *source = sip_server_source(st);
@@ -560,10 +584,8 @@ void call_invite(struct calls *cs, struct sip_server *st)
 		return;
 	}
 	cs->stats.attempts++;
-	if (!ring(cs, st, offer, is_late)) {
-		cs->stats.failed_by_us++;
-		call_reply(st, 503, NULL, NULL, "call limit reached");
-	}
+	if (!ring(cs, st, offer, is_late))
+		refuse_for_room(cs, st);
 	sdp_free(offer);
 }
 

@@ -91,17 +91,23 @@ static void sub_lives_for(struct call_sub *s, int64_t seconds)
 		log_err("no timer: out of memory");
 }
 
-static bool has_room(struct calls *cs, const struct sip_target *source)
+static bool has_room(struct calls *cs, const struct sip_server *st)
 {
+	const struct sip_target *source = sip_server_source(st);
+	const char *what = "limit of subscriptions reached";
 	unsigned int of_client = 0;
 
-	if (HASH_COUNT(cs->subs) >= LIMIT_SUBSCRIPTIONS)
-		return false;
-	if (!source->is_ws)
-		return true;
-	for (struct call_sub *s = cs->subs; s; s = s->hh.next)
-		of_client += s->conn == source->conn;
-	return of_client < LIMIT_SUBSCRIPTIONS_PER_CLIENT;
+	if (HASH_COUNT(cs->subs) < LIMIT_SUBSCRIPTIONS) {
+		what = "limit of subscriptions of one browser reached";
+		if (!source->is_ws)
+			return true;
+		for (struct call_sub *s = cs->subs; s; s = s->hh.next)
+			of_client += s->conn == source->conn;
+		if (of_client < LIMIT_SUBSCRIPTIONS_PER_CLIENT)
+			return true;
+	}
+	call_limit_reached(sip_server_request(st), what);
+	return false;
 }
 
 static struct call_sub *sub_create(struct calls *cs)
@@ -213,7 +219,7 @@ void call_sub_received(struct calls *cs, struct sip_server *st,
 	struct call_sub *s = NULL;
 	struct sip_msg *out;
 
-	if (has_room(cs, sip_server_source(st)))
+	if (has_room(cs, st))
 		f = call_forward_create(cs, st);
 	if (f)
 		s = sub_create(cs);

@@ -121,6 +121,32 @@ static void test_limit_of_browser(void)
 	fixture_clear("calls_up_to_the_limit_are_gone");
 }
 
+/* What one browser asks of the dead, costs the others nothing. */
+static void test_requests_of_browser(void)
+{
+	const unsigned int others = LIMIT_FORWARDS / 2;
+	struct web w;
+
+	web_dial(&w, 1, NULL);
+	calls->forward_count += others;
+	pbx.is_silent = true;
+	for (int i = 0; i < LIMIT_FORWARDS_PER_CLIENT; i++)
+		web_request(&w, "MESSAGE", NULL, NULL);
+	CHECK_INT(calls->forward_count, others + LIMIT_FORWARDS_PER_CLIENT,
+		  "requests_of_a_browser_pass_up_to_its_limit");
+	web_request(&w, "MESSAGE", NULL, NULL);
+	CHECK(WEB_GETS(1, SIP_MESSAGE, 503),
+	      "request_of_a_browser_above_its_limit_is_refused");
+	w.conn = 2;
+	web_request(&w, "MESSAGE", NULL, NULL);
+	CHECK_INT(calls->forward_count, others + LIMIT_FORWARDS_PER_CLIENT + 1,
+		  "request_of_another_browser_passes");
+	call_forwards_free(calls);
+	calls->forward_count -= others;
+	pbx.is_silent = false;
+	fixture_clear("requests_leave_no_call");
+}
+
 /* ---- a 2xx that waits for a PRACK --------------------------------------- */
 
 /* Called without an offer, with 100rel; the browser has answered. */
@@ -508,6 +534,7 @@ int main(void)
 	test_unwritable();
 	test_refusals_logged();
 	test_limit_of_browser();
+	test_requests_of_browser();
 	test_held();
 	test_prack_after_answer();
 	test_farewells_full();

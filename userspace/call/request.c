@@ -29,13 +29,37 @@ void call_forwards_free(struct calls *cs)
 		forward_free(cs->forwards);
 }
 
+/*
+ * What is not answered (a PBX waits 32 s for a phone that is dead) must not
+ * take the room of everybody's INFO and NOTIFY.
+ */
+static const char *no_room(const struct calls *cs, const struct sip_server *st)
+{
+	const struct sip_target *from = sip_server_source(st), *other;
+	unsigned int of_client = 0;
+
+	if (cs->forward_count >= LIMIT_FORWARDS)
+		return "limit of unanswered requests reached";
+	if (!from->is_ws || cs->forward_count < LIMIT_FORWARDS / 2)
+		return NULL;
+	for (struct call_forward *f = cs->forwards; f; f = f->next) {
+		other = sip_server_source(f->server);
+		of_client += other->is_ws && other->conn == from->conn;
+	}
+	return of_client < LIMIT_FORWARDS_PER_CLIENT ? NULL :
+	       "limit of unanswered requests of one browser reached";
+}
+
 struct call_forward *call_forward_create(struct calls *cs,
 					 struct sip_server *st)
 {
+	const char *why = no_room(cs, st);
 	struct call_forward *f;
 
-	if (cs->forward_count >= LIMIT_FORWARDS)
+	if (why) {
+		call_limit_reached(sip_server_request(st), why);
 		return NULL;
+	}
 	f = calloc(1, sizeof(*f));
 	if (!f)
 		return NULL;

@@ -60,7 +60,8 @@
 #define LIMIT_FAREWELL_MS		300000
 #define LIMIT_RECONNECT_S		300	/* call.reconnect at most */
 #define LIMIT_SESSION_EXPIRES_S		86400
-#define LIMIT_FORWARDS			10000	/* requests without a call */
+#define LIMIT_FORWARDS			10000	/* requests passed, unanswered */
+#define LIMIT_FORWARDS_PER_CLIENT	256	/* once half of that is taken */
 #define LIMIT_SUBSCRIPTIONS		20000
 #define LIMIT_SUBSCRIPTIONS_PER_CLIENT	64
 #define LIMIT_REGISTRATIONS		20000

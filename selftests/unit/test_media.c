@@ -568,7 +568,7 @@ static void test_silence(void)
 	struct media_event e = { 0 };
 	struct call c;
 
-	if (bench_start(&bench, 4000, 500)) {
+	if (bench_start(&bench, 6000, 1500)) {
 		CHECK(0, "media_starts_again");
 		return;
 	}
@@ -577,6 +577,9 @@ static void test_silence(void)
 	CHECK(call_connect(&c), "call_connects");
 	CHECK(bench_has_event(&bench, MEDIA_LOST, c.local.id, &e) &&
 	      e.side == MEDIA_SIDE_SIP, "phone_silent_is_told");
+	sip_send(&c, c.rtp_fd, 97, "heard");
+	CHECK(bench_has_event(&bench, MEDIA_LOST, c.local.id, &e) &&
+	      e.side == MEDIA_SIDE_SIP, "phone_silent_again_is_told");
 	CHECK(bench_has_event(&bench, MEDIA_LOST, c.local.id, &e) &&
 	      e.side == MEDIA_SIDE_WEB, "browser_silent_is_told");
 	browser_close(&c.web);

@@ -438,10 +438,14 @@ static void sip_tick(struct session *s, uint64_t now_ms)
 				newest = seen;
 		}
 	}
-	if (is_active && s->has_keys && s->w->settings.sip_timeout_ms &&
-	    now_ms > newest &&
+	if (!is_active || !s->has_keys || !s->w->settings.sip_timeout_ms)
+		return;
+	if (now_ms > newest &&
 	    now_ms - newest >= s->w->settings.sip_timeout_ms)
 		lost(s, MEDIA_SIDE_SIP);
+	else
+		/* While it rang, its silence ended nothing. */
+		s->is_lost[MEDIA_SIDE_SIP] = false;
 }
 
 static void web_tick(struct session *s, uint64_t now_ms)

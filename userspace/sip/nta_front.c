@@ -11,7 +11,7 @@
 
 #include "core/log.h"
 #include "sip/msg.h"
-
+#include "sip/trunk.h"
 
 #define NET_INSNS	13	/* of one IPv6 network in the filter */
 
@@ -23,19 +23,6 @@ struct nta_front {
 };
 
 /* ---- the first line --------------------------------------------------- */
-
-static void log_stranger(struct nta_front *f, const struct addr *a)
-{
-	static struct log_limit limit;
-	char text[ADDR_STRLEN];
-	uint32_t skipped;
-
-	f->s->stats.dropped_source++;
-	if (!log_limit_pass(&limit, 3, &skipped))
-		return;
-	log_warn("sip: request from %s, neither the PBX nor allowed, ignoring",
-		 addr_format(a, text));
-}
 
 /* As hc_parse of sofia's request line; home is the message. */
 static issize_t parse_request(su_home_t *home, msg_header_t *h, char *s,
@@ -54,7 +41,7 @@ static issize_t parse_request(su_home_t *home, msg_header_t *h, char *s,
 			       &from) < 0)
 		return -1;
 	if (!sip_trunk_is_allowed(f->s, &from)) {
-		log_stranger(f, &from);
+		trunk_stranger(f->s, &from, "request");
 		return -1;
 	}
 	return sip_request_class->hc_parse(home, h, s, slen);

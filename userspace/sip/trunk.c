@@ -325,6 +325,19 @@ bool sip_trunk_is_allowed(const struct sip_stack *s, const struct addr *a)
 	return false;
 }
 
+void trunk_stranger(struct sip_stack *s, const struct addr *a,
+		    const char *what)
+{
+	static struct log_limit limit;
+	char text[ADDR_STRLEN];
+	uint32_t skipped;
+
+	s->stats.dropped_source++;
+	if (log_limit_pass(&limit, 3, &skipped))
+		log_warn("sip: %s from %s, neither the PBX nor allowed, "
+			 "ignoring", what, addr_format(a, text));
+}
+
 /* ---- the way of a request --------------------------------------------- */
 
 bool trunk_is_target(const struct sip_stack *s, const struct sip_target *to)

@@ -8,6 +8,9 @@
 int trunk_start(struct sip_stack *s);
 void trunk_stop(struct sip_stack *s);
 
+/* Counts and logs what ("request") of an address that is not allowed. */
+void trunk_stranger(struct sip_stack *s, const struct addr *a,
+		    const char *what);
 /* Is this next hop the PBX by its configured URI or name? */
 bool trunk_is_target(const struct sip_stack *s, const struct sip_target *to);
 /*

@@ -13,6 +13,7 @@
 #include "sip/msg.h"
 #include "sip/stack.h"
 #include "sip/tls.h"
+#include "sip/trunk.h"
 
 #define KEY_SIZE	1024
 
@@ -305,6 +306,15 @@ void ws_response(struct sip_stack *s, const struct sip_msg *m,
 	if (ct && (ct->to.is_ws != source->is_ws ||
 		   (ct->to.is_ws && ct->to.conn != source->conn)))
 		return;
+	/*
+	 * What matches nothing is worth an ACK and a BYE only from where our
+	 * INVITEs go: else anybody could have them sent, repeated, to a Contact
+	 * of his choice.
+	 */
+	if (!ct && !source->is_ws && !sip_trunk_is_allowed(s, &source->peer)) {
+		trunk_stranger(s, &source->peer, "response");
+		return;
+	}
 	if (!ct) {
 		if (sip_msg_method(m) == SIP_INVITE && status >= 200 &&
 		    status < 300)

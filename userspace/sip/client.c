@@ -202,9 +202,14 @@ void client_response(struct sip_client *ct, const struct sip_msg *response,
 		return;
 	if (ct->is_trunk && !ct->status && !ct->is_freed &&
 	    (is_local || status == 503)) {
-		if (is_local)
-			trunk_failed(ct->s, ct->to.uri, status == 408 ?
-				     "timeout" : "refused");
+		/*
+		 * Who has long been asked by OPTIONS, and answered, just drops
+		 * this request; or else is down by now.
+		 */
+		if (is_local && status == 408)
+			trunk_doubt(ct->s, ct->to.uri);
+		else if (is_local)
+			trunk_failed(ct->s, ct->to.uri, "refused");
 		if (failover(ct) == 0)
 			return;
 	}

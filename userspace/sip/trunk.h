@@ -21,9 +21,9 @@ bool trunk_is_target(const struct sip_stack *s, const struct sip_target *to);
  */
 int trunk_pick(struct sip_stack *s, const char *call_id,
 	       struct sip_target *to, uint32_t *tried);
-/* A request to this next hop got nothing: not used until it answers again. */
+/* This next hop refused a request: not used until it answers again. */
 void trunk_failed(struct sip_stack *s, const char *uri, const char *reason);
-/* A request to it waits in vain, so far: it is asked at once. */
+/* A request to it waits in vain: it is asked at once. */
 void trunk_doubt(struct sip_stack *s, const char *uri);
 /* A request in a dialog failed: each address is asked at once. */
 void trunk_suspect(struct sip_stack *s);

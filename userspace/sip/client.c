@@ -315,14 +315,17 @@ static int send_request(struct sip_client *ct, struct sip_client **ret)
 }
 
 int client_send_to(struct sip_stack *s, const struct sip_target *to,
-		   struct sip_msg *request, sip_response_cb *cb, void *arg,
-		   struct sip_client **ret)
+		   struct sip_msg *request, const char *branch,
+		   sip_response_cb *cb, void *arg, struct sip_client **ret)
 {
 	struct sip_client *ct;
 	int err;
 
 	err = client_create(s, to, request, cb, arg, &ct);
-	return err < 0 ? err : send_request(ct, ret);
+	if (err < 0)
+		return err;
+	snprintf(ct->branch, sizeof(ct->branch), "%s", branch);
+	return send_request(ct, ret);
 }
 
 int sip_client_send(struct sip_stack *s, const struct sip_target *to,

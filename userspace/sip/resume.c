@@ -57,8 +57,9 @@ void client_send_cancel(struct sip_client *ct, struct sip_msg *cancel)
 {
 	struct sip_client *own;
 
-	sip_client_send_as(ct->s, &ct->to, cancel, ct->branch, cancel_answered,
-			   NULL, &own);
+	/* Who has the INVITE, down or not (RFC 3261 9.1): no other knows it. */
+	client_send_to(ct->s, &ct->to, cancel, ct->branch, cancel_answered,
+		       NULL, &own);
 }
 
 int sip_server_resume(struct sip_stack *s, struct sip_msg *request,

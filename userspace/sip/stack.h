@@ -123,10 +123,13 @@ void client_fail_later(struct sip_client *ct, int status);
 void client_stray_2xx(struct sip_stack *s, const struct sip_msg *response,
 		      const struct sip_target *from);
 
-/* To exactly that next hop: sip_client_send() without the trunk's choice. */
+/*
+ * To exactly that next hop: sip_client_send_as() without the trunk's choice.
+ * branch "": any.
+ */
 int client_send_to(struct sip_stack *s, const struct sip_target *to,
-		   struct sip_msg *request, sip_response_cb *cb, void *arg,
-		   struct sip_client **ret);
+		   struct sip_msg *request, const char *branch,
+		   sip_response_cb *cb, void *arg, struct sip_client **ret);
 /* Requests to the PBX that heard nothing of this next hop take another. */
 void client_failover_all(struct sip_stack *s, const char *uri);
 

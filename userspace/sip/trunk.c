@@ -164,7 +164,7 @@ static int send_probe(struct target *g)
 	if (err < 0)
 		return err;
 	g->sent_ms = clock_ms();
-	err = client_send_to(s, &target, request, probe_answered, g,
+	err = client_send_to(s, &target, request, "", probe_answered, g,
 			     &g->probe);
 	sip_msg_unref(request);
 	return err;

@@ -32,6 +32,8 @@ static struct sip_client *client;
 static struct sip_msg *response;
 static int responses, finals, status;
 static bool is_local, is_late;
+static const char *backups[2];		/* of the PBX, for start() */
+static const struct sip_account_settings *account;
 
 static void got_request(void *arg, struct sip_server *st)
 {
@@ -154,11 +156,13 @@ static void start(struct peer *p, const char *ip, const char *allow,
 	};
 	struct addr_net net;
 	struct sip_settings settings = {
-		.pbx = pbx_uri, .allow = &net, .allow_count = !!allow,
-		.user_agent = "test",
+		.pbx = pbx_uri, .pbx_backup = backups, .allow = &net,
+		.allow_count = !!allow, .user_agent = "test",
 	};
 
 	memset(p, 0, sizeof(*p));
+	if (account)
+		settings.account = *account;
 	addr_parse_ip(ip, &settings.listen);
 	if (allow)
 		addr_net_parse(allow, &net);
@@ -528,6 +532,36 @@ static void test_stranger(void)
 	finish();
 }
 
+/*
+ * A 2xx that nothing was asked for: ACK and a BYE that is repeated would go
+ * where its Contact says.
+ */
+static void test_stranger_2xx(void)
+{
+	const char *text =
+		"SIP/2.0 200 OK\r\n"
+		"Via: SIP/2.0/UDP 127.0.0.2;branch=z9hG4bKguess\r\n"
+		"From: <sip:a@example.com>;tag=1\r\n"
+		"To: <sip:b@example.com>;tag=2\r\nCall-ID: guess\r\n"
+		"CSeq: 1 INVITE\r\nContact: <sip:victim@127.0.0.8>\r\n"
+		"Content-Length: 0\r\n\r\n";
+	int fd;
+
+	begin(SIP_T1_MS);
+	fd = udp_socket("127.0.0.9", NULL, 0);
+	udp_send(fd, sip_stack_host(gw.stack), text, strlen(text));
+	CHECK(WAIT_FOR(stats_of(&gw).dropped_source == 1 || gw.strays),
+	      "stranger_2xx_seen");
+	CHECK_INT(gw.strays, 0, "stranger_2xx_not_delivered");
+	CHECK_INT(stats_of(&gw).dropped_source, 1, "stranger_2xx_counted");
+	close(fd);
+	fd = udp_socket("127.0.0.3", NULL, 0);
+	udp_send(fd, sip_stack_host(gw.stack), text, strlen(text));
+	CHECK(WAIT_FOR(gw.strays == 1), "pbx_stray_2xx_delivered");
+	close(fd);
+	finish();
+}
+
 /* A proxy that forks to two of our aliases. */
 static void test_merge(void)
 {
@@ -595,6 +629,113 @@ static void test_trunk(void)
 	close(fd);
 }
 
+/* ---- a PBX of a socket ------------------------------------------------ */
+
+static void udp_answer(int fd, const struct sip_msg *request, int code,
+		       const char *extra)
+{
+	struct sip_msg *m = fixture_reply(request, code, "pbx", extra);
+	size_t len;
+	char *text = sip_msg_print(m, &len);
+
+	udp_send(fd, sip_stack_host(gw.stack), text, len);
+	free(text);
+	sip_msg_unref(m);
+}
+
+/* The next request of that method; some others are left unanswered. */
+static struct sip_msg *udp_request(int fd, enum sip_method method)
+{
+	struct sip_msg *m;
+
+	for (int i = 0; i < 40 && (m = udp_receive(fd)); i++) {
+		if (sip_msg_is_request(m) && sip_msg_method(m) == method)
+			return m;
+		sip_msg_unref(m);
+	}
+	return NULL;
+}
+
+static bool is_first_down(void)
+{
+	struct sip_trunk_target t;
+
+	return sip_trunk_target(gw.stack, 0, &t) && t.status.known &&
+	       !t.status.up;
+}
+
+/* The address that rings stops to answer OPTIONS, and there is another. */
+static void test_cancel_goes_after_invite(void)
+{
+	char uri[128], backup[128];
+	struct sip_msg *m;
+	int fd;
+
+	start(&pbx, "127.0.0.3", "127.0.0.2/32", NULL, SIP_T1_MS);
+	snprintf(backup, sizeof(backup), "sip:%s;transport=udp",
+		 sip_stack_host(pbx.stack));
+	fd = udp_socket("127.0.0.3", uri, sizeof(uri));
+	backups[0] = backup;
+	start(&gw, "127.0.0.2", NULL, uri, 20);
+	backups[0] = NULL;
+	responses = finals = status = 0;
+	send_to("INVITE", uri, NULL);
+	m = udp_request(fd, SIP_INVITE);
+	if (m)
+		udp_answer(fd, m, 180, NULL);
+	sip_msg_unref(m);
+	CHECK(WAIT_FOR(status == 180), "invite_to_first_address_rings");
+	CHECK(WAIT_FOR(is_first_down()), "first_address_is_down");
+	sip_client_cancel(client, NULL);
+	m = udp_request(fd, SIP_CANCEL);
+	CHECK(m, "cancel_goes_to_the_address_of_the_invite");
+	sip_msg_unref(m);
+	CHECK_INT(pbx.requests, 0, "backup_hears_nothing_of_the_invite");
+	close(fd);
+	finish();
+}
+
+/* A request that the PBX drops, while it answers OPTIONS: it is not down. */
+static void test_silence_to_one_request(void)
+{
+	begin(20);
+	CHECK(WAIT_FOR(trunk().known && trunk().up), "pbx_is_up");
+	send_to_pbx("MESSAGE", ";transport=udp", NULL);
+	CHECK(WAIT_FOR(finals == 1) && status == 408 && is_local,
+	      "dropped_request_local_408");
+	CHECK(trunk().up, "pbx_that_dropped_a_request_is_up");
+	finish();
+}
+
+/* A desk telephone registers as the same user, and is listed first. */
+static void test_account_shared(void)
+{
+	static const struct sip_account_settings gateway = {
+		.user = "gateway", .password = "secret", .expires_s = 600,
+	};
+	char uri[128], contacts[256];
+	struct sip_account_status st;
+	struct sip_msg *m;
+	int fd;
+
+	fd = udp_socket("127.0.0.3", uri, sizeof(uri));
+	account = &gateway;
+	start(&gw, "127.0.0.2", NULL, uri, SIP_T1_MS);
+	account = NULL;
+	m = udp_request(fd, SIP_REGISTER);
+	snprintf(contacts, sizeof(contacts),
+		 "Contact: <sip:gateway@127.0.0.8:5060>;expires=3000, "
+		 "<sip:gateway@%s>;expires=60\r\n", sip_stack_host(gw.stack));
+	if (m)
+		udp_answer(fd, m, 200, contacts);
+	sip_msg_unref(m);
+	CHECK(WAIT_FOR((sip_account_status(gw.stack, &st), st.is_registered)),
+	      "account_is_registered");
+	CHECK(st.expires_in_s <= 60, "account_expiry_is_of_our_contact");
+	close(fd);
+	sip_stack_free(gw.stack);
+}
+
 int main(void)
 {
 	if (loop_create(&loop) < 0)
@@ -607,8 +748,12 @@ int main(void)
 	test_dead_port();
 	test_retransmission();
 	test_stranger();
+	test_stranger_2xx();
 	test_merge();
 	test_trunk();
+	test_cancel_goes_after_invite();
+	test_silence_to_one_request();
+	test_account_shared();
 	loop_free(loop);
 	return tap_done();
 }

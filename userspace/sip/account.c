@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "core/clock.h"
 #include "core/log.h"
@@ -117,17 +118,28 @@ void account_pbx_is_up(struct sip_stack *s)
 		again_after(a, 0);
 }
 
+/*
+ * A telephone that shares the account is in the 2xx, too (RFC 3261 10.3). A
+ * PBX that sees us by another address says that: then the user must do.
+ */
 static uint32_t granted_s(const struct account *a, const struct sip_msg *m)
 {
-	const char *uri, *v = NULL;
-	struct sip_uri u;
+	const char *uri, *v = NULL, *user = a->s->settings.account.user;
+	char own[ADDR_STRLEN + 24];
+	struct sip_uri u, ours = { 0 };
+	bool is_ours;
 
-	for (unsigned int n = 0; (uri = sip_msg_contact(m, n)); n++)
-		if (sip_uri_parse(uri, &u) == 0 &&
-		    !strcmp(u.user, a->s->settings.account.user)) {
+	snprintf(own, sizeof(own), "sip:%s", sip_stack_host(a->s));
+	sip_uri_parse(own, &ours);
+	for (unsigned int n = 0; (uri = sip_msg_contact(m, n)); n++) {
+		if (sip_uri_parse(uri, &u) || strcmp(u.user, user))
+			continue;
+		is_ours = !strcasecmp(u.host, ours.host) && u.port == ours.port;
+		if (is_ours || !v)
 			v = sip_msg_contact_param(m, n, "expires");
+		if (is_ours)
 			break;
-		}
+	}
 	if (!v)
 		v = sip_msg_header(m, "Expires");
 	return v ? (uint32_t)strtoul(v, NULL, 10) : a->asked_s;

@@ -35,6 +35,7 @@
 #define LIMIT_SIP_HEADERS		128
 #define LIMIT_SIP_BODY_BYTES		32768
 #define LIMIT_SIP_TRANSACTIONS		50000
+#define LIMIT_SIP_REQUESTS_PER_CLIENT	512	/* of a browser, not yet over */
 #define LIMIT_SIP_ROUTES		16
 #define LIMIT_TLS_FLOWS			64	/* connections of the trunk */
 #define LIMIT_TLS_OUTPUT_BYTES		1048576	/* queued towards one */

@@ -39,12 +39,77 @@ static int ack_key(const struct sip_msg *m, const char *to_tag, char *key)
 	return n < 0 || n >= KEY_SIZE ? -E2BIG : 0;
 }
 
+/* What one browser has under way: in s->flows, by its connection. */
+struct flow_use {
+	struct table_node node;
+	LIST_HEAD(, sip_server) servers;
+	unsigned int count;
+};
+
+/*
+ * An INVITE that was refused waits 64*T1 for its ACK: without a limit of its
+ * own a browser that sends none takes everybody's transactions.
+ */
+static int flow_enter(struct sip_stack *s, struct sip_server *st,
+		      uint64_t conn)
+{
+	struct flow_use *u;
+	char key[24];
+
+	snprintf(key, sizeof(key), "%llu", (unsigned long long)conn);
+	u = table_find(&s->flows, key);
+	if (u && u->count >= LIMIT_SIP_REQUESTS_PER_CLIENT)
+		return -EDQUOT;
+	if (!u) {
+		u = calloc(1, sizeof(*u));
+		if (!u || table_add(&s->flows, &u->node, key, u) < 0) {
+			free(u);
+			return -ENOMEM;
+		}
+		LIST_INIT(&u->servers);
+	}
+	u->count++;
+	st->flow = u;
+	LIST_INSERT_HEAD(&u->servers, st, of_flow);
+	return 0;
+}
+
+static void flow_leave(struct sip_stack *s, struct sip_server *st)
+{
+	struct flow_use *u = st->flow;
+
+	if (!u)
+		return;
+	LIST_REMOVE(st, of_flow);
+	if (--u->count)
+		return;
+	table_remove(&s->flows, &u->node);
+	free(u);
+}
+
+void server_flow_closed(struct sip_stack *s, uint64_t conn)
+{
+	struct sip_server *st, *next;
+	struct flow_use *u;
+	char key[24];
+
+	snprintf(key, sizeof(key), "%llu", (unsigned long long)conn);
+	u = table_find(&s->flows, key);
+	for (st = u ? LIST_FIRST(&u->servers) : NULL; st; st = next) {
+		next = LIST_NEXT(st, of_flow);
+		/* Nobody is left who could acknowledge it. */
+		if (st->is_invite && st->status >= 300)
+			server_free(st);
+	}
+}
+
 int server_create(struct sip_stack *s, struct sip_msg *request,
 		  const struct sip_target *source, struct sip_server **ret)
 {
 	bool is_initial = !sip_msg_to_tag(request);
 	char key[KEY_SIZE];
 	struct sip_server *st;
+	int err;
 
 	if (s->stats.server_live >= LIMIT_SIP_TRANSACTIONS)
 		return -ENOBUFS;
@@ -55,9 +120,13 @@ int server_create(struct sip_stack *s, struct sip_msg *request,
 	st = calloc(1, sizeof(*st));
 	if (!st)
 		return -ENOMEM;
-	if (is_initial && table_add(&s->merges, &st->merge, key, st) < 0) {
+	err = source->is_ws ? flow_enter(s, st, source->conn) : 0;
+	if (!err && is_initial)
+		err = table_add(&s->merges, &st->merge, key, st);
+	if (err < 0) {
+		flow_leave(s, st);
 		free(st);
-		return -ENOMEM;
+		return err;
 	}
 	st->s = s;
 	st->request = sip_msg_ref(request);
@@ -81,6 +150,7 @@ void server_free(struct sip_server *st)
 	table_remove(&s->merges, &st->merge);
 	table_remove(&s->ws_servers, &st->ws);
 	table_remove(&s->acks, &st->ack);
+	flow_leave(s, st);
 	loop_timer_cancel(st->end);
 	loop_timer_cancel(st->repeat);
 	free(st->cancel_reason);

@@ -149,6 +149,8 @@ int sip_stack_create(struct loop *loop, const struct sip_settings *settings,
 	if (!err)
 		err = table_init(&s->ws_clients);
 	if (!err)
+		err = table_init(&s->flows);
+	if (!err)
 		err = nta_start(s);
 	if (!err)
 		err = tls_start(s);
@@ -185,6 +187,7 @@ void sip_stack_free(struct sip_stack *s)
 	table_destroy(&s->acks);
 	table_destroy(&s->ws_servers);
 	table_destroy(&s->ws_clients);
+	table_destroy(&s->flows);
 	free_settings(&s->settings);
 	free(s);
 }

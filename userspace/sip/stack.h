@@ -32,6 +32,8 @@ struct sip_server {
 	struct table_node merge; /* s->merges: RFC 3261 8.2.2.2 */
 	struct table_node ws;	/* s->ws_servers */
 	struct table_node ack;	/* s->acks: a 2xx awaits its ACK */
+	struct flow_use *flow;	/* the browser's that it counts for */
+	LIST_ENTRY(sip_server) of_flow;
 	bool is_resumed;	/* no engine has its transaction */
 	struct loop_timer *end;
 	struct loop_timer *repeat; /* of a 2xx to INVITE */
@@ -82,7 +84,7 @@ struct sip_stack {
 	size_t pbx_count;
 	LIST_HEAD(, sip_server) servers;
 	LIST_HEAD(, sip_client) clients;
-	struct table merges, acks, ws_servers, ws_clients;
+	struct table merges, acks, ws_servers, ws_clients, flows;
 	struct sip_stack_stats stats;
 };
 
@@ -97,11 +99,13 @@ void sip_stack_set_t1(struct sip_stack *s, uint32_t t1_ms);
 
 /*
  * A new request's transaction. Takes a reference of the request. -EEXIST:
- * merged (482), -ENOBUFS: too many (503).
+ * merged (482), -ENOBUFS: too many, -EDQUOT: of this browser (503).
  */
 int server_create(struct sip_stack *s, struct sip_msg *request,
 		  const struct sip_target *source, struct sip_server **ret);
 void server_free(struct sip_server *st);	/* accepts NULL */
+/* A browser's connection is gone. */
+void server_flow_closed(struct sip_stack *s, uint64_t conn);
 /* reason: value of the CANCEL's Reason header, or NULL. */
 void server_cancelled(struct sip_server *st, const char *reason);
 /* ACK that no transaction of an engine took. */

@@ -108,7 +108,10 @@ void sip_stack_free(struct sip_stack *s);
 void sip_stack_ws_received(struct sip_stack *s, uint64_t conn,
 			   const struct addr *peer, const char *data,
 			   size_t len);
-/* The flow is gone: its client transactions fail with 503. */
+/*
+ * The flow is gone: its client transactions fail with 503, refused INVITEs wait
+ * for no ACK.
+ */
 void sip_stack_ws_closed(struct sip_stack *s, uint64_t conn);
 
 /* ---- server side ----------------------------------------------------- */

@@ -130,6 +130,24 @@ static void received_ack(struct sip_stack *s, const struct sip_msg *m,
 		server_free(st);
 }
 
+static void log_busy(const struct sip_target *source, int err)
+{
+	static struct log_limit limit;
+	char ip[ADDR_STRLEN];
+	uint32_t skipped;
+
+	if (!log_limit_pass(&limit, 5, &skipped))
+		return;
+	if (err == -EDQUOT)
+		log_warn("sip: %s has %d requests under way, one more refused",
+			 addr_format(&source->peer, ip),
+			 LIMIT_SIP_REQUESTS_PER_CLIENT);
+	else
+		log_warn("sip: request from %s refused: %s",
+			 addr_format(&source->peer, ip), err == -ENOBUFS ?
+			 "too many transactions" : strerror(-err));
+}
+
 static void received_request(struct sip_stack *s, struct sip_msg *m,
 			     const struct sip_target *source)
 {
@@ -154,7 +172,9 @@ static void received_request(struct sip_stack *s, struct sip_msg *m,
 		err = -ENOMEM;
 	}
 	if (err < 0) {
-		reject(s, m, source, 503, NULL);
+		log_busy(source, err);
+		reject(s, m, source, 503, err == -EDQUOT ?
+		       "Too Many Requests Under Way" : NULL);
 		return;
 	}
 	if (st->is_invite)
@@ -422,4 +442,5 @@ void sip_stack_ws_received(struct sip_stack *s, uint64_t conn,
 void sip_stack_ws_closed(struct sip_stack *s, uint64_t conn)
 {
 	flow_closed(s, true, conn);
+	server_flow_closed(s, conn);
 }

@@ -249,6 +249,79 @@ static void test_server_invite(void)
 	finish();
 }
 
+/* The INVITE's branch in the ACK of a 2xx: wrong, and yet it is the ACK. */
+static void test_server_ack_same_branch(void)
+{
+	start(SIP_T1_MS);
+	receive(fixture_request("INVITE", "z9hG4bKs1", "s1", NULL, 1, NULL));
+	reply(200);
+	receive(fixture_request("ACK", "z9hG4bKs1", "s1",
+				sip_msg_to_tag(last_sent()), 1, NULL));
+	CHECK_INT(acks, 1, "ack_of_2xx_with_invites_branch_delivered");
+	turn();
+	CHECK_INT(stats().server_live, 0, "ack_with_invites_branch_ends");
+	finish();
+}
+
+static void test_server_reply_too_large(void)
+{
+	static char body[LIMIT_SIP_BODY_BYTES + 1];
+	const struct sip_reply r = {
+		.status = 200, .content_type = "text/plain", .body = body,
+		.body_len = sizeof(body),
+	};
+
+	start(SIP_T1_MS);
+	memset(body, 'x', sizeof(body));
+	receive(fixture_request("MESSAGE", "z9hG4bKl1", "l1", NULL, 1, NULL));
+	CHECK_INT(sip_server_reply(server, &r, NULL), -EBADMSG,
+		  "reply_too_large_is_told");
+	CHECK_INT(last_sent_status(), 500, "reply_too_large_becomes_500");
+	CHECK(last_sent() && sip_msg_to_tag(last_sent()),
+	      "reply_too_large_has_to_tag");
+	CHECK_INT(reply(200), -EALREADY, "reply_too_large_is_final");
+	turn();
+	CHECK_INT(stats().server_live, 0, "reply_too_large_leaves_nothing");
+	finish();
+}
+
+/* One browser that sends no ACKs, and another one. */
+static void test_server_limit(void)
+{
+	char branch[32], id[16];
+	const char *text;
+
+	start(SIP_T1_MS);
+	for (int i = 0; i < LIMIT_SIP_REQUESTS_PER_CLIENT + 9; i++) {
+		snprintf(branch, sizeof(branch), "z9hG4bKn%d", i);
+		snprintf(id, sizeof(id), "n%d", i);
+		receive(fixture_request("INVITE", branch, id, NULL, 1, NULL));
+		if (sip_server_pending(server))
+			reply(403);
+		if (i < LIMIT_SIP_REQUESTS_PER_CLIENT)
+			forget_sent();
+	}
+	CHECK_INT(requests, LIMIT_SIP_REQUESTS_PER_CLIENT,
+		  "requests_of_a_client_limited");
+	CHECK_INT(last_sent_status(), 503, "request_beyond_limit_503");
+	CHECK_INT(stats().server_live, LIMIT_SIP_REQUESTS_PER_CLIENT,
+		  "request_beyond_limit_leaves_nothing");
+	text = fixture_request("OPTIONS", "z9hG4bKo", "o", NULL, 1, NULL);
+	sip_stack_ws_received(stack, CONN + 1, &browser, text, strlen(text));
+	CHECK_INT(requests, LIMIT_SIP_REQUESTS_PER_CLIENT + 1,
+		  "other_client_is_served");
+	reply(200);
+	receive(fixture_request("ACK", "z9hG4bKn0", "n0", "x", 1, NULL));
+	receive(fixture_request("OPTIONS", "z9hG4bKp", "p", NULL, 1, NULL));
+	CHECK_INT(requests, LIMIT_SIP_REQUESTS_PER_CLIENT + 2,
+		  "client_with_an_ack_is_served_again");
+	reply(200);
+	turn();
+	sip_stack_ws_closed(stack, CONN);
+	CHECK_INT(stats().server_live, 0, "client_gone_leaves_nothing");
+	finish();
+}
+
 static void test_server_ack_missing(void)
 {
 	start(1);
@@ -454,6 +527,9 @@ int main(void)
 		return 1;
 	test_server_request();
 	test_server_invite();
+	test_server_ack_same_branch();
+	test_server_reply_too_large();
+	test_server_limit();
 	test_server_ack_missing();
 	test_server_cancel();
 	test_server_malformed();

@@ -121,11 +121,14 @@ static void received_ack(struct sip_stack *s, const struct sip_msg *m,
 
 	st = server_key(m, source->conn, "INVITE", key) == 0 ?
 		table_find(&s->ws_servers, key) : NULL;
-	if (!st) {
+	/*
+	 * Of a 2xx it has a branch of its own (RFC 3261 13.2.2.4), or is meant
+	 * to: without it a call would end for want of an ACK.
+	 */
+	if (!st || (st->status >= 200 && st->status < 300)) {
 		server_ack(s, m, source);
 		return;
 	}
-	/* Of a 2xx it would have a branch of its own: RFC 3261 17.1.1.3 */
 	if (st->status >= 300)
 		server_free(st);
 }

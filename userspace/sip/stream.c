@@ -76,11 +76,12 @@ static size_t headers_length(struct stream *st)
 	return 0;
 }
 
-/* RFC 3261 20.14: needed on a stream; -EPROTO without it. */
+/* RFC 3261 20.14: needed on a stream, once; -EPROTO without it. */
 static int content_length(const char *headers, size_t len, size_t *ret)
 {
 	const char *p = headers, *end = headers + len, *name;
-	size_t value, name_len;
+	size_t value = 0, name_len;
+	bool has_any = false;
 
 	while ((p = memchr(p, '\n', (size_t)(end - p))) && ++p < end) {
 		name = p;
@@ -97,30 +98,44 @@ static int content_length(const char *headers, size_t len, size_t *ret)
 			return -EPROTO;
 		while (p < end && (*p == ' ' || *p == '\t'))
 			p++;
-		if (p == end || !isdigit((unsigned char)*p))
+		if (has_any || p == end || !isdigit((unsigned char)*p))
 			return -EPROTO;
+		has_any = true;
 		for (value = 0; p < end && isdigit((unsigned char)*p); p++) {
 			value = value * 10 + (size_t)(*p - '0');
 			if (value > LIMIT_SIP_MESSAGE_BYTES)
 				return -E2BIG;
 		}
-		*ret = value;
-		return 0;
 	}
-	return -EPROTO;
+	if (!has_any)
+		return -EPROTO;
+	*ret = value;
+	return 0;
 }
 
-/* 1: one was delivered. 0: not whole yet. */
+/*
+ * Is it clear where a message ends that is refused for this? The connection is
+ * that of all calls of a PBX, and what is wrong was somebody else's to say.
+ */
+static bool is_between(enum sip_filter_result r)
+{
+	return r == SIP_FILTER_TOO_BIG || r == SIP_FILTER_CONTROL ||
+	       r == SIP_FILTER_HEADER || r == SIP_FILTER_MISSING ||
+	       r == SIP_FILTER_BRANCH;
+}
+
+/* 1: one was delivered or refused. 0: not whole yet. */
 static int next_message(struct stream *st, const struct stream_user *user,
 			void *arg)
 {
+	enum sip_filter_result result;
 	size_t headers, body;
 	char *message;
 	int err;
 
 	headers = headers_length(st);
 	if (!headers)
-		return st->len > LIMIT_SIP_HEADER_BYTES ? -E2BIG : 0;
+		return st->len > LIMIT_SIP_MESSAGE_BYTES ? -E2BIG : 0;
 	err = content_length(st->data, headers, &body);
 	if (err < 0)
 		return err;
@@ -129,8 +144,14 @@ static int next_message(struct stream *st, const struct stream_user *user,
 		return -E2BIG;
 	if (st->len < body)
 		return 0;
-	if (sip_filter(st->data, body) != SIP_FILTER_OK)
-		return -EPROTO;
+	result = sip_filter(st->data, body);
+	if (result != SIP_FILTER_OK) {
+		if (!is_between(result))
+			return -EPROTO;
+		consume(st, body);
+		user->refused(arg, sip_filter_name(result));
+		return 1;
+	}
 	/* Out of the stream first: it may be gone after the callback. */
 	message = malloc(body + 1);
 	if (!message)

@@ -14,6 +14,8 @@ struct stream {
 struct stream_user {
 	/* One whole message that has passed sip_filter(). */
 	void (*message)(void *arg, const char *data, size_t len);
+	/* One that has not, why by the filter's name; the stream goes on. */
+	void (*refused)(void *arg, const char *why);
 	/* CRLFCRLF between two messages (RFC 5626 3.5.1). */
 	void (*ping)(void *arg);
 };

@@ -250,6 +250,19 @@ static void flow_message(void *arg, const char *data, size_t len)
 	flow_received(f->t->s, &source, data, len);
 }
 
+static void flow_refused(void *arg, const char *why)
+{
+	static struct log_limit limit;
+	const struct flow *f = arg;
+	char peer[ADDR_STRLEN];
+	uint32_t skipped;
+
+	f->t->s->stats.dropped_parse[STATS_SIP]++;
+	if (log_limit_pass(&limit, 5, &skipped))
+		log_warn("sip: message by TLS from %s refused: %s, ignoring",
+			 addr_format(&f->peer, peer), why);
+}
+
 static void flow_ping(void *arg)
 {
 	/* RFC 5626 4.4.1 */
@@ -259,7 +272,8 @@ static void flow_ping(void *arg)
 static void flow_read(struct flow *f)
 {
 	static const struct stream_user user = {
-		.message = flow_message, .ping = flow_ping,
+		.message = flow_message, .refused = flow_refused,
+		.ping = flow_ping,
 	};
 	char buf[16384];
 	int n;

@@ -22,6 +22,8 @@
 #define TLS_PORT		5061	/* RFC 3261 19.1.2 */
 #define HANDSHAKE_MS		10000	/* TCP and TLS together */
 #define USER_TIMEOUT_MS		15000	/* unacknowledged bytes: dead */
+#define KEEPALIVE_S		60	/* of silence, then the kernel asks, */
+#define KEEPALIVE_AGAIN_S	5	/* until USER_TIMEOUT_MS */
 #define EVENTS			16
 
 enum flow_state { FLOW_CONNECTING, FLOW_HANDSHAKE, FLOW_UP, FLOW_CLOSED };
@@ -169,7 +171,9 @@ static void flow_watch(struct flow *f)
 
 	if (f->state == FLOW_CLOSED)
 		return;
-	if (f->state == FLOW_CONNECTING || SSL_want_write(f->ssl))
+	/* A read since has made SSL forget that a write waits. */
+	if (f->state == FLOW_CONNECTING || SSL_want_write(f->ssl) ||
+	    (f->state == FLOW_UP && f->out_len))
 		e.events |= EPOLLOUT;
 	epoll_ctl(f->t->epoll_fd, EPOLL_CTL_MOD, f->fd, &e);
 }
@@ -348,7 +352,8 @@ static int flow_create(struct tls *t, int fd, SSL_CTX *ctx,
 		       const struct addr *peer, bool is_ours,
 		       struct flow **ret)
 {
-	static const int one = 1, timeout_ms = USER_TIMEOUT_MS;
+	static const int one = 1, timeout_ms = USER_TIMEOUT_MS,
+			 idle_s = KEEPALIVE_S, again_s = KEEPALIVE_AGAIN_S;
 	struct epoll_event e = { .events = EPOLLIN | EPOLLOUT };
 	struct flow *f = calloc(1, sizeof(*f));
 
@@ -366,6 +371,10 @@ static int flow_create(struct tls *t, int fd, SSL_CTX *ctx,
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms,
 		   sizeof(timeout_ms));
+	/* On the PBX's own nothing is sent that would find it dead. */
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &again_s, sizeof(again_s));
 	f->t = t;
 	f->fd = fd;
 	f->id = ++t->next_id;
@@ -433,6 +442,18 @@ static int flow_open(struct tls *t, const struct addr *to, const char *name,
 	return 0;
 }
 
+static void log_full(const struct tls *t, const struct addr *peer)
+{
+	static struct log_limit limit;
+	char text[ADDR_STRLEN];
+	uint32_t skipped;
+
+	if (t->count >= LIMIT_TLS_FLOWS && log_limit_pass(&limit, 1, &skipped))
+		log_warn("sip: TLS from %s: %d connections are open, that is "
+			 "the limit, ignoring", addr_format(peer, text),
+			 LIMIT_TLS_FLOWS);
+}
+
 static void accept_all(struct tls *t)
 {
 	struct sockaddr_storage ss;
@@ -448,6 +469,7 @@ static void accept_all(struct tls *t)
 		    !sip_trunk_is_allowed(t->s, &peer) ||
 		    t->count >= LIMIT_TLS_FLOWS) {
 			t->s->stats.dropped_source++;
+			log_full(t, &peer);
 			close(fd);
 			continue;
 		}

@@ -295,6 +295,14 @@ int sip_msg_push_via(struct sip_msg *m, const char *value)
 	return msg_serialize(m->msg, (msg_pub_t *)m->sip) < 0 ? -EINVAL : 0;
 }
 
+uint16_t sip_msg_sent_by_port(const struct sip_msg *m)
+{
+	const char *text = m->sip->sip_via->v_port;
+	unsigned long port = text ? strtoul(text, NULL, 10) : 0;
+
+	return port <= UINT16_MAX ? (uint16_t)port : 0;
+}
+
 int sip_msg_sent_by(const struct sip_msg *m, char *buf, size_t size)
 {
 	const sip_via_t *v = m->sip->sip_via;

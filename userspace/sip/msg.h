@@ -42,6 +42,9 @@ int sip_msg_authorize(const struct sip_msg *m, const char *header,
 /* Transport and sent-by of the topmost Via, e.g. "wss abc.invalid:5060". */
 int sip_msg_sent_by(const struct sip_msg *m, char *buf, size_t size);
 
+/* Its port, 0: none is said. */
+uint16_t sip_msg_sent_by_port(const struct sip_msg *m);
+
 /*
  * Walks the header lines in message order: name as in the grammar and value
  * without folding. `pos` starts as NULL. False at the end. The value lives as

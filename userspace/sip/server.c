@@ -11,6 +11,7 @@
 #include "core/log.h"
 #include "core/random.h"
 #include "sip/stack.h"
+#include "sip/tls.h"
 
 #define KEY_SIZE	2048
 
@@ -183,7 +184,8 @@ static void end_after(struct sip_server *st, uint32_t delay_ms)
 
 static bool is_on_flow(const struct sip_server *st)
 {
-	return st->source.is_ws || st->source.conn;
+	/* By its URI: of an earlier run the connection is not known. */
+	return st->source.is_ws || tls_is_target(&st->source);
 }
 
 static void repeat_2xx(void *arg)

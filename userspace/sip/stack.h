@@ -158,8 +158,8 @@ void client_provisional(struct sip_client *ct, int status);
 int ws_ack(struct sip_stack *s, const struct sip_target *to,
 	   struct sip_msg *ack);
 
-/* What a flow carried; source->conn names it. */
-void flow_received(struct sip_stack *s, const struct sip_target *source,
+/* What a flow carried; from->conn names it. */
+void flow_received(struct sip_stack *s, const struct sip_target *from,
 		   const char *data, size_t len);
 /* From the loop, its client transactions fail with 503. */
 void flow_closed(struct sip_stack *s, bool is_ws, uint64_t conn);

@@ -19,7 +19,6 @@
 #include "sip/stream.h"
 #include "sip/trunk.h"
 
-#define TLS_PORT		5061	/* RFC 3261 19.1.2 */
 #define HANDSHAKE_MS		10000	/* TCP and TLS together */
 #define USER_TIMEOUT_MS		15000	/* unacknowledged bytes: dead */
 #define KEEPALIVE_S		60	/* of silence, then the kernel asks, */

@@ -13,6 +13,8 @@
 
 #include "sip/stack.h"
 
+#define TLS_PORT	5061	/* RFC 3261 19.1.2 */
+
 struct tls;
 
 /* Reads the certificates and listens; nothing if the settings ask for none. */

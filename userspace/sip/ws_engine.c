@@ -385,9 +385,26 @@ static void received_bad(struct sip_stack *s, const char *data, size_t len,
 	sip_msg_unref(m);
 }
 
-void flow_received(struct sip_stack *s, const struct sip_target *source,
+/*
+ * RFC 3261 18.2.2: once its connection is gone a response takes a new one, to
+ * the port of sent-by. The one that the request came from listens to nobody.
+ */
+static void take_sent_by(const struct sip_msg *m, struct sip_target *source)
+{
+	struct addr a = source->peer;
+	char text[ADDR_STRLEN];
+
+	a.port = sip_msg_sent_by_port(m);
+	if (!a.port)
+		a.port = TLS_PORT;
+	snprintf(source->uri, sizeof(source->uri), "sip:%s;transport=tls",
+		 addr_format(&a, text));
+}
+
+void flow_received(struct sip_stack *s, const struct sip_target *from,
 		   const char *data, size_t len)
 {
+	struct sip_target own = *from, *source = &own;
 	char reason[128] = "";
 	struct sip_msg *m;
 
@@ -405,6 +422,8 @@ void flow_received(struct sip_stack *s, const struct sip_target *source,
 		return;
 	}
 	s->stats.requests_in[source->is_ws]++;
+	if (!source->is_ws)
+		take_sent_by(m, source);
 	sip_msg_set_received(m, &source->peer);
 	switch (sip_msg_method(m)) {
 	case SIP_ACK:

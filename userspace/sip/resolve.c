@@ -48,7 +48,8 @@ struct resolve {
 	enum stage stage;
 	LIST_HEAD(, step) steps;
 	unsigned int step_count;
-	bool is_silent;		/* a server did not answer */
+	bool is_silent;		/* a server did not answer ... */
+	bool is_partial;	/* ... for what others may stand beside */
 	uint32_t ttl_s;
 	struct resolved found[LIMIT_TRUNK_TARGETS];
 	size_t count;
@@ -192,24 +193,31 @@ static void answered(struct step *st, sres_query_t *query,
 		     sres_record_t **answers)
 {
 	struct resolve *q = st->q;
+	bool is_silent = !answers;
 	sres_record_t *rec;
+	uint16_t error;
 
 	(void)query;
 	LIST_REMOVE(st, list);
-	if (!answers)
-		q->is_silent = true;
 	for (size_t i = 0; answers && answers[i]; i++) {
 		rec = answers[i];
-		if (rec->sr_record->r_status == SRES_TIMEOUT_ERR ||
-		    rec->sr_record->r_status == SRES_SERVER_ERR)
-			q->is_silent = true;
-		if (rec->sr_record->r_status ||
-		    rec->sr_record->r_type != st->type)
+		error = rec->sr_record->r_status;
+		if (error == SRES_TIMEOUT_ERR || error == SRES_SERVER_ERR ||
+		    error == SRES_NETWORK_ERR)
+			is_silent = true;
+		if (error || rec->sr_record->r_type != st->type)
 			continue;
 		if (rec->sr_record->r_ttl < q->ttl_s)
 			q->ttl_s = rec->sr_record->r_ttl;
 		take(st, rec);
 	}
+	q->is_silent |= is_silent;
+	/*
+	 * A server that fails, or refuses to look, has no record to show here;
+	 * "no such name" has one.
+	 */
+	if (st->type != sres_type_naptr)
+		q->is_partial |= is_silent || !answers[0];
 	sres_free_answers(q->r->sres, answers);
 	free(st);
 	if (LIST_EMPTY(&q->steps))
@@ -236,8 +244,9 @@ static void finish(struct resolve *q)
 	char reason[300] = "";
 	uint32_t ttl_s = q->ttl_s;
 
-	if (!q->count)
+	if (!q->count || q->is_partial)
 		snprintf(reason, sizeof(reason), "%s: %s", q->host,
+			 q->count ? "DNS does not answer about all of it" :
 			 q->is_silent ? "no answer from DNS" :
 			 "not found in DNS");
 	if (ttl_s && ttl_s < TTL_MIN_S)
@@ -290,6 +299,8 @@ static void ask_stage(struct resolve *q)
 static void go_on(struct resolve *q)
 {
 	while (!q->count && LIST_EMPTY(&q->steps) && q->stage < STAGE_END) {
+		/* A stage that found nothing has nothing to stand beside. */
+		q->is_partial = false;
 		ask_stage(q);
 		q->stage++;
 	}

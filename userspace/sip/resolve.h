@@ -39,7 +39,8 @@ struct resolve_options {
 };
 
 /*
- * Nothing found: count is 0 and reason says why; ttl_s is how long the answer
+ * Nothing found: count is 0 and reason says why; with a count and a reason
+ * there may be more, of which DNS did not tell. ttl_s is how long the answer
  * holds (0 for a literal: for ever). The question is gone after it.
  */
 typedef void resolve_cb(void *arg, const struct resolved *list, size_t count,

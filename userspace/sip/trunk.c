@@ -23,6 +23,7 @@
 #define PROBE_DOWN_MS	5000	/* also the least time out of use */
 #define PROBE_ANSWER_T1	10	/* no answer within this many T1: down */
 #define LOOKUP_AGAIN_MS	10000	/* after a failed one */
+#define LOOKUP_PARTIAL_S 60	/* at most, after one that failed in part */
 
 struct target {
 	struct trunk *t;
@@ -270,20 +271,21 @@ static void resolved(void *arg, const struct resolved *list, size_t count,
 	struct place *p = arg;
 	struct trunk *t = p->t;
 	size_t index = (size_t)(p - t->places);
+	bool is_whole = count && !*reason;
 
 	p->question = NULL;
+	if (count && !is_whole && ttl_s > LOOKUP_PARTIAL_S)
+		ttl_s = LOOKUP_PARTIAL_S;
 	if (ttl_s &&
 	    loop_timer_add(t->s->loop, count ? ttl_s * 1000 : LOOKUP_AGAIN_MS,
 			   look_up, p, &p->timer) < 0)
 		log_err("sip: no memory for the trunk's timer");
-	if (!count) {
-		/* What was found before goes on. */
-		if (strcmp(p->reason, reason))
-			log_warn("sip: pbx: %s", reason);
-		snprintf(p->reason, sizeof(p->reason), "%s", reason);
+	if (!is_whole && strcmp(p->reason, reason))
+		log_warn("sip: pbx: %s", reason);
+	snprintf(p->reason, sizeof(p->reason), "%s", reason);
+	/* What was found before goes on. */
+	if (!count)
 		return;
-	}
-	p->reason[0] = '\0';
 	for (size_t i = 0; i < LIMIT_TRUNK_TARGETS; i++)
 		if (t->targets[i].r.rank >> 48 == index)
 			t->targets[i].is_listed = false;
@@ -292,7 +294,8 @@ static void resolved(void *arg, const struct resolved *list, size_t count,
 	for (size_t i = 0; i < LIMIT_TRUNK_TARGETS; i++) {
 		struct target *g = &t->targets[i];
 
-		if (!g->uri[0] || g->is_listed)
+		if (!g->uri[0] || g->is_listed || !is_whole ||
+		    g->r.rank >> 48 != index)
 			continue;
 		log_info("sip: %s is no longer %s", p->parts.host, g->uri);
 		target_free(g);

@@ -102,9 +102,18 @@ static void sofia_says(void *stream, const char *fmt, va_list ap)
 	(void)ap;
 }
 
-/* By which transport the PBX shall reach us: the one that leads to it. */
+void stack_set_contact(struct sip_stack *s, enum sip_transport by)
+{
+	snprintf(s->contact_host, sizeof(s->contact_host), "%s%s",
+		 by == SIP_TLS ? tls_host(s) : s->host,
+		 by == SIP_TLS ? ";transport=tls" :
+		 by == SIP_TCP ? ";transport=tcp" : "");
+}
+
+/* Until DNS has told: as far as the URI says it. */
 static void write_contact_host(struct sip_stack *s)
 {
+	enum sip_transport by = SIP_UDP;
 	struct sip_target pbx = { 0 };
 	char transport[16] = "";
 	struct sip_uri u;
@@ -114,12 +123,10 @@ static void write_contact_host(struct sip_stack *s)
 		sip_uri_param(&u, "transport", transport, sizeof(transport));
 	}
 	if (tls_is_target(&pbx))
-		snprintf(s->contact_host, sizeof(s->contact_host),
-			 "%s;transport=tls", tls_host(s));
-	else
-		snprintf(s->contact_host, sizeof(s->contact_host), "%s%s",
-			 s->host, !strcasecmp(transport, "tcp") ?
-			 ";transport=tcp" : "");
+		by = SIP_TLS;
+	else if (!strcasecmp(transport, "tcp"))
+		by = SIP_TCP;
+	stack_set_contact(s, by);
 }
 
 int sip_stack_create(struct loop *loop, const struct sip_settings *settings,

@@ -6,6 +6,7 @@
 #include <sys/queue.h>
 
 #include "core/limits.h"
+#include "sip/resolve.h"
 #include "sip/table.h"
 #include "sip/transaction.h"
 
@@ -92,6 +93,8 @@ enum { STATS_SIP = 0, STATS_WEB = 1 };
 
 void stack_trace(struct sip_stack *s, bool sent, const struct sip_target *peer,
 		 const struct sip_msg *m);
+/* By which transport the PBX shall reach us: the one that leads to it. */
+void stack_set_contact(struct sip_stack *s, enum sip_transport by);
 /* For tests: T1, and all timers derived from it, before anything is sent. */
 void sip_stack_set_t1(struct sip_stack *s, uint32_t t1_ms);
 

@@ -250,15 +250,26 @@ static void target_add(struct place *p, const struct resolved *r)
 	probe_after(g, 0);
 }
 
-/* Who may send us requests: sip_trunk_is_allowed(), the socket filters. */
+/*
+ * Who may send us requests: sip_trunk_is_allowed(), the socket filters; and by
+ * what: our Contact has the transport of the first choice.
+ */
 static void sources_changed(struct trunk *t)
 {
+	const struct target *first = NULL, *g;
 	struct sip_stack *s = t->s;
 
 	s->pbx_count = 0;
-	for (size_t i = 0; i < LIMIT_TRUNK_TARGETS; i++)
-		if (t->targets[i].uri[0])
-			s->pbx_addrs[s->pbx_count++] = t->targets[i].r.addr;
+	for (size_t i = 0; i < LIMIT_TRUNK_TARGETS; i++) {
+		g = &t->targets[i];
+		if (!g->uri[0])
+			continue;
+		s->pbx_addrs[s->pbx_count++] = g->r.addr;
+		if (!first || g->r.rank < first->r.rank)
+			first = g;
+	}
+	if (first)
+		stack_set_contact(s, first->r.transport);
 	nta_sources_changed(s);
 	tls_sources_changed(s);
 }

@@ -81,16 +81,31 @@ static void reply_too_brief(struct sip_server *st, uint32_t min_s)
 	sip_server_reply(st, &rep, NULL);
 }
 
+/*
+ * The one used last stands first. A page that makes a new Call-ID with each
+ * attempt is served: the one that was idle longest gives way.
+ */
 static struct reg_session *session_get(struct reg_conn *c, const char *call_id)
 {
-	struct reg_session *s;
-	char token[25];
+	struct reg_session **link, *s = NULL;
 
-	for (s = c->sessions; s; s = s->next)
-		if (!strcmp(s->client_call_id, call_id))
+	for (link = &c->sessions; *link; link = &(*link)->next) {
+		s = *link;
+		if (!strcmp(s->client_call_id, call_id)) {
+			*link = s->next;
+			s->next = c->sessions;
+			c->sessions = s;
 			return s;
-	if (c->session_count >= SESSIONS_PER_CONN)
-		return NULL;
+		}
+		if (!s->next)
+			break;
+	}
+	if (c->session_count >= SESSIONS_PER_CONN) {
+		*link = NULL;
+		c->session_count--;
+		free(s->client_call_id);
+		free(s);
+	}
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		return NULL;
@@ -99,8 +114,7 @@ static struct reg_session *session_get(struct reg_conn *c, const char *call_id)
 		free(s);
 		return NULL;
 	}
-	random_token(token, 24);
-	snprintf(s->call_id, sizeof(s->call_id), "%s", token);
+	random_token(s->call_id, 24);
 	random_token(s->from_tag, 16);
 	s->next = c->sessions;
 	c->sessions = s;
@@ -486,7 +500,7 @@ void registrar_request(struct registrar *r, struct sip_server *st)
 	p = calloc(1, sizeof(*p));
 	if (!s || !p) {
 		free(p);
-		reply(st, 503, "Too Many Registrations On This Connection");
+		reply(st, 503, NULL);
 		return;
 	}
 	p->registrar = r;

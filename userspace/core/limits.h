@@ -67,6 +67,9 @@
 #define LIMIT_SUBSCRIPTIONS_PER_CLIENT	64
 #define LIMIT_REGISTRATIONS		20000
 #define LIMIT_BINDINGS_PER_AOR		10
+#define LIMIT_CONTACT_BYTES		255	/* a browser's URI: our R-URI */
+#define LIMIT_INSTANCE_BYTES		127	/* its +sip.instance */
+#define LIMIT_USER_AGENT_BYTES		127	/* more is cut */
 #define LIMIT_AORS_PER_CLIENT		16
 
 /* Media */

@@ -212,6 +212,15 @@ static int replace(char **field, const char *value)
 	return 0;
 }
 
+static int replace_agent(struct binding *b, const struct sip_msg *req)
+{
+	const char *agent = sip_msg_header(req, "User-Agent");
+	char text[LIMIT_USER_AGENT_BYTES + 1];
+
+	snprintf(text, sizeof(text), "%s", agent ? agent : "");
+	return replace(&b->user_agent, text);
+}
+
 static struct binding *commit(struct reg_pending *p, uint32_t granted_s,
 			      const struct sip_msg *response, unsigned int n)
 {
@@ -219,7 +228,6 @@ static struct binding *commit(struct reg_pending *p, uint32_t granted_s,
 	const struct sip_msg *req = sip_server_request(p->server);
 	struct binding *b = location_by_key(&r->location, p->key);
 	uint64_t now = clock_ms();
-	const char *agent = sip_msg_header(req, "User-Agent");
 	char *service_route;
 
 	if (b && strcmp(b->alias, p->alias)) {
@@ -242,7 +250,7 @@ static struct binding *commit(struct reg_pending *p, uint32_t granted_s,
 	}
 	if (replace(&b->aor, p->aor) || replace(&b->contact, p->contact) ||
 	    replace(&b->instance, p->instance) ||
-	    replace(&b->user_agent, agent ? agent : "") ||
+	    replace_agent(b, req) ||
 	    replace(&b->client_call_id, sip_msg_call_id(req)) ||
 	    gruu_take(b, response, n))
 		return NULL;
@@ -394,6 +402,10 @@ static int pending_fill(struct registrar *r, struct reg_pending *p,
 	p->wildcard = contact && !strcmp(contact, "*");
 	instance = contact && !p->wildcard ?
 		sip_msg_contact_param(req, 0, "+sip.instance") : NULL;
+	/* Cut, it would be another one: what is sent there would get lost. */
+	if ((contact && strlen(contact) > LIMIT_CONTACT_BYTES) ||
+	    (instance && strlen(instance) > LIMIT_INSTANCE_BYTES))
+		return -E2BIG;
 	p->aor = strdup(aor);
 	p->contact = strdup(contact ? contact : "");
 	p->instance = strdup(instance ? instance : "");
@@ -418,7 +430,7 @@ static int say_contact(const struct reg_pending *p, uint32_t ask_s,
 {
 	const struct registrar *r = p->registrar;
 	const struct sip_msg *req = sip_server_request(p->server);
-	char uri[300], path[300] = "", instance[200] = "";
+	char uri[300], path[300] = "", instance[LIMIT_INSTANCE_BYTES + 24] = "";
 
 	*ret_contact = NULL;
 	*headers = '\0';
@@ -434,7 +446,7 @@ static int say_contact(const struct reg_pending *p, uint32_t ask_s,
 		registrar_format_contact(r, p->alias, uri, sizeof(uri));
 		if (gruu_is_wanted(req))
 			snprintf(instance, sizeof(instance),
-				 ";+sip.instance=\"%.160s\"", p->instance);
+				 ";+sip.instance=\"%s\"", p->instance);
 		if (asprintf(ret_contact, "%s%s;expires=%u", uri, instance,
 			     ask_s) < 0)
 			*ret_contact = NULL;
@@ -482,6 +494,29 @@ static int send_to_pbx(struct reg_pending *p, struct reg_session *s)
 	return err;
 }
 
+/* Only what is new can be too much. */
+static bool is_beyond_limits(const struct reg_pending *p)
+{
+	struct location *l = &p->registrar->location;
+	static struct log_limit limit;
+	char peer[ADDR_STRLEN];
+	const char *what = NULL;
+	uint32_t skipped;
+
+	if (!p->asked_s || location_by_key(l, p->key))
+		return false;
+	if (l->count >= LIMIT_REGISTRATIONS)
+		what = "registrations in all";
+	else if (location_count_conn(l, p->conn) >= LIMIT_AORS_PER_CLIENT)
+		what = "users of one connection";
+	else if (location_count_aor(l, p->aor, true) >= LIMIT_BINDINGS_PER_AOR)
+		what = "browsers of one user connected";
+	if (what && log_limit_pass(&limit, 5, &skipped))
+		log_warn("REGISTER of %s from %s refused: too many %s", p->aor,
+			 addr_format(&p->peer, peer), what);
+	return what;
+}
+
 void registrar_request(struct registrar *r, struct sip_server *st)
 {
 	const struct sip_target *source = sip_server_source(st);
@@ -490,7 +525,7 @@ void registrar_request(struct registrar *r, struct sip_server *st)
 	struct sip_trunk_status trunk;
 	struct reg_session *s;
 	struct reg_pending *p;
-	bool is_new;
+	int err;
 
 	if (!c) {
 		reply(st, 480, NULL);
@@ -509,18 +544,14 @@ void registrar_request(struct registrar *r, struct sip_server *st)
 	p->peer = source->peer;
 	p->next = r->pending;
 	r->pending = p;
-	if (pending_fill(r, p, req)) {
+	err = pending_fill(r, p, req);
+	if (err) {
 		register_pending_free(r, p);
-		reply(st, 400, "Bad To Or Contact");
+		reply(st, 400, err == -E2BIG ? "To Or Contact Too Long" :
+					       "Bad To Or Contact");
 		return;
 	}
-	is_new = p->asked_s && !location_by_key(&r->location, p->key);
-	if (is_new && (r->location.count >= LIMIT_REGISTRATIONS ||
-		       location_count_conn(&r->location, c->id) >=
-		       LIMIT_AORS_PER_CLIENT ||
-		       location_count_aor(&r->location, p->aor, true) >=
-		       LIMIT_BINDINGS_PER_AOR)) {
-		log_warn("REGISTER of %s refused: too many bindings", p->aor);
+	if (is_beyond_limits(p)) {
 		register_pending_free(r, p);
 		reply(st, 503, "Too Many Bindings");
 		return;

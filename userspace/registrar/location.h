@@ -24,7 +24,8 @@ struct binding {
 	struct addr peer;
 	uint64_t lost_ms;	/* when conn went, clock_ms() */
 	uint64_t created_ms;
-	uint64_t trunk_expires_ms;	/* granted by the registrar */
+	uint64_t trunk_expires_ms;	/* granted by the registrar ... */
+	uint64_t confirmed_ms;		/* ... in its newest 2xx; 0: restored */
 	uint64_t expires_ms;	/* granted to the browser */
 	/* expires_ms is over: offline, while the PBX still sends calls here. */
 	bool is_expired;

@@ -264,6 +264,7 @@ static struct binding *commit(struct reg_pending *p, uint32_t granted_s,
 	b->peer = p->peer;
 	if (!b->conn)
 		b->lost_ms = now;
+	b->confirmed_ms = now;
 	b->trunk_expires_ms = now + (uint64_t)granted_s * 1000;
 	b->expires_ms = now + (uint64_t)to_client_s(p, granted_s) * 1000;
 	b->is_expired = false;
@@ -355,6 +356,19 @@ static void response_cb(void *arg, struct sip_client *ct,
 /* ---- the browser's request ------------------------------------------- */
 
 /*
+ * A PBX that was away may have forgotten a binding, another one never knew it.
+ * While none is there it can wait.
+ */
+static bool is_in_doubt(const struct registrar *r, const struct binding *b)
+{
+	struct sip_trunk_status trunk;
+
+	sip_trunk_status(r->stack, &trunk);
+	return trunk.known && trunk.up &&
+	       b->confirmed_ms < sip_trunk_changed_ms(r->stack);
+}
+
+/*
  * A refresh on the connection that the registrar accepted, while its own
  * binding there lasts long enough, is answered here (throttling, F37).
  */
@@ -374,6 +388,7 @@ static bool answer_from_cache(struct registrar *r, struct sip_server *st,
 	    strcmp(b->client_call_id, sip_msg_call_id(req)) ||
 	    strcmp(b->contact, p->contact) ||
 	    sip_msg_cseq(req) <= b->client_cseq ||
+	    is_in_doubt(r, b) ||
 	    b->trunk_expires_ms < now + 2000ULL * max)
 		return false;
 	expires_s = p->asked_s < max ? p->asked_s : max;

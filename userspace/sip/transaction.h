@@ -205,6 +205,11 @@ struct sip_trunk_target {	/* one address of the PBX */
  * when down. The status is that of the address that the next request takes.
  */
 void sip_trunk_status(const struct sip_stack *s, struct sip_trunk_status *ret);
+/*
+ * When an address of the PBX last came up or went down (clock_ms(), 0: never):
+ * what it knew before, it or the one in its place may not know.
+ */
+uint64_t sip_trunk_changed_ms(const struct sip_stack *s);
 /* The address of the PBX that this call's next request takes. -EHOSTUNREACH. */
 int sip_trunk_choose(struct sip_stack *s, const char *call_id,
 		     struct sip_target *to);

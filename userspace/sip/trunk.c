@@ -29,6 +29,7 @@ struct target {
 	struct trunk *t;
 	struct resolved r;
 	bool is_listed;		/* in the newest answer */
+	bool is_anew;		/* a connection ended: it may have restarted */
 	char uri[ADDR_STRLEN + 24];
 	struct sip_trunk_status status;
 	struct sip_client *probe;
@@ -57,6 +58,7 @@ struct trunk {
 	size_t place_count;
 	/* A free one has no URI; indices are the bits of `tried`. */
 	struct target targets[LIMIT_TRUNK_TARGETS];
+	uint64_t changed_ms;	/* one came up or went down, or may have */
 };
 
 /* ---- keep-alive ------------------------------------------------------- */
@@ -78,6 +80,8 @@ static void set_down(struct target *g, const char *reason)
 
 	if (!st->known || st->up || strcmp(st->reason, reason))
 		log_warn("sip: %s is down: %s", g->uri, reason);
+	if (st->up)
+		g->t->changed_ms = clock_ms();
 	st->known = true;
 	st->up = false;
 	st->rtt_ms = 0;
@@ -91,10 +95,13 @@ static void concluded(struct target *g, bool is_up, const char *reason)
 	struct sip_trunk_status *st = &g->status;
 
 	if (is_up) {
-		if (!st->known || !st->up) {
+		if (!st->known || !st->up)
 			log_info("sip: %s is up", g->uri);
+		if (!st->known || !st->up || g->is_anew) {
+			g->t->changed_ms = clock_ms();
 			account_pbx_is_up(g->t->s);
 		}
+		g->is_anew = false;
 		st->known = true;
 		st->up = true;
 		st->rtt_ms = (uint32_t)(clock_ms() - g->sent_ms);
@@ -489,6 +496,7 @@ void trunk_flow_lost(struct sip_stack *s, const struct addr *peer, bool was_up,
 		    !addr_equal(&g->r.addr, peer))
 			continue;
 		/* A connection that was good is opened again at once. */
+		g->is_anew |= was_up;
 		if (was_up && g->status.up)
 			probe_after(g, 0);
 		else
@@ -610,6 +618,11 @@ void sip_trunk_status(const struct sip_stack *s, struct sip_trunk_status *ret)
 		snprintf(ret->reason, sizeof(ret->reason), "%s",
 			 t->places[0].reason);
 	}
+}
+
+uint64_t sip_trunk_changed_ms(const struct sip_stack *s)
+{
+	return s->trunk ? s->trunk->changed_ms : 0;
 }
 
 bool sip_trunk_target(const struct sip_stack *s, size_t index,

@@ -474,13 +474,12 @@ static inline void gw_stray(void *arg, const struct sip_msg *m,
 
 static inline void bind_browser(const char *alias, uint64_t conn)
 {
-	struct binding *b = location_add(&registrar->location, alias, alias);
+	struct binding *b = location_add(&registrar->location, alias, alias,
+					 "sip:alice@example.com");
 
-	free(b->aor);
 	free(b->contact);
-	b->aor = strdup("sip:alice@example.com");
 	b->contact = strdup("sip:alice@abc.invalid;transport=ws");
-	b->conn = conn;
+	location_set_conn(&registrar->location, b, conn);
 	b->created_ms = clock_ms();
 	b->expires_ms = b->trunk_expires_ms = clock_ms() + 3600000;
 }

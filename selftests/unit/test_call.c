@@ -371,14 +371,15 @@ static void test_reconnected(void)
 	c->a.session.expires_ms = clock_ms();
 	call_session_resume(&c->a);
 	CHECK(WEB_GETS(1, SIP_UPDATE, 0), "browser_is_asked_for_a_sign");
-	b->conn = w.conn = 3;
+	w.conn = 3;
+	location_set_conn(&registrar->location, b, 3);
 	web_request(&w, "INVITE", NULL, web_sdp(2, "sendonly", "actpass"));
 	CHECK(c->reoffer, "offer_over_a_new_websocket_does_not_wait");
 	if (WAIT_FOR(pbx.server[SIP_INVITE]))
 		pbx_reply(200, NULL, NULL, plain_sdp);
 	CHECK(WEB_GETS(3, SIP_INVITE, 200),
 	      "offer_over_a_new_websocket_is_answered");
-	b->conn = 1;
+	location_set_conn(&registrar->location, b, 1);
 	sip_dialog_free(d);
 	fixture_clear("call_over_a_new_websocket_is_gone");
 }

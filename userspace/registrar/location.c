@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "registrar/location.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,23 +22,39 @@ struct binding *location_by_key(struct location *l, const char *key)
 	return b;
 }
 
+struct binding *location_of_aor(const struct location *l, const char *aor)
+{
+	struct binding_group *g;
+
+	HASH_FIND(hh, l->aors, aor, strlen(aor), g);
+	return g ? LIST_FIRST(&g->list) : NULL;
+}
+
+struct binding *location_of_conn(const struct location *l, uint64_t conn)
+{
+	struct binding_group *g;
+
+	HASH_FIND(hh, l->conns, &conn, sizeof(conn), g);
+	return g ? LIST_FIRST(&g->list) : NULL;
+}
+
 uint32_t location_count_aor(const struct location *l, const char *aor,
 			    bool online_only)
 {
+	const struct binding *b = location_of_aor(l, aor);
 	uint32_t n = 0;
 
-	for (struct binding *b = l->aliases; b; b = b->by_alias.next)
-		n += !strcmp(b->aor, aor) &&
-			(!online_only || (b->conn && !b->is_expired));
+	for (; b; b = LIST_NEXT(b, aor_next))
+		n += !online_only || (b->conn && !b->is_expired);
 	return n;
 }
 
 struct binding *location_stalest(struct location *l, const char *aor)
 {
-	struct binding *oldest = NULL;
+	struct binding *oldest = NULL, *b = location_of_aor(l, aor);
 
-	for (struct binding *b = l->aliases; b; b = b->by_alias.next) {
-		if (strcmp(b->aor, aor) || (b->conn && !b->is_expired))
+	for (; b; b = LIST_NEXT(b, aor_next)) {
+		if (b->conn && !b->is_expired)
 			continue;
 		if (!oldest || b->expires_ms < oldest->expires_ms)
 			oldest = b;
@@ -47,20 +64,91 @@ struct binding *location_stalest(struct location *l, const char *aor)
 
 uint32_t location_count_conn(const struct location *l, uint64_t conn)
 {
-	uint32_t n = 0;
+	struct binding_group *g;
 
-	for (struct binding *b = l->aliases; b; b = b->by_alias.next)
-		if (b->conn == conn)
-			n++;
-	return n;
+	HASH_FIND(hh, l->conns, &conn, sizeof(conn), g);
+	return g ? g->count : 0;
 }
+
+/* ---- groups ----------------------------------------------------------- */
+
+static struct binding_group *aor_group(struct location *l, const char *aor)
+{
+	size_t len = strlen(aor);
+	struct binding_group *g;
+
+	HASH_FIND(hh, l->aors, aor, len, g);
+	if (g)
+		return g;
+	g = calloc(1, sizeof(*g));
+	if (!g)
+		return NULL;
+	g->aor = strdup(aor);
+	if (!g->aor) {
+		free(g);
+		return NULL;
+	}
+	HASH_ADD_KEYPTR(hh, l->aors, g->aor, len, g);
+	return g;
+}
+
+static struct binding_group *conn_group(struct location *l, uint64_t conn)
+{
+	struct binding_group *g;
+
+	HASH_FIND(hh, l->conns, &conn, sizeof(conn), g);
+	if (g)
+		return g;
+	g = calloc(1, sizeof(*g));
+	if (!g)
+		return NULL;
+	g->conn = conn;
+	HASH_ADD(hh, l->conns, conn, sizeof(g->conn), g);
+	return g;
+}
+
+static void group_left(struct location *l, struct binding_group *g)
+{
+	if (--g->count)
+		return;
+	if (g->aor)
+		HASH_DEL(l->aors, g);
+	else
+		HASH_DEL(l->conns, g);
+	free(g->aor);
+	free(g);
+}
+
+int location_set_conn(struct location *l, struct binding *b, uint64_t conn)
+{
+	struct binding_group *g = NULL;
+
+	if (b->conn == conn)
+		return 0;
+	if (conn) {
+		g = conn_group(l, conn);
+		if (!g)
+			return -ENOMEM;
+		g->count++;
+	}
+	if (b->of_conn) {
+		LIST_REMOVE(b, conn_next);
+		group_left(l, b->of_conn);
+	}
+	b->conn = conn;
+	b->of_conn = g;
+	if (g)
+		LIST_INSERT_HEAD(&g->list, b, conn_next);
+	return 0;
+}
+
+/* ---- life ------------------------------------------------------------- */
 
 static void binding_free(struct binding *b)
 {
 	if (!b)
 		return;
 	free(b->key);
-	free(b->aor);
 	free(b->contact);
 	free(b->instance);
 	free(b->user_agent);
@@ -72,7 +160,7 @@ static void binding_free(struct binding *b)
 }
 
 struct binding *location_add(struct location *l, const char *alias,
-			     const char *key)
+			     const char *key, const char *aor)
 {
 	struct binding *b = calloc(1, sizeof(*b));
 
@@ -80,7 +168,6 @@ struct binding *location_add(struct location *l, const char *alias,
 		return NULL;
 	snprintf(b->alias, sizeof(b->alias), "%s", alias);
 	b->key = strdup(key);
-	b->aor = strdup("");
 	b->contact = strdup("");
 	b->instance = strdup("");
 	b->user_agent = strdup("");
@@ -88,12 +175,17 @@ struct binding *location_add(struct location *l, const char *alias,
 	b->pub_gruu = strdup("");
 	b->temp_gruu = strdup("");
 	b->client_call_id = strdup("");
-	if (!b->key || !b->aor || !b->contact || !b->instance ||
-	    !b->user_agent || !b->service_route || !b->pub_gruu ||
-	    !b->temp_gruu || !b->client_call_id) {
+	if (b->key && b->contact && b->instance && b->user_agent &&
+	    b->service_route && b->pub_gruu && b->temp_gruu &&
+	    b->client_call_id)
+		b->of_aor = aor_group(l, aor);
+	if (!b->of_aor) {
 		binding_free(b);
 		return NULL;
 	}
+	b->aor = b->of_aor->aor;
+	b->of_aor->count++;
+	LIST_INSERT_HEAD(&b->of_aor->list, b, aor_next);
 	HASH_ADD(by_alias, l->aliases, alias[0], strlen(b->alias), b);
 	HASH_ADD_KEYPTR(by_key, l->keys, b->key, strlen(b->key), b);
 	l->count++;
@@ -102,6 +194,9 @@ struct binding *location_add(struct location *l, const char *alias,
 
 void location_remove(struct location *l, struct binding *b)
 {
+	location_set_conn(l, b, 0);
+	LIST_REMOVE(b, aor_next);
+	group_left(l, b->of_aor);
 	HASH_DELETE(by_alias, l->aliases, b);
 	HASH_DELETE(by_key, l->keys, b);
 	l->count--;

@@ -145,9 +145,9 @@ static const struct binding *account_first(const struct registrar *r)
 
 	if (sip_uri_aor(r->settings.account_to, aor, sizeof(aor)))
 		return NULL;
-	for (b = r->location.aliases; b; b = b->by_alias.next)
-		if (!strcmp(b->aor, aor) && !b->is_expired &&
-		    is_before(b, best))
+	b = location_of_aor(&r->location, aor);
+	for (; b; b = LIST_NEXT(b, aor_next))
+		if (!b->is_expired && is_before(b, best))
 			best = b;
 	return best;
 }
@@ -181,9 +181,9 @@ unsigned int registrar_aliases_of(struct registrar *r, const struct sip_msg *m,
 	    is_alias(r, sip_msg_route(m), ret[0], sizeof(ret[0])) ||
 	    !first || !first->conn)
 		return 1;
-	for (b = r->location.aliases; b && n < max; b = b->by_alias.next)
-		if (b != first && !strcmp(b->aor, first->aor) && b->conn &&
-		    !b->is_expired)
+	b = location_of_aor(&r->location, first->aor);
+	for (; b && n < max; b = LIST_NEXT(b, aor_next))
+		if (b != first && b->conn && !b->is_expired)
 			snprintf(ret[n++], sizeof(ret[0]), "%s", b->alias);
 	return n;
 }

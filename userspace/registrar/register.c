@@ -243,16 +243,17 @@ static struct binding *commit(struct reg_pending *p, uint32_t granted_s,
 			if (b)
 				registrar_forget(r, b);
 		}
-		b = location_add(&r->location, p->alias, p->key);
+		b = location_add(&r->location, p->alias, p->key, p->aor);
 		if (!b)
 			return NULL;
 		b->created_ms = now;
 	}
-	if (replace(&b->aor, p->aor) || replace(&b->contact, p->contact) ||
+	if (replace(&b->contact, p->contact) ||
 	    replace(&b->instance, p->instance) ||
 	    replace_agent(b, req) ||
 	    replace(&b->client_call_id, sip_msg_call_id(req)) ||
-	    gruu_take(b, response, n))
+	    gruu_take(b, response, n) ||
+	    location_set_conn(&r->location, b, p->conn))
 		return NULL;
 	service_route = path_service_route(response);
 	if (!service_route)
@@ -260,7 +261,6 @@ static struct binding *commit(struct reg_pending *p, uint32_t granted_s,
 	free(b->service_route);
 	b->service_route = service_route;
 	b->client_cseq = sip_msg_cseq(req);
-	b->conn = p->conn;
 	b->peer = p->peer;
 	if (!b->conn)
 		b->lost_ms = now;

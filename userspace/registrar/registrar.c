@@ -115,10 +115,8 @@ void registrar_conn_closed(struct registrar *r, uint64_t conn)
 	for (struct reg_pending *p = r->pending; p; p = p->next)
 		if (p->conn == conn)
 			p->conn = 0;
-	for (b = r->location.aliases; b; b = b->by_alias.next) {
-		if (b->conn != conn)
-			continue;
-		b->conn = 0;
+	while ((b = location_of_conn(&r->location, conn))) {
+		location_set_conn(&r->location, b, 0);
 		b->lost_ms = clock_ms();
 	}
 	registrar_conn_free(r, c);
@@ -145,11 +143,10 @@ int registrar_find_alias(struct registrar *r, const char *user,
 struct binding *registrar_find_on_conn(struct registrar *r, uint64_t conn,
 				       const char *aor)
 {
-	struct binding *b;
+	struct binding *b = location_of_conn(&r->location, conn);
 
-	for (b = r->location.aliases; b; b = b->by_alias.next)
-		if (b->conn == conn && !b->is_expired &&
-		    !strcmp(b->aor, aor))
+	for (; b; b = LIST_NEXT(b, conn_next))
+		if (!b->is_expired && !strcmp(b->aor, aor))
 			return b;
 	return NULL;
 }

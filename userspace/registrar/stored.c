@@ -61,7 +61,7 @@ static bool take_text(const struct record *rec, const char *name, char **field)
 static void restore(void *arg, const char *alias, const struct record *rec)
 {
 	struct registrar *r = arg;
-	const char *key = record_text(rec, "key");
+	const char *key = record_text(rec, "key"), *aor;
 	uint64_t now = clock_ms(), throttled_ms;
 	struct binding *b;
 
@@ -74,11 +74,11 @@ static void restore(void *arg, const char *alias, const struct record *rec)
 	if (location_by_alias(&r->location, alias) ||
 	    location_by_key(&r->location, key))
 		return;
-	b = location_add(&r->location, alias, key);
+	aor = record_text(rec, "aor");
+	b = aor ? location_add(&r->location, alias, key, aor) : NULL;
 	if (!b)
 		return;
-	if (!take_text(rec, "aor", &b->aor) ||
-	    !take_text(rec, "contact", &b->contact) ||
+	if (!take_text(rec, "contact", &b->contact) ||
 	    !take_text(rec, "instance", &b->instance) ||
 	    !take_text(rec, "user-agent", &b->user_agent) ||
 	    !take_text(rec, "service-route", &b->service_route) ||

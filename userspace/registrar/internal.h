@@ -28,6 +28,7 @@ struct reg_pending {
 	struct registrar *registrar;
 	struct sip_server *server;
 	struct sip_client *client;
+	uint64_t id;			/* in the order they came */
 	uint64_t conn;			/* 0: closed meanwhile */
 	struct addr peer;
 	char alias[LOCATION_ALIAS_LEN + 1];
@@ -52,6 +53,7 @@ struct registrar {
 	struct location location;
 	struct reg_conn *conns;
 	struct reg_pending *pending;
+	uint64_t last_id;		/* of a pending one */
 	struct reg_waiter *waiters;
 	struct loop_timer *sweep;
 };

@@ -44,6 +44,7 @@ struct binding {
 	uint64_t expires_ms;	/* granted to the browser */
 	/* expires_ms is over: offline, while the PBX still sends calls here. */
 	bool is_expired;
+	uint64_t register_id;	/* reg_pending's, of the newest that counts */
 	uint32_t client_cseq;	/* of the newest accepted REGISTER */
 	char *client_call_id;
 	UT_hash_handle by_alias;

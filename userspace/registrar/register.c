@@ -230,6 +230,9 @@ static struct binding *commit(struct reg_pending *p, uint32_t granted_s,
 	uint64_t now = clock_ms();
 	char *service_route;
 
+	/* Answered late: what the browser has said since is what counts. */
+	if (b && b->register_id > p->id)
+		return b;
 	if (b && strcmp(b->alias, p->alias)) {
 		/* Two first REGISTERs crossed: the newer alias serves. */
 		registrar_forget(r, b);
@@ -260,6 +263,7 @@ static struct binding *commit(struct reg_pending *p, uint32_t granted_s,
 		return NULL;
 	free(b->service_route);
 	b->service_route = service_route;
+	b->register_id = p->id;
 	b->client_cseq = sip_msg_cseq(req);
 	b->peer = p->peer;
 	if (!b->conn)
@@ -272,15 +276,30 @@ static struct binding *commit(struct reg_pending *p, uint32_t granted_s,
 	return b;
 }
 
-static void remove_all(struct registrar *r, const char *aor)
+static void remove_all(struct registrar *r, const struct reg_pending *p)
 {
 	struct binding *b, *next;
 
-	for (b = r->location.aliases; b; b = next) {
-		next = b->by_alias.next;
-		if (!strcmp(b->aor, aor))
+	for (b = location_of_aor(&r->location, p->aor); b; b = next) {
+		next = LIST_NEXT(b, aor_next);
+		if (b->register_id < p->id)
 			registrar_forget(r, b);
 	}
+}
+
+static void removed(struct reg_pending *p, struct binding *b, int status)
+{
+	static struct log_limit limit;
+	uint32_t skipped;
+
+	if (b && b->register_id < p->id) {
+		log_info("%s unregistered", b->aor);
+		registrar_forget(p->registrar, b);
+	}
+	/* RFC 3261 10.3: a 2xx lists what is registered. */
+	if (p->asked_s && log_limit_pass(&limit, 3, &skipped))
+		log_warn("registrar: the PBX's %d to REGISTER of %s has no "
+			 "Contact of it: no calls will come", status, p->aor);
 }
 
 static void accepted(struct reg_pending *p, const struct sip_msg *response)
@@ -296,17 +315,14 @@ static void accepted(struct reg_pending *p, const struct sip_msg *response)
 
 	random_token(tag, 16);
 	if (p->wildcard) {
-		remove_all(r, p->aor);
+		remove_all(r, p);
 	} else if (p->query) {
 		b = registrar_find_on_conn(r, p->conn, p->aor);
 		if (b && b->expires_ms > now)
 			own_contact(b, (uint32_t)((b->expires_ms - now) /
 				    1000), contact, sizeof(contact));
 	} else if (!granted_s) {
-		if (b) {
-			log_info("%s unregistered", b->aor);
-			registrar_forget(r, b);
-		}
+		removed(p, b, sip_msg_status(response));
 	} else {
 		b = commit(p, granted_s, response, n);
 		if (!b) {
@@ -394,6 +410,7 @@ static bool answer_from_cache(struct registrar *r, struct sip_server *st,
 	expires_s = p->asked_s < max ? p->asked_s : max;
 	if (own_contact(b, expires_s, contact, sizeof(contact)))
 		return false;
+	b->register_id = p->id;
 	b->client_cseq = sip_msg_cseq(req);
 	b->expires_ms = now + (uint64_t)expires_s * 1000;
 	b->is_expired = false;
@@ -555,6 +572,7 @@ void registrar_request(struct registrar *r, struct sip_server *st)
 	}
 	p->registrar = r;
 	p->server = st;
+	p->id = ++r->last_id;
 	p->conn = c->id;
 	p->peer = source->peer;
 	p->next = r->pending;

@@ -8,7 +8,7 @@
 const net = require('net');
 const tls = require('tls');
 const { busywait, ok, run_all, test } = require('../browser/tap.js');
-const { counted, drops } = require('./counts.js');
+const { counted, drops, show } = require('./counts.js');
 const { BINARY, GATEWAY, PING, TEXT, User, build, connect, frame, offer_sdp,
 	token } = require('./wsclient.js');
 
@@ -228,6 +228,33 @@ test('sip_parser', async () => {
 	}
 	ok(await is_served(user), 'sip_odd_headers_flow_still_served');
 	await user.register({ expires: 0 });
+	flow.close();
+});
+
+/*
+ * Answers that nobody asked for, of calls that never were: each gets ACK and
+ * BYE, and leaves nothing behind for one that says no more.
+ */
+test('strays', async () => {
+	const flow = await connect();
+	const user = new User(flow, { user: 'alice' });
+	const live = () => show('resources').resources.find((r) =>
+		r.resource === 'client_transactions').used;
+	const before = live();
+
+	for (let i = 0; i < 60; i++)
+		flow.send_frame(TEXT, ['SIP/2.0 200 OK',
+			`Via: SIP/2.0/WSS ${GATEWAY};branch=z9hG4bK${token()}`,
+			'From: <sip:a@198.51.100.10>;tag=a',
+			'To: <sip:b@198.51.100.10>;tag=b',
+			`Call-ID: ${token()}`, 'CSeq: 1 INVITE',
+			'Contact: <sip:b@a.invalid;transport=ws>',
+			'Content-Length: 0', '', ''].join(CRLF));
+	ok(await is_served(user), 'stray_answers_flow_still_served');
+	ok(flow.inbox.filter((m) => m.method === 'BYE').length === 60,
+		'stray_answers_are_hung_up', flow.inbox.length);
+	const left = live() - before;
+	ok(left < 30, 'stray_answers_leave_no_transactions', left);
 	flow.close();
 });
 

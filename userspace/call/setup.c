@@ -626,8 +626,11 @@ void calls_stray_2xx(struct calls *cs, const struct sip_msg *m,
 		sip_msg_unref(out);
 		q.method = "BYE";
 		if (!sip_dialog_request(d, &q, NULL, &out)) {
-			sip_client_send(cs->stack, &d->peer, out,
-					call_forget_response, NULL, &ct);
+			/* By a flow it arrives: its answer means nothing. */
+			if (!sip_client_send(cs->stack, &d->peer, out,
+					     call_forget_response, NULL, &ct) &&
+			    d->peer.is_ws)
+				sip_client_free(ct);
 			sip_msg_unref(out);
 		}
 	}

@@ -335,6 +335,25 @@ static void raise_file_limit(void)
 
 /* ---- start ----------------------------------------------------------- */
 
+/*
+ * Whose the kernel's media is only the store knows: without it all of that
+ * would be removed as nobody's.
+ */
+static int check_memory(struct daemon *d)
+{
+	struct store_status status;
+
+	store_status(d->store, &status);
+	if (status.path[0] || d->options.discard_media ||
+	    !datapath_has_media(d->conf->pins))
+		return 0;
+	log_err("%s holds media of an earlier run, whose calls only the store "
+		"knows, and %s/sluice.db is not open: see to it that it can "
+		"be, or start with --discard-media, which ends them",
+		d->conf->pins, d->conf->state);
+	return -EEXIST;
+}
+
 static int start_media(struct daemon *d)
 {
 	const struct conf *c = d->conf;
@@ -615,6 +634,9 @@ static int start_all(struct daemon *d)
 	if (err)
 		return err;
 	err = queue_create(LIMIT_QUEUE_TO_SIGNALLING, &d->events);
+	if (err)
+		return err;
+	err = check_memory(d);
 	if (err)
 		return err;
 	err = start_media(d);

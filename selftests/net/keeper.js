@@ -60,6 +60,17 @@ function start_any()
 	return is_up();
 }
 
+/* Does it end by itself, with this in its log? */
+async function start_fails(pattern)
+{
+	const before = log('gateway').length;
+
+	fs.writeFileSync(path.join(LAB, 'again'), '');
+	fs.writeFileSync(path.join(LAB, 'go'), '');
+	return busywait(20, () => pattern.test(log('gateway').slice(before)) &&
+		!fs.existsSync(pid_file));
+}
+
 /* sluicectl on the pinned maps; the daemon is gone. */
 async function kernel(...words)
 {
@@ -68,4 +79,5 @@ async function kernel(...words)
 	return JSON.parse(out.split('\n').find((l) => l[0] === '{'));
 }
 
-module.exports = { again_with, kernel, kill, pid, start, start_any };
+module.exports = { again_with, kernel, kill, pid, start, start_any,
+	start_fails };

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /* See restart.sh. Run in namespace web. */
 'use strict';
+const fs = require('fs');
 const { busywait, note, ok, run_all, test } = require('../browser/tap.js');
-const { again_with, kernel, kill, pid, start, start_any } =
+const { again_with, kernel, kill, pid, start, start_any, start_fails } =
 	require('./keeper.js');
-const { calls, log, peer, sluicectl } = require('./lab.js');
+const { LAB, calls, log, peer, sluicectl } = require('./lab.js');
 const { Remote } = require('./party.js');
 const { Pbx, plain_sdp } = require('./pbx.js');
 const { Talk } = require('./talk.js');
@@ -140,6 +141,30 @@ test('stopped', async () => {
 
 	ok(checked.every((c) => c), 'stopped_daemon_consent_is_answered');
 	ok(nothing_missing(total), 'stopped_daemon_no_packet_lost', total.why);
+});
+
+/* A start that remembers nothing would end what the kernel has. */
+test('store_away', async () => {
+	const file = `${LAB}/state/sluice.db`;
+
+	await go_on();
+	await kill();
+	fs.renameSync(file, `${file}.away`);
+	fs.mkdirSync(file);
+	const refused = await start_fails(
+		/only the store knows, and .*sluice.db is not open/);
+
+	await all((t) => t.more(25));
+	fs.rmdirSync(file);
+	fs.renameSync(`${file}.away`, file);
+	await start();
+	const { adoption } = await datapath();
+	const total = await stop();
+
+	ok(refused, 'start_without_the_store_is_refused_while_there_is_media');
+	ok(adoption.sessions === CALLS && nothing_missing(total),
+		'start_without_the_store_costs_no_packet',
+		JSON.stringify(adoption) + total.why);
 });
 
 /* What the kernel knows of its neighbours was learned by another daemon. */

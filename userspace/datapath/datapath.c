@@ -92,6 +92,11 @@ static void id_release(struct id_pool *p, uint32_t id)
 	p->count++;
 }
 
+bool datapath_has_media(const char *pin_dir)
+{
+	return datapath_xdp_has_media(pin_dir);
+}
+
 /* What the kernel still has of an earlier run would go on without anybody. */
 static int open_without_xdp(struct datapath *dp,
 			    const struct datapath_config *config)

@@ -174,6 +174,8 @@ struct datapath_config {
  * and stays as it is. Needs CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON for XDP.
  */
 int datapath_open(const struct datapath_config *config, struct datapath **ret);
+/* Whether an earlier run left media in the kernel. */
+bool datapath_has_media(const char *pin_dir);
 /*
  * Ids of streams and of transports are below this: what the configuration
  * says, or the pinned maps of an earlier run. Keys have DATAPATH_KEYS_SPARE

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/log.h"
+#include "lib/index.h"
 #include "lib/stun.h"
 #include "media/sdes.h"
 #include "media/session.h"
@@ -314,29 +315,87 @@ static void streams_remove(struct session *s)
 	}
 }
 
-/*
- * The index spaces end with the key: when this returns, no packet is on its way
- * that has the old key and could meet the new space.
- */
-static void streams_end(struct session *s)
+/* ---- other keys -------------------------------------------------------- */
+
+void relay_restart_out(struct datapath_stream_state *state)
 {
+	struct sluice_out_state *out = &state->media.out;
+
+	out->next_index &= 0x7fff;
+	memset(out->window, 0, sizeof(out->window));
+	for (uint32_t k = 0; k < out->sources; k++)
+		state->media.source[k].index_delta = SLUICE_DELTA_RESYNC;
+}
+
+void relay_restart_in(struct datapath_stream_state *state)
+{
+	struct sluice_state *media = &state->media;
+
+	for (uint32_t k = 0; k < media->out.sources; k++)
+		sluice_source_gone(media, &media->source[k]);
+	media->out.sources = 0;
+}
+
+struct frozen {
+	bool is_there;
 	struct datapath_stream_state state;
+};
+
+/*
+ * Of a stream the browser's key owns one half: the sources that arrive from
+ * there, or the index space towards it. The other half belongs to the SIP
+ * side, whose keys stay: an index that came back there would be used twice
+ * with one key. When this returns, no packet is on its way that has the
+ * browser's old key and could meet the new space.
+ */
+static int freeze(struct session *s, struct frozen all[][DIRECTIONS])
+{
+	for (uint32_t i = 0; i < s->stream_count; i++) {
+		for (int d = 0; d < DIRECTIONS; d++) {
+			struct session_stream *st = &s->stream[i];
+			struct frozen *f = &all[i][d];
+			int err;
+
+			if (!st->is_installed[d])
+				continue;
+			err = datapath_stream_freeze(s->w->dp, s->backend,
+						     st->stream[d], &f->state);
+			if (err)
+				return err;
+			st->is_installed[d] = false;
+			f->is_there = true;
+			if (d == TO_WEB)
+				relay_restart_out(&f->state);
+			else
+				relay_restart_in(&f->state);
+		}
+	}
+	return 0;
+}
+
+static int thaw(struct session *s, struct frozen all[][DIRECTIONS])
+{
+	int err = 0;
 
 	relay_stop_streams(s, s->backend);
 	for (uint32_t i = 0; i < s->stream_count; i++) {
-		struct session_stream *st = &s->stream[i];
+		struct sip_crypt *c = s->stream[i].crypt;
+		struct frozen *f = &all[i][TO_SIP];
 
-		for (int d = 0; d < DIRECTIONS; d++)
-			if (st->is_installed[d] &&
-			    !datapath_stream_freeze(s->w->dp, s->backend,
-						    st->stream[d], &state))
-				st->is_installed[d] = false;
+		/* if it went to the user path meanwhile: the move did not see it */
+		if (f->is_there && c && s->backend == DATAPATH_USER)
+			srtcp_raise(c->srtcp, f->state.rtcp.next_index);
+		for (int d = 0; d < DIRECTIONS && !err; d++)
+			if (all[i][d].is_there)
+				err = relay_install_stream(s, i, d,
+							   &all[i][d].state);
 	}
-	streams_remove(s);
+	return err;
 }
 
 int relay_rekey(struct session *s)
 {
+	struct frozen all[MEDIA_STREAMS][DIRECTIONS] = { 0 };
 	uint32_t old_rx = s->rx_key, old_tx = s->tx_key;
 	uint32_t rx = datapath_key_alloc(s->w->dp);
 	uint32_t tx = datapath_key_alloc(s->w->dp);
@@ -347,9 +406,7 @@ int relay_rekey(struct session *s)
 			datapath_key_release(s->w->dp, rx);
 		return -ENOSPC;
 	}
-	/* New keys, new roll-over counters on both ends. */
-	if (old_rx)
-		streams_end(s);
+	err = old_rx ? freeze(s, all) : 0;
 	datapath_peer_set(s->w->dp, s->backend, s->web_transport, NULL);
 	s->rx_key = rx;
 	s->tx_key = tx;
@@ -358,11 +415,14 @@ int relay_rekey(struct session *s)
 	 * The transports before the streams: an index space that begins anew
 	 * must not meet the old key (RFC 3711 9.1).
 	 */
-	err = relay_install_keys(s);
+	if (!err)
+		err = relay_install_keys(s);
 	if (!err)
 		err = relay_install_transports(s);
 	if (err)
 		err = relay_fall_back(s, err);
+	if (!err)
+		err = thaw(s, all);
 	if (!err)
 		err = relay_apply(s);
 	relay_drop_key(s, old_rx);

@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include "core/log.h"
-#include "lib/index.h"
 #include "lib/mki.h"
 #include "lib/srtp.h"
 
@@ -78,27 +77,6 @@ static int expand(const struct media_sdes *sdes, struct sip_crypt **ret)
 	return 0;
 }
 
-/* The index space goes on with ROC 0; no receiver has it from before. */
-static void restart_out(struct datapath_stream_state *state)
-{
-	struct sluice_out_state *out = &state->media.out;
-
-	out->next_index &= 0x7fff;
-	memset(out->window, 0, sizeof(out->window));
-	for (uint32_t k = 0; k < out->sources; k++)
-		state->media.source[k].index_delta = SLUICE_DELTA_RESYNC;
-}
-
-/* Sources begin with ROC 0 as well; what was counted of them stays. */
-static void restart_in(struct datapath_stream_state *state)
-{
-	struct sluice_state *media = &state->media;
-
-	for (uint32_t k = 0; k < media->out.sources; k++)
-		sluice_source_gone(media, &media->source[k]);
-	media->out.sources = 0;
-}
-
 /* Nothing passes from here until both are there again. */
 static int switch_keys(struct session *s, uint32_t i,
 		       const bool is_new[DIRECTIONS])
@@ -124,9 +102,9 @@ static int switch_keys(struct session *s, uint32_t i,
 		st->is_installed[d] = !is_frozen[d];
 	}
 	if (is_frozen[TO_SIP])
-		restart_out(&state[TO_SIP]);
+		relay_restart_out(&state[TO_SIP]);
 	if (is_frozen[TO_WEB])
-		restart_in(&state[TO_WEB]);
+		relay_restart_in(&state[TO_WEB]);
 	if (is_new[TO_WEB]) {
 		datapath_peer_set(s->w->dp, s->backend, st->transport, NULL);
 		st->rtcp_learn_base = 0;

@@ -215,8 +215,15 @@ int relay_announce(struct session *s);
 int relay_apply(struct session *s);
 /* err: what the backend said. 0: the user path has the session now, as it was. */
 int relay_fall_back(struct session *s, int err);
-/* New keys in s: fresh slots, fresh streams, the old ones wiped. */
+/*
+ * New keys of the browser's side in s: fresh slots, the old ones wiped; what
+ * goes to and comes from the SIP side goes on.
+ */
 int relay_rekey(struct session *s);
+/* The index space goes on with ROC 0; no receiver has it from before. */
+void relay_restart_out(struct datapath_stream_state *state);
+/* Sources begin with ROC 0 as well; what was counted of them stays. */
+void relay_restart_in(struct datapath_stream_state *state);
 int relay_ufrag(struct session *s, const struct credentials *c, bool is_there);
 /* Of flows: one that is not taken makes the session lack flows, and is told. */
 void relay_web_flow(struct session *s, const struct addr *remote, bool is_there);

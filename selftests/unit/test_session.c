@@ -83,12 +83,46 @@ static void test_new_certificate_sdes(void)
 	call_free(&c);
 }
 
+/* ---- digits ------------------------------------------------------------ */
+
+/* RFC 4733 2.3.5: 16 bits, which at 48 kHz are 1.3 s. */
+static void test_digit_long(void)
+{
+	uint32_t duration = 0, last = 0;
+	bool is_rising = true, is_end = false;
+	struct call c;
+
+	call_open(&c, GCM_FIRST);
+	c.config.stream[0].payload_count = 2;
+	c.config.stream[0].payload[1] = (struct media_payload){
+		.web_rx = 101, .web_tx = 101, .sip_rx = 101, .sip_tx = 101,
+		.clock_hz = 48000, .name = "telephone-event" };
+	call_configure(&c);
+	CHECK(call_connect(&c), "call_connects");
+	CHECK_INT(media_digit(bench.media, c.local.id, MEDIA_SIDE_WEB, 5, 2000),
+		  0, "digit_long_is_taken");
+	while (!is_end) {
+		uint8_t buf[2048];
+
+		if (web_recv(&c, buf, sizeof(buf)) != 16)
+			break;
+		duration = sluice_get16(buf + 14);
+		is_rising = is_rising && duration > last;
+		is_end = buf[13] & 0x80;
+		last = duration;
+	}
+	CHECK(is_end, "digit_long_ends");
+	CHECK(is_rising, "digit_long_has_a_duration_that_rises");
+	call_free(&c);
+}
+
 int main(void)
 {
 	if (bench_start(&bench, 30000, 0))
 		return 1;
 	test_new_certificate();
 	test_new_certificate_sdes();
+	test_digit_long();
 	bench_stop(&bench);
 	return tap_done();
 }

@@ -72,6 +72,8 @@ static bool choose(struct digits *d, enum media_side to)
 			    pt == MEDIA_NO_PAYLOAD)
 				continue;
 			d->clock_hz = clock_of(p, to);
+			if (d->clock_hz < 1000)
+				continue;
 			d->packet.pt = pt;
 			d->packet.ratio = (uint8_t)
 				(c->payload[0].clock_hz / d->clock_hz);
@@ -85,6 +87,7 @@ static bool choose(struct digits *d, enum media_side to)
 static int begin(struct digits *d)
 {
 	struct session *s = d->session;
+	uint32_t most_ms;
 	int err;
 
 	if (!choose(d, d->queue[0].to))
@@ -97,6 +100,10 @@ static int begin(struct digits *d)
 	}
 	d->is_begun = true;
 	d->elapsed_ms = d->ends = 0;
+	/* The duration has 16 bits (RFC 4733 2.3.5): 1.3 s at 48 kHz. */
+	most_ms = UINT16_MAX / (d->clock_hz / 1000);
+	if (d->queue[0].duration_ms > most_ms)
+		d->queue[0].duration_ms = most_ms;
 	return 0;
 }
 
@@ -131,7 +138,13 @@ static void send_step(struct digits *d, uint64_t now_ms)
 		     ((is_end ? digit->duration_ms : d->elapsed_ms) *
 		      (d->clock_hz / 1000)));
 	d->packet.len = SLUICE_EVENT_LEN;
-	datapath_user_send(d->session->w->dp, d->stream, &d->packet);
+	err = datapath_user_send(d->session->w->dp, d->stream, &d->packet);
+	if (err == -EAGAIN && d->packet.is_first) {
+		log_call_warn(d->session->call, "media: digit not sent: that "
+			      "direction is on hold or has no keys");
+		next_digit(d, now_ms);
+		return;
+	}
 	d->due_ms += STEP_MS;
 	if (is_end && ++d->ends == ENDS)
 		next_digit(d, now_ms);

@@ -148,6 +148,60 @@ static void test_peer_ufrag(struct browser *w)
 	refused(w, &c, "check_with_other_remote_ufrag_is_not_answered");
 }
 
+/* Its own selection, by the figures; 0: none came. */
+static uint16_t selected_port(uint32_t id)
+{
+	struct message *m = bench_event(&bench, MEDIA_STATS, id);
+	uint16_t port = m ? ((struct media_figures *)m->data)->web_remote.port :
+			    0;
+
+	message_free(m);
+	return port;
+}
+
+/* Who may use a session may not take another one's live pair away. */
+static void test_pair_of_another(void)
+{
+	struct media_open open = { .call = "other", .stream_count = 1 };
+	struct media_local victim, thief;
+	char victim_name[64], thief_name[64];
+	struct check mine, theirs;
+	struct sluice_stun m;
+	struct browser w;
+	uint8_t buf[2048];
+	size_t len;
+
+	CHECK(!media_open(bench.media, &open, &victim) &&
+	      !media_open(bench.media, &open, &thief), "sessions_open");
+	snprintf(victim_name, sizeof(victim_name), "%s:abcd", victim.ufrag);
+	snprintf(thief_name, sizeof(thief_name), "%s:abcd", thief.ufrag);
+	mine = (struct check){ .username = victim_name, .use_candidate = true,
+			       .password = victim.password };
+	theirs = (struct check){ .username = thief_name, .use_candidate = true,
+				 .password = thief.password };
+	browser_open(&w, &local.web, "SRTP_AES128_CM_SHA1_80");
+	CHECK_INT(browser_check(&w, &mine, &m, buf),
+		  SLUICE_STUN_BINDING_SUCCESS, "pair_of_a_session_is_verified");
+	/* From the same address, as if it were made up. */
+	len = check_build(&theirs, buf);
+	send(w.fd, buf, len, 0);
+	CHECK(bench_dropped(&bench, SLUICE_DROP_WRONG_SOURCE, 1),
+	      "check_of_another_session_on_a_live_pair_is_dropped");
+	CHECK(!peer_recv_now(w.fd, buf, sizeof(buf)),
+	      "check_of_another_session_on_a_live_pair_is_not_answered");
+	selected_port(victim.id);
+	CHECK_INT(selected_port(victim.id), peer_port(w.fd),
+		  "pair_of_a_session_stays_its_own");
+	/* It ends: a NAT may give the port to the next one. */
+	media_close(bench.media, victim.id);
+	CHECK(bench_has_event(&bench, MEDIA_CLOSED, victim.id, NULL),
+	      "session_of_the_pair_closes");
+	CHECK_INT(browser_check(&w, &theirs, &m, buf),
+		  SLUICE_STUN_BINDING_SUCCESS,
+		  "pair_of_a_session_that_ended_is_free");
+	browser_close(&w);
+}
+
 /* More sources than a session may have; the selected one stays. */
 static void test_tuple_limit(void)
 {
@@ -184,6 +238,7 @@ int main(void)
 	test_errors(&w);
 	test_nomination(&w);
 	test_peer_ufrag(&w);
+	test_pair_of_another();
 	test_tuple_limit();
 	browser_close(&w);
 	bench_stop(&bench);

@@ -76,6 +76,8 @@
 #define LIMIT_MEDIA_SESSIONS		50000
 #define LIMIT_DATAPATH_STREAMS		131072	/* datapath_streams at most */
 #define LIMIT_ICE_REMOTE_TUPLES		16	/* verified pairs of a session */
+#define LIMIT_ICE_TUPLE_ALIVE_MS	7000	/* consent comes within 6 s,
+						 * RFC 7675 5.1 */
 #define LIMIT_DTLS_MTU			1200	/* bytes of a DTLS datagram */
 #define LIMIT_DTLS_HANDSHAKE_MS		30000
 #define LIMIT_DIGITS			32	/* that wait to be sent; told at once */

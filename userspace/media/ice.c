@@ -136,16 +136,31 @@ void ice_forget(struct session *s)
 		tuple_forget(s, s->tuple_count - 1);
 }
 
+/* What the kernel answers on the selected pair is known within a second. */
+static bool is_alive(const struct tuple *t)
+{
+	const struct session *s = t->session;
+	uint64_t seen = t->last_check_ms;
+
+	if (s->selected == t && s->web_alive_ms > seen)
+		seen = s->web_alive_ms;
+	return clock_ms() - seen < LIMIT_ICE_TUPLE_ALIVE_MS;
+}
+
 static void forget_elsewhere(struct tuple *t)
 {
 	struct session *s = t->session;
+	bool was_selected = s->selected == t;
 
 	for (uint32_t i = 0; i < s->tuple_count; i++) {
 		if (s->tuple[i] != t)
 			continue;
 		tuple_forget(s, i);
-		return;
+		break;
 	}
+	/* Its media must not go to who is there now. */
+	if (was_selected)
+		relay_apply(s);
 }
 
 static void forget_oldest(struct session *s)
@@ -339,9 +354,17 @@ static struct session *find_session(struct worker *w, const uint8_t *data,
 static void check_succeeded(struct session *s, const struct addr *remote,
 			    const struct check *c)
 {
+	struct tuple *t = tuples_find(s->w->tuples, remote);
 	struct response r;
-	struct tuple *t;
 
+	/*
+	 * A password proves who may use a session, not from where: a source
+	 * address that is made up takes no pair away from another call.
+	 */
+	if (t && t->session != s && is_alive(t)) {
+		worker_drop(s->w, SLUICE_DROP_WRONG_SOURCE);
+		return;
+	}
 	start(&r, SLUICE_STUN_BINDING_SUCCESS, c);
 	add_mapped(&r, remote);
 	reply(s, remote, &r);

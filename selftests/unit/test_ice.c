@@ -159,6 +159,39 @@ static uint16_t selected_port(uint32_t id)
 	return port;
 }
 
+/* A check of before the restart that comes late takes the pair not back. */
+static void test_restart(struct browser *w)
+{
+	struct check old = good(), c;
+	struct media_local restarted;
+	struct browser second;
+	struct sluice_stun m;
+	char renamed[64];
+	uint8_t buf[2048];
+
+	old.use_candidate = true;
+	CHECK_INT(browser_check(w, &old, &m, buf), SLUICE_STUN_BINDING_SUCCESS,
+		  "check_before_restart_is_answered");
+	CHECK_INT(media_restart_ice(bench.media, local.id, &restarted), 0,
+		  "credentials_are_renewed");
+	snprintf(renamed, sizeof(renamed), "%s:abcd", restarted.ufrag);
+	c = (struct check){ .username = renamed, .use_candidate = true,
+			    .password = restarted.password };
+	/* The order and this check race. */
+	CHECK(bench_has_event(&bench, MEDIA_STATS, local.id, NULL) &&
+	      bench_has_event(&bench, MEDIA_STATS, local.id, NULL),
+	      "figures_come");
+	browser_open(&second, &local.web, "SRTP_AES128_CM_SHA1_80");
+	CHECK_INT(browser_check(&second, &c, &m, buf),
+		  SLUICE_STUN_BINDING_SUCCESS, "check_after_restart_is_answered");
+	CHECK_INT(browser_check(w, &old, &m, buf), SLUICE_STUN_BINDING_SUCCESS,
+		  "check_of_before_the_restart_is_still_answered");
+	selected_port(local.id);
+	CHECK_INT(selected_port(local.id), peer_port(second.fd),
+		  "check_of_before_the_restart_selects_no_pair");
+	browser_close(&second);
+}
+
 /* Who may use a session may not take another one's live pair away. */
 static void test_pair_of_another(void)
 {
@@ -238,6 +271,7 @@ int main(void)
 	test_errors(&w);
 	test_nomination(&w);
 	test_peer_ufrag(&w);
+	test_restart(&w);
 	test_pair_of_another();
 	test_tuple_limit();
 	browser_close(&w);

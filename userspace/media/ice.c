@@ -214,11 +214,16 @@ static struct tuple *tuple_verified(struct session *s,
 	return t;
 }
 
-static void pair_nominated(struct session *s, struct tuple *t)
+static void pair_nominated(struct session *s, struct tuple *t,
+			   uint32_t generation)
 {
 	struct tuple *old = s->selected;
 	int err;
 
+	/* A check of before the restart, late on its way, takes nothing back. */
+	if (old && generation < s->selected_generation)
+		return;
+	s->selected_generation = generation;
 	if (old == t)
 		return;
 	s->selected = t;
@@ -374,7 +379,7 @@ static void check_succeeded(struct session *s, const struct addr *remote,
 	if (!t)
 		return;
 	if (c->request->use_candidate)
-		pair_nominated(s, t);
+		pair_nominated(s, t, c->own->generation);
 	association_pair_verified(s);
 }
 

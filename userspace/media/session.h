@@ -88,6 +88,7 @@ struct session {
 	struct tuple *tuple[LIMIT_ICE_REMOTE_TUPLES];
 	uint32_t tuple_count;
 	struct tuple *selected;
+	uint32_t selected_generation;	/* of the credentials that did it */
 	uint64_t ice_selected_ms;
 
 	/* DTLS-SRTP */

@@ -275,6 +275,8 @@ static void test_loss(void)
 	p.to_server.lose = 1;
 	dtls_start(p.client);
 	CHECK(dtls_timeout_ms(p.client) > 0, "timer_runs_in_handshake");
+	CHECK(dtls_timeout_ms(p.client) <= LIMIT_DTLS_RESEND_MS,
+	      "timer_costs_no_second_of_silence");
 	CHECK(retransmit(p.client) && p.to_server.count,
 	      "hello_lost_is_sent_again");
 	p.to_client.lose = 1;

@@ -80,6 +80,8 @@
 						 * RFC 7675 5.1 */
 #define LIMIT_DTLS_MTU			1200	/* bytes of a DTLS datagram */
 #define LIMIT_DTLS_HANDSHAKE_MS		30000
+#define LIMIT_DTLS_RESEND_MS		200	/* a flight not answered, doubled */
+#define LIMIT_DTLS_RESEND_MAX_MS	4000	/* up to this */
 #define LIMIT_DIGITS			32	/* that wait to be sent; told at once */
 
 /* Control */

@@ -180,6 +180,19 @@ void dtls_context_free(struct dtls_context *c)
 
 /* ---- one association --------------------------------------------------- */
 
+/*
+ * A browser begins with 50 ms, and OpenSSL answers none of its repetitions but
+ * by this timer: the second of RFC 6347 4.2.4.1 would be a second of silence
+ * after the answer, for one datagram lost. us: 0 for a flight's first time.
+ */
+static unsigned int retransmission_us(SSL *ssl, unsigned int us)
+{
+	if (!us)
+		return LIMIT_DTLS_RESEND_MS * 1000U;
+	return us < LIMIT_DTLS_RESEND_MAX_MS * 500U ?
+	       us * 2 : LIMIT_DTLS_RESEND_MAX_MS * 1000U;
+}
+
 int dtls_create(struct dtls_context *c, bool is_client,
 		const struct dtls_io *io, struct dtls **ret)
 {
@@ -200,6 +213,7 @@ int dtls_create(struct dtls_context *c, bool is_client,
 	BIO_set_data(bio, d);
 	SSL_set_bio(d->ssl, bio, bio);
 	SSL_set_mtu(d->ssl, LIMIT_DTLS_MTU);
+	DTLS_set_timer_cb(d->ssl, retransmission_us);
 	if (is_client)
 		SSL_set_connect_state(d->ssl);
 	else

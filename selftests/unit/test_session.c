@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a session lives through: other browsers, digits, limits. */
+#include <sys/resource.h>
+
 #include "media_call.h"
 
 /* ---- packets ----------------------------------------------------------- */
@@ -116,6 +118,24 @@ static void test_digit_long(void)
 	call_free(&c);
 }
 
+/* ---- limits ------------------------------------------------------------ */
+
+/* Not the ports' range is at its end. */
+static void test_no_descriptor(void)
+{
+	struct media_open open = { .call = "files", .stream_count = 1 };
+	struct rlimit before, none;
+	struct media_local local;
+
+	getrlimit(RLIMIT_NOFILE, &before);
+	none = before;
+	none.rlim_cur = 0;
+	setrlimit(RLIMIT_NOFILE, &none);
+	CHECK_INT(media_open(bench.media, &open, &local), -ENFILE,
+		  "session_without_a_descriptor_is_refused_as_such");
+	setrlimit(RLIMIT_NOFILE, &before);
+}
+
 int main(void)
 {
 	if (bench_start(&bench, 30000, 0))
@@ -123,6 +143,7 @@ int main(void)
 	test_new_certificate();
 	test_new_certificate_sdes();
 	test_digit_long();
+	test_no_descriptor();
 	bench_stop(&bench);
 	return tap_done();
 }

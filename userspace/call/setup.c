@@ -421,15 +421,29 @@ static const char *no_room(struct calls *cs, const struct sip_target *source)
 
 static void no_media(struct call *c, int err)
 {
+	static const struct {
+		int err;
+		const char *why, *where;
+	} known[] = {
+		{ -EMFILE, "no free RTP port", "sip.rtp_ports" },
+		{ -ENOSPC, "no media session left", "datapath_streams" },
+		{ -ENFILE, "no file descriptor for an RTP port",
+		  "LimitNOFILE of the unit" },
+		{ -ENOBUFS, "media thread is behind", "its queue is full" },
+	};
 	static struct log_limit limit;
-	const char *why = err == -EMFILE ? "no free RTP port" :
-					   "no media session left";
+	const char *why = "RTP port cannot be opened", *where = strerror(-err);
 	uint32_t more;
 
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (known[i].err != err)
+			continue;
+		why = known[i].why;
+		where = known[i].where;
+	}
 	if (log_limit_pass(&limit, 5, &more))
 		log_call_warn(c->id, "503: %s (%s), %u more not logged", why,
-			      err == -EMFILE ? "sip.rtp_ports" :
-					       "datapath_streams", more);
+			      where, more);
 	refuse(c, 503, "gateway", why);
 }
 

@@ -90,8 +90,9 @@ struct media_local {
 };
 
 /*
- * Takes ports and credentials. -EMFILE: no RTP port left; -ENOSPC:
- * LIMIT_MEDIA_SESSIONS.
+ * Takes ports and credentials. -EMFILE: no RTP port left; -ENFILE: no file
+ * descriptor; -ENOSPC: LIMIT_MEDIA_SESSIONS or datapath_streams; -ENOBUFS: the
+ * media thread is behind; else what the RTP ports' address met.
  */
 int media_open(struct media *m, const struct media_open *open,
 	       struct media_local *ret);

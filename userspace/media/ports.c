@@ -35,8 +35,8 @@ int udp_socket(const struct addr *local, int *ret_fd)
 	int tos = DSCP_EF_TOS, on = 1, fd, err;
 
 	fd = socket(sa.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
+	if (fd < 0)	/* -EMFILE is ports_take()'s word for ports */
+		return errno == EMFILE ? -ENFILE : -errno;
 	/* Marking is a courtesy: a refusal is no failure. */
 	if (sa.ss_family == AF_INET6) {
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));

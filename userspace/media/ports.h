@@ -21,7 +21,10 @@ int ports_create(const struct addr *local, uint16_t min, uint16_t max,
 		 struct ports **ret);
 void ports_free(struct ports *p);		/* accepts NULL */
 
-/* -EMFILE: none left. The RTCP port stays unbound unless with_rtcp. */
+/*
+ * -EMFILE: none left; -ENFILE: no file descriptor. The RTCP port stays unbound
+ * unless with_rtcp.
+ */
 int ports_take(struct ports *p, bool with_rtcp, struct port_pair *ret);
 /* A pair of an earlier run. -EINVAL: not in the range; -EADDRINUSE. */
 int ports_claim(struct ports *p, uint16_t rtp, bool with_rtcp,
@@ -32,7 +35,7 @@ void ports_give(struct ports *p, struct port_pair *pair);
 /* Pairs taken; there are so many. */
 uint32_t ports_taken(struct ports *p, uint32_t *ret_limit);
 
-/* A bound, non-blocking UDP socket, marked EF; -errno. */
+/* A bound, non-blocking UDP socket, marked EF; -errno, never -EMFILE. */
 int udp_socket(const struct addr *local, int *ret_fd);
 
 #endif

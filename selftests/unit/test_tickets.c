@@ -51,6 +51,23 @@ static void test_room(void)
 	tickets_free(t);
 }
 
+/* Its keys are more than its streams, and there are not more keys. */
+static void test_keys(void)
+{
+	struct ticket ticket = { .stream_count = 1, .is_secured = true };
+
+	if (tickets_create(&t))
+		return;
+	tickets_set_room(t, 7);
+	CHECK_INT(tickets_take(t, &ticket), 0, "ticket_with_keys_is_given");
+	CHECK_INT(tickets_take(t, &ticket), -ENOSPC,
+		  "ticket_beyond_the_keys_is_refused");
+	tickets_release(t, ticket.local.id);
+	CHECK_INT(tickets_take(t, &ticket), 0,
+		  "ticket_with_keys_gives_them_back");
+	tickets_free(t);
+}
+
 static void give_back(uint32_t id)
 {
 	tickets_close(t, id);
@@ -150,6 +167,7 @@ static void test_all_slots(void)
 int main(void)
 {
 	test_room();
+	test_keys();
 	test_slots();
 	test_claims();
 	test_all_slots();

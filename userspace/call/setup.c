@@ -451,7 +451,9 @@ static void begin(struct call *c, uint32_t streams)
 {
 	struct calls *cs = c->calls;
 	struct media_open open = { .stream_count = streams,
-				   .rtcp_ports = true };
+				   .rtcp_ports = true,
+				   .is_secured = cs->settings.sip_srtp !=
+						 SDP_SRTP_NONE };
 	int err, status;
 
 	snprintf(open.call, sizeof(open.call), "%s", c->id);

@@ -164,6 +164,8 @@ static const char *claim_all(struct session *s, const struct saved_ids *ids,
 		lost = claim_stream(s, i, ids);
 	if (!lost)
 		lost = claim_web(s, ids->web_transport, ret_remote);
+	for (uint32_t i = 0; i < s->stream_count && !lost; i++)
+		ticket.is_secured |= s->stream[i].crypt != NULL;
 	if (!lost && ice_adopt_credentials(s))
 		lost = "its ICE credentials cannot be set";
 	if (!lost && tickets_claim(s->w->tickets, &ticket))

@@ -229,6 +229,7 @@ int media_open(struct media *m, const struct media_open *open,
 {
 	struct worker_open o = { .stream_count = open->stream_count };
 	struct ticket ticket = { .rtcp_ports = open->rtcp_ports,
+				 .is_secured = open->is_secured,
 				 .stream_count = open->stream_count };
 	int err;
 

@@ -74,6 +74,7 @@ struct media_open {
 	char call[MEDIA_CALL_ID_LEN];
 	uint32_t stream_count;		/* m-lines, 1..MEDIA_STREAMS */
 	bool rtcp_ports;		/* reserve RTP and RTCP port pairs */
+	bool is_secured;		/* the SIP side may have keys (SDES) */
 };
 
 /* What the SDP of both legs announces. Stable for the session's life. */

@@ -31,7 +31,7 @@ struct tickets {
 	uint32_t first_free;
 	uint32_t untouched;	/* from here on none was ever released */
 	uint32_t used;		/* slots */
-	uint32_t room, streams;	/* there are, in use */
+	uint32_t room, streams;	/* there are, in use: cost() */
 	struct slot slot[LIMIT_MEDIA_SESSIONS];
 };
 
@@ -60,9 +60,15 @@ void tickets_set_room(struct tickets *t, uint32_t streams)
 	pthread_mutex_unlock(&t->lock);
 }
 
-static bool has_room(const struct tickets *t, uint32_t m_lines)
+/* Streams, or the keys if those are more. */
+static uint32_t cost(const struct ticket *t)
 {
-	return t->streams + 2 * m_lines <= t->room;
+	return 2 * t->stream_count + (t->is_secured ? 2 : 0);
+}
+
+static bool has_room(const struct tickets *t, const struct ticket *ticket)
+{
+	return t->streams + cost(ticket) <= t->room;
 }
 
 void tickets_free(struct tickets *t)
@@ -98,7 +104,7 @@ int tickets_take(struct tickets *t, struct ticket *ticket)
 	struct slot *s;
 
 	pthread_mutex_lock(&t->lock);
-	if (has_room(t, ticket->stream_count))
+	if (has_room(t, ticket))
 		i = free_slot(t);
 	if (i != NONE) {
 		s = &t->slot[i];
@@ -106,7 +112,7 @@ int tickets_take(struct tickets *t, struct ticket *ticket)
 		ticket->local.id = s->generation * LIMIT_MEDIA_SESSIONS + i + 1;
 		s->ticket = *ticket;
 		s->is_used = s->is_open = true;
-		t->streams += 2 * ticket->stream_count;
+		t->streams += cost(ticket);
 		t->used++;
 	}
 	pthread_mutex_unlock(&t->lock);
@@ -123,7 +129,7 @@ int tickets_claim(struct tickets *t, const struct ticket *ticket)
 		s->generation = (ticket->local.id - 1) / LIMIT_MEDIA_SESSIONS;
 		s->ticket = *ticket;
 		s->is_used = s->is_open = true;
-		t->streams += 2 * ticket->stream_count;
+		t->streams += cost(ticket);
 		t->used++;
 		err = 0;
 	}
@@ -161,12 +167,12 @@ int tickets_update(struct tickets *t, const struct ticket *ticket)
 	pthread_mutex_lock(&t->lock);
 	s = find(t, ticket->local.id);
 	if (s && s->is_open) {
-		t->streams -= 2 * s->ticket.stream_count;
+		t->streams -= cost(&s->ticket);
 		err = ticket->stream_count <= s->ticket.stream_count ||
-		      has_room(t, ticket->stream_count) ? 0 : -ENOSPC;
+		      has_room(t, ticket) ? 0 : -ENOSPC;
 		if (!err)
 			s->ticket = *ticket;
-		t->streams += 2 * s->ticket.stream_count;
+		t->streams += cost(&s->ticket);
 	}
 	pthread_mutex_unlock(&t->lock);
 	return err;
@@ -208,7 +214,7 @@ void tickets_release(struct tickets *t, uint32_t id)
 	if (s) {
 		s->is_used = s->is_open = false;
 		t->used--;
-		t->streams -= 2 * s->ticket.stream_count;
+		t->streams -= cost(&s->ticket);
 		explicit_bzero(&s->ticket, sizeof(s->ticket));
 		list(t, s);
 	}

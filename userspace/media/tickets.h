@@ -15,12 +15,17 @@ struct ticket {
 	struct media_local local;
 	uint32_t stream_count;
 	bool rtcp_ports;
+	bool is_secured;	/* its SIP side may have keys */
 };
 
 int tickets_create(struct tickets **ret);
 void tickets_free(struct tickets *t);		/* accepts NULL */
 
-/* The datapath's ids of streams; each m-line takes two. Before the first. */
+/*
+ * The datapath's ids of streams; each m-line takes two. There are as many keys:
+ * a browser's two are no more than the streams of an m-line, those of the SIP
+ * side come on top. Before the first.
+ */
 void tickets_set_room(struct tickets *t, uint32_t streams);
 
 /* Sets local.id; -ENOSPC: no slot or no streams. */

@@ -187,6 +187,25 @@ static void test_rtcp(struct call *c)
 	CHECK(n >= 52 && buf[1] == 200, "rtcp_goes_muxed_to_phone");
 }
 
+/* From a socket on 127.0.0.1 there is no way there. */
+static void test_unsent(struct call *c)
+{
+	struct media_stream_config *st = &c->config.stream[0];
+	uint8_t buf[2048];
+	int len;
+
+	st->sip_rtcp_mux = false;
+	addr_parse("203.0.113.1:9", &st->sip_remote_rtcp);
+	call_configure(c);
+	len = (int)report(buf, WEB_SSRC, c->local.web_ssrc[0]);
+	srtp_protect_rtcp(c->web.tx, buf, &len);
+	send(c->web.fd, buf, (size_t)len, 0);
+	CHECK(bench_dropped(&bench, SLUICE_DROP_SEND, 1),
+	      "rtcp_that_cannot_be_sent_is_counted");
+	st->sip_remote_rtcp = peer_name(c->rtcp_fd);
+	call_configure(c);
+}
+
 static void test_hold(struct call *c)
 {
 	c->config.stream[0].sip_to_web = false;
@@ -286,6 +305,7 @@ static void test_call(void)
 	test_rtp(&c);
 	test_source(&c);
 	test_rtcp(&c);
+	test_unsent(&c);
 	test_hold(&c);
 	test_figures(&c);
 	/* After MEDIA_CLOSED the port is nobody's. */

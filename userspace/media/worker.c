@@ -41,8 +41,8 @@ void worker_unwatch(struct worker *w, struct endpoint *e)
 	epoll_ctl(w->epoll_fd, EPOLL_CTL_DEL, e->fd, NULL);
 }
 
-int worker_send(struct worker *w, const struct addr *local,
-		const struct addr *remote, const void *data, size_t len)
+static int send_from(struct worker *w, const struct addr *local,
+		     const struct addr *remote, const void *data, size_t len)
 {
 	struct sockaddr_storage sa;
 	socklen_t sa_len = addr_to_sockaddr(remote, &sa);
@@ -57,16 +57,27 @@ int worker_send(struct worker *w, const struct addr *local,
 	return 0;
 }
 
+/* Who relays counts what becomes of it. */
 static int datapath_send(void *arg, const struct addr *local,
 			 const struct addr *remote, const void *data,
 			 size_t len)
 {
-	return worker_send(arg, local, remote, data, len);
+	return send_from(arg, local, remote, data, len);
 }
 
 void worker_drop(struct worker *w, int reason)
 {
 	datapath_count_drop(w->dp, (enum sluice_drop)reason);
+}
+
+int worker_send(struct worker *w, const struct addr *local,
+		const struct addr *remote, const void *data, size_t len)
+{
+	int err = send_from(w, local, remote, data, len);
+
+	if (err)
+		worker_drop(w, SLUICE_DROP_SEND);
+	return err;
 }
 
 static void datagram(struct worker *w, const struct endpoint *e,

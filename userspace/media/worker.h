@@ -172,7 +172,7 @@ int worker_web_port(struct worker *w);
 void worker_unwatch(struct worker *w, struct endpoint *e);
 /* What waits at a socket, up to a bound. Not while a datagram is dealt with. */
 void worker_receive(struct worker *w, struct endpoint *e);
-/* From one of our ports; -errno. */
+/* From one of our ports; -errno, counted as send. */
 int worker_send(struct worker *w, const struct addr *local,
 		const struct addr *remote, const void *data, size_t len);
 void worker_drop(struct worker *w, int reason);	/* enum sluice_drop */

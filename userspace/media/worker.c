@@ -434,9 +434,18 @@ static int web_open(struct worker *w)
 			strerror(-err));
 		return err;
 	}
-	/* As much as the host allows; all browsers share this socket. */
-	setsockopt(w->web_end.fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-	setsockopt(w->web_end.fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	/*
+	 * All browsers share this socket. Beyond the host's limit with
+	 * CAP_NET_ADMIN only.
+	 */
+	if (setsockopt(w->web_end.fd, SOL_SOCKET, SO_RCVBUFFORCE, &size,
+		       sizeof(size)))
+		setsockopt(w->web_end.fd, SOL_SOCKET, SO_RCVBUF, &size,
+			   sizeof(size));
+	if (setsockopt(w->web_end.fd, SOL_SOCKET, SO_SNDBUFFORCE, &size,
+		       sizeof(size)))
+		setsockopt(w->web_end.fd, SOL_SOCKET, SO_SNDBUF, &size,
+			   sizeof(size));
 	err = worker_watch(w, &w->web_end);
 	return err ? err : worker_web_port(w);
 }

@@ -57,6 +57,7 @@ static struct {
 	struct sip_msg *response[METHODS];	/* the newest of each, no 100 */
 	bool keeps_cancel;			/* does not answer it by 487 */
 	bool is_silent;				/* but for INVITE, OPTIONS */
+	int bye_status;				/* 0: 200 */
 } pbx;
 
 /* ---- the loop ------------------------------------------------------------ */
@@ -277,8 +278,11 @@ static inline void web_called(struct web *w, uint64_t conn,
 static inline void pbx_request(void *arg, struct sip_server *st)
 {
 	const struct sip_msg *m = sip_server_request(st);
-	const struct sip_reply ok = { .status = 200 };
 	enum sip_method method = sip_msg_method(m);
+	const struct sip_reply ok = {
+		.status = method == SIP_BYE && pbx.bye_status ?
+			pbx.bye_status : 200,
+	};
 
 	(void)arg;
 	pbx.requests[method]++;

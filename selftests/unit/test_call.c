@@ -80,25 +80,44 @@ static void test_unwritable(void)
 	fixture_clear("refused_call_is_gone");
 }
 
-/* What a stranger can do a thousand times, is not logged a thousand times. */
-static void test_refusals_logged(void)
+/* What is logged from here on. */
+static FILE *log_begin(int *ret_stderr)
+{
+	FILE *f = tmpfile();
+
+	*ret_stderr = dup(2);
+	dup2(fileno(f), 2);
+	return f;
+}
+
+/* How many of its lines have that in them. */
+static unsigned int log_end(FILE *f, int old_stderr, const char *what)
 {
 	char line[512];
 	unsigned int lines = 0;
-	FILE *f = tmpfile();
-	int fd = dup(2);
-	struct web w;
 
-	calls->settings.check_from = true;
-	dup2(fileno(f), 2);
-	for (int i = 0; i < 100; i++)
-		web_dial(&w, 3, NULL);
-	dup2(fd, 2);
-	close(fd);
+	dup2(old_stderr, 2);
+	close(old_stderr);
 	rewind(f);
 	while (fgets(line, sizeof(line), f))
-		lines += strstr(line, "403") != NULL;
+		lines += strstr(line, what) != NULL;
 	fclose(f);
+	return lines;
+}
+
+/* What a stranger can do a thousand times, is not logged a thousand times. */
+static void test_refusals_logged(void)
+{
+	unsigned int lines;
+	struct web w;
+	FILE *f;
+	int fd;
+
+	calls->settings.check_from = true;
+	f = log_begin(&fd);
+	for (int i = 0; i < 100; i++)
+		web_dial(&w, 3, NULL);
+	lines = log_end(f, fd, "403");
 	CHECK(lines && lines <= 50, "refusals_of_a_stranger_are_not_all_logged");
 	CHECK(WEB_GETS(3, SIP_INVITE, 403), "stranger_is_refused");
 	calls->settings.check_from = false;
@@ -234,6 +253,28 @@ static void test_farewells_full(void)
 	calls->farewell_count -= LIMIT_FAREWELLS;
 	sip_dialog_free(d);
 	fixture_clear("call_with_farewell_is_gone");
+}
+
+/* The PBX that refuses a BYE may keep its side up: the operator has to know. */
+static void test_bye_refused(void)
+{
+	struct sip_dialog *d;
+	struct sip_msg *m;
+	struct web w;
+	FILE *f;
+	int fd;
+
+	call_out(&w, &d);
+	pbx.bye_status = 407;
+	f = log_begin(&fd);
+	web_request(&w, "BYE", NULL, NULL);
+	m = WEB_GETS(1, SIP_BYE, 200);
+	WAIT_FOR(pbx.requests[SIP_BYE] && !gw_waits_for_pbx());
+	CHECK_INT(log_end(f, fd, d->call_id), 1, "refused_bye_is_told");
+	CHECK(m, "bye_of_the_browser_is_answered");
+	pbx.bye_status = 0;
+	sip_dialog_free(d);
+	fixture_clear("call_with_a_refused_bye_is_gone");
 }
 
 /* The caller's media end with its CANCEL, the phone's 200 is on its way. */
@@ -539,6 +580,7 @@ int main(void)
 	test_held();
 	test_prack_after_answer();
 	test_farewells_full();
+	test_bye_refused();
 	test_answer_after_end();
 	test_refers_kept();
 	test_same_version();

@@ -14,6 +14,26 @@ void call_forget_response(void *arg, struct sip_client *ct,
 		sip_client_free(ct);
 }
 
+/* A challenge, too, ends here: nobody is left to be asked for credentials. */
+static void bye_answered(void *arg, struct sip_client *ct,
+			 const struct sip_msg *m)
+{
+	static struct log_limit limit;
+	int status = sip_msg_status(m);
+	uint32_t more;
+
+	if (status < 200)
+		return;
+	/* RFC 3261 15.1.1: with a 481 it is over there, too. */
+	if (status >= 300 && status != 481 &&
+	    log_limit_pass(&limit, 20, &more))
+		log_warn("BYE to %s, Call-ID %s: %d %s%s; it may have the call "
+			 "up still, %u more not logged", sip_msg_to_uri(m),
+			 sip_msg_call_id(m), status, sip_msg_phrase(m),
+			 sip_client_is_local(ct) ? ", no answer" : "", more);
+	sip_client_free(ct);
+}
+
 /* src: the other leg's BYE, whose headers pass (Reason), or NULL. */
 void call_bye(struct call_leg *leg, const struct sip_msg *src)
 {
@@ -47,7 +67,7 @@ void call_bye(struct call_leg *leg, const struct sip_msg *src)
 	if (sip_dialog_request(leg->dialog, &q, src, &m))
 		return;
 	sip_client_send(leg->call->calls->stack, &leg->dialog->peer, m,
-			call_forget_response, NULL, &ct);
+			bye_answered, NULL, &ct);
 	sip_msg_unref(m);
 }
 

@@ -15,13 +15,15 @@ static struct media_local local;
 static struct media_config config;
 static struct browser web;
 static int phone;
+static uint16_t rtp_port_min = 22000;
 static char username[64];
 
 /* The same addresses and files each time. */
 static int start(void)
 {
 	struct media_settings s = {
-		.rtp_port_min = 22000, .rtp_port_max = 22999,
+		.rtp_port_min = rtp_port_min,
+		.rtp_port_max = (uint16_t)(rtp_port_min + 999),
 		.srtp_profiles = { SLUICE_SRTP_AEAD_AES_128_GCM },
 		.web_timeout_ms = 30000, .certificate = bench.cert,
 		.private_key = bench.key, .store = store,
@@ -408,6 +410,24 @@ static void test_torn(void)
 	hang_up();
 }
 
+/* The next run has other RTP ports: lost, and the reason is the setting. */
+static void test_other_ports(void)
+{
+	const char *lost = "";
+
+	call();
+	media_stop(bench.media, true);
+	rtp_port_min = 23000;
+	CHECK(!start() && media_adopt(bench.media, local.id, &local, &lost) ==
+	      -ESTALE, "ports_changed_call_is_lost");
+	CHECK(strstr(lost, "rtp_ports"), "ports_changed_setting_is_named");
+	media_stop(bench.media, false);
+	rtp_port_min = 22000;
+	CHECK(!start(), "ports_changed_back_media_starts");
+	browser_close(&web);
+	close(phone);
+}
+
 /* ---- no room ---------------------------------------------------------------- */
 
 static void test_no_room(void)
@@ -555,6 +575,7 @@ int main(void)
 	test_sdes();
 	test_digit();
 	test_torn();
+	test_other_ports();
 	test_no_room();
 	test_event();
 	test_digits_heard();

@@ -82,11 +82,14 @@ static const char *claim_ports(struct session *s, uint32_t i, bool rtcp_ports)
 {
 	struct session_stream *st = &s->stream[i];
 	struct worker *w = s->w;
+	int err;
 
 	if (!addr_same_ip(&st->local, &w->settings.sip))
 		return "the SIP address has changed";
-	if (ports_claim(w->ports, st->local.port, rtcp_ports, &st->ports))
-		return "its RTP ports are not free";
+	err = ports_claim(w->ports, st->local.port, rtcp_ports, &st->ports);
+	if (err)
+		return err == -EINVAL ? "sip.rtp_ports has changed" :
+					"its RTP ports are not free";
 	st->rtp = (struct endpoint){ .kind = ENDPOINT_RTP,
 				     .fd = st->ports.rtp_fd,
 				     .session = s, .stream = i };

@@ -22,7 +22,7 @@ $(O)/bpf/%: $(O)/selftests/bpf/%.o $(O)/libsluiced.a | bpf
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 # Those that load a program themselves run once more, with its other object.
-BPF_ARENA_TEST := $(foreach t,relay stream rtcp legs consent door crypt, \
+BPF_ARENA_TEST := $(foreach t,relay convert stream rtcp legs consent door crypt, \
 	$(O)/bpf/test_$(t)_arena)
 BPF_TEST_BIN += $(BPF_ARENA_TEST)
 

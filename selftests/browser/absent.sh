@@ -33,7 +33,7 @@ GATEWAY_REAL=$GATEWAY_BIN
 GATEWAY_BIN=$SELFTESTS/tools/keeper.sh
 export JSSIP LAB LAB_SHELL SLUICECTL CONTROL GATEWAY_REAL
 
-WEB_CONFIG="timeout = 5;"
+export WEB_CONFIG="timeout = 5;"
 gateway_start
 phone_start phone 1004 5060 600 auto
 phone_start impatient 1005 5062 800 auto

@@ -240,6 +240,28 @@ static const char *why_not_joined(void)
 	return why;
 }
 
+/* With NAPI, which veth has by GRO, a peer takes what XDP sends. */
+static void set_napi(int peer, const char *device, bool is_on)
+{
+	run("nsenter --net=/proc/%d/ns/net ethtool -K %s gro %s", peers[peer],
+	    device, is_on ? "on" : "off");
+}
+
+/* Its members have its mode: no generic one to fall back to. */
+static void test_dispatcher_dead_canary(void)
+{
+	char reason[256] = "";
+	void *x = NULL;
+
+	set_napi(1, "sip1", false);
+	CHECK(backend_open(&web_local, &x, reason) &&
+	      strstr(reason, "sip0 does not send redirected frames"),
+	      "dispatcher_native_with_dead_canary_is_refused");
+	if (x)
+		datapath_xdp_ops.close(x);
+	set_napi(1, "sip1", true);
+}
+
 static void test_dispatcher(void)
 {
 	struct xdp_program *web = dispatch("test_pass", "web0");
@@ -247,8 +269,11 @@ static void test_dispatcher(void)
 	const char *why = web && sip ? why_not_joined() : "libxdp refuses";
 	char reason[256] = "";
 	void *x = NULL;
-	int err = backend_open(&web_local, &x, reason);
+	int err;
 
+	if (!why)
+		test_dispatcher_dead_canary();
+	err = backend_open(&web_local, &x, reason);
 	printf("# %s\n", reason);
 	if (why) {
 		CHECK(err && strstr(reason, "web0"),
@@ -533,6 +558,7 @@ static void test_device_again(void *x)
 
 	must(run("ip link del sip0"), "ip link del");
 	wire(1, "sip0", "sip1", "198.51.100.1/24", "198.51.100.10/24");
+	set_napi(1, "sip1", true);
 	datapath_xdp_ops.tick(x);
 	CHECK_INT(datapath_xdp_attach_missing(x, reason, sizeof(reason)), 1,
 		  "device_again_program_attached");
@@ -598,8 +624,8 @@ int main(void)
 		test_relay("generic", x);
 		datapath_xdp_ops.close(x);
 	}
-	run("nsenter --net=/proc/%d/ns/net ethtool -K web1 gro on", peers[0]);
-	run("nsenter --net=/proc/%d/ns/net ethtool -K sip1 gro on", peers[1]);
+	set_napi(0, "web1", true);
+	set_napi(1, "sip1", true);
 	x = NULL;
 	CHECK_INT(backend_open(&web_local, &x, reason), 0,
 		  "backend_peer_with_napi_opened");

@@ -177,6 +177,8 @@ static int send_canaries(struct xdp *x, const struct netlink_link *links,
 	int err;
 
 	for (i = 0; i < count; i++) {
+		if (x->attached[i].is_generic)
+			continue;
 		err = canary_send(x->object, links[i].ifindex, links[i].mac);
 		if (err) {
 			snprintf(reason, size,
@@ -220,5 +222,11 @@ int xdp_attach_all(struct xdp *x, const struct datapath_config *config,
 	log_warn("datapath: %s, trying generic XDP", reason);
 	xdp_detach_all(x);
 	err = attach_mode(x, links, count, true, reason, reason_size);
+	/* a dispatcher's members stay in its mode */
+	if (!err) {
+		err = send_canaries(x, links, count, reason, reason_size);
+		if (err)
+			xdp_detach_all(x);
+	}
 	return err && err != -EBUSY ? -EOPNOTSUPP : err;
 }

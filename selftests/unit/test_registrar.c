@@ -16,13 +16,12 @@
 #include "sip/stack.h"
 #include "sip_fixture.h"
 #include "tap.h"
+#include "wait_for.h"
 
-#define PATIENCE_MS	10000	/* only a failing test waits this long */
 #define SEEN		64
 #define AOR		"sip:alice@example.com"
 #define CONTACT		"<sip:x@abc.invalid;transport=ws>"
 
-static struct loop *loop;
 static struct sip_stack *gw;
 static struct registrar *registrar;
 static int pbx;				/* its socket */
@@ -32,7 +31,6 @@ static size_t seen_count;
 static int status;			/* of the last response to a browser */
 static uint64_t answered;		/* and its connection */
 static int answers;
-static bool is_late;
 
 static int ws_send(void *arg, uint64_t conn, const void *data, size_t len)
 {
@@ -53,31 +51,6 @@ static void got_request(void *arg, struct sip_server *st)
 	(void)arg;
 	registrar_request(registrar, st);
 }
-
-static void stop(void *arg)
-{
-	(void)arg;
-	loop_stop(loop);
-}
-
-static void too_late(void *arg)
-{
-	is_late = true;
-	stop(arg);
-}
-
-#define WAIT_FOR(cond) ({ \
-	struct loop_timer *patience_, *tick_; \
-	bool holds_; \
-	is_late = false; \
-	loop_timer_add(loop, PATIENCE_MS, too_late, NULL, &patience_); \
-	while (!(holds_ = (cond)) && !is_late) { \
-		loop_timer_add(loop, 2, stop, NULL, &tick_); \
-		loop_run(loop); \
-	} \
-	if (!is_late) \
-		loop_timer_cancel(patience_); \
-	holds_; })
 
 /* ---- the PBX ---------------------------------------------------------- */
 

@@ -13,44 +13,20 @@
 #include "core/loop.h"
 #include "sip/stack.h"
 #include "tap.h"
+#include "wait_for.h"
 
-#define PATIENCE_MS	20000	/* only a failing test waits this long */
 #define TYPE_A		1
 #define TYPE_SRV	33
 #define TYPE_NAPTR	35
 
-static struct loop *loop;
 static struct sip_stack *gw;
 static int dns;			/* the server's socket */
 static char resolv_conf[64];
 static const char *broken;	/* name of a server error, or NULL */
 static unsigned int errors;
-static bool is_late;
 
-static void stop(void *arg)
-{
-	(void)arg;
-	loop_stop(loop);
-}
-
-static void too_late(void *arg)
-{
-	is_late = true;
-	stop(arg);
-}
-
-#define WAIT_FOR(cond) ({ \
-	struct loop_timer *patience_, *tick_; \
-	bool holds_; \
-	is_late = false; \
-	loop_timer_add(loop, PATIENCE_MS, too_late, NULL, &patience_); \
-	while (!(holds_ = (dns_serve(), (cond))) && !is_late) { \
-		loop_timer_add(loop, 2, stop, NULL, &tick_); \
-		loop_run(loop); \
-	} \
-	if (!is_late) \
-		loop_timer_cancel(patience_); \
-	holds_; })
+/* The name server answers meanwhile. */
+#define SERVE_FOR(cond)	WAIT_FOR((dns_serve(), (cond)))
 
 /* ---- the server ------------------------------------------------------- */
 
@@ -257,10 +233,10 @@ static bool is_known(const char *ip)
 static void test_partial(void)
 {
 	begin("sip:pbx.test;transport=udp");
-	CHECK(WAIT_FOR(is_known("127.0.0.13") && is_known("127.0.0.14")),
+	CHECK(SERVE_FOR(is_known("127.0.0.13") && is_known("127.0.0.14")),
 	      "both_targets_are_found");
 	broken = "b.test";
-	CHECK(WAIT_FOR(errors > 0), "one_target_is_asked_for_again");
+	CHECK(SERVE_FOR(errors > 0), "one_target_is_asked_for_again");
 	for (int i = 0; i < 20; i++)
 		turn();
 	CHECK(is_known("127.0.0.14"), "target_without_an_answer_stays");
@@ -271,7 +247,7 @@ static void test_partial(void)
 static void test_naptr(void)
 {
 	begin("sip:naptr.test");
-	CHECK(WAIT_FOR(is_known("127.0.0.13")), "naptr_target_is_found");
+	CHECK(SERVE_FOR(is_known("127.0.0.13")), "naptr_target_is_found");
 	CHECK(strstr(sip_stack_host(gw), ";transport=tcp"),
 	      "contact_has_the_transport_of_naptr");
 	sip_stack_free(gw);

@@ -13,8 +13,7 @@
 #include "sip/stack.h"
 #include "sip_fixture.h"
 #include "tap.h"
-
-#define PATIENCE_MS	20000	/* only a failing test waits this long */
+#include "wait_for.h"
 
 struct peer {
 	struct sip_stack *stack;
@@ -23,11 +22,10 @@ struct peer {
 	char branch[64], cancel_branch[64];
 };
 
-static struct loop *loop;
 static struct peer gw, pbx;
 static struct sip_client *client;
 static int status;
-static bool is_local, is_late;
+static bool is_local;
 static uint16_t gw_port;
 
 static void got_request(void *arg, struct sip_server *st)
@@ -71,30 +69,6 @@ static void got_response(void *arg, struct sip_client *ct,
 	status = sip_msg_status(m);
 	is_local = sip_client_is_local(ct);
 }
-
-static void stop(void *arg)
-{
-	loop_stop(loop);
-}
-
-static void too_late(void *arg)
-{
-	is_late = true;
-	loop_stop(loop);
-}
-
-#define WAIT_FOR(cond) ({ \
-	struct loop_timer *patience_, *tick_; \
-	bool holds_; \
-	is_late = false; \
-	loop_timer_add(loop, PATIENCE_MS, too_late, NULL, &patience_); \
-	while (!(holds_ = (cond)) && !is_late) { \
-		loop_timer_add(loop, 5, stop, NULL, &tick_); \
-		loop_run(loop); \
-	} \
-	if (!is_late) \
-		loop_timer_cancel(patience_); \
-	holds_; })
 
 static void start(struct peer *p, const char *ip, const char *allow,
 		  uint16_t port)

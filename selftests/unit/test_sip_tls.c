@@ -19,8 +19,8 @@
 #include "sip/stack.h"
 #include "sip_fixture.h"
 #include "tap.h"
+#include "wait_for.h"
 
-#define PATIENCE_MS	10000	/* only a failing test waits this long */
 #define GW		"127.0.0.6"
 #define PBX		"127.0.0.7"
 
@@ -33,7 +33,6 @@ struct end {
 	size_t len;
 };
 
-static struct loop *loop;
 static struct sip_stack *gw;
 static struct sip_server *server;
 static int requests;
@@ -42,7 +41,6 @@ static int listener;
 static uint16_t port;
 static struct end trunk;		/* that the gateway has opened */
 static char certificate[64], private_key[64];
-static bool is_late;
 
 static void got_request(void *arg, struct sip_server *st)
 {
@@ -58,31 +56,6 @@ static void got_response(void *arg, struct sip_client *ct,
 	(void)ct;
 	(void)m;
 }
-
-static void stop(void *arg)
-{
-	(void)arg;
-	loop_stop(loop);
-}
-
-static void too_late(void *arg)
-{
-	is_late = true;
-	stop(arg);
-}
-
-#define WAIT_FOR(cond) ({ \
-	struct loop_timer *patience_, *tick_; \
-	bool holds_; \
-	is_late = false; \
-	loop_timer_add(loop, PATIENCE_MS, too_late, NULL, &patience_); \
-	while (!(holds_ = (cond)) && !is_late) { \
-		loop_timer_add(loop, 2, stop, NULL, &tick_); \
-		loop_run(loop); \
-	} \
-	if (!is_late) \
-		loop_timer_cancel(patience_); \
-	holds_; })
 
 /* ---- the PBX's ends --------------------------------------------------- */
 

@@ -18,14 +18,15 @@
 #include "sip/stack.h"
 #include "tap.h"
 
-#define PATIENCE_MS	15000	/* only a failing test waits this long */
+static inline void media_turn(void);
+#define WAIT_FOR_TURN()	media_turn()
+#include "wait_for.h"
+
 #define METHODS		(SIP_PUBLISH + 1)
 
-static struct loop *loop;
 static struct sip_stack *gw;
 static struct registrar *registrar;
 static struct calls *calls;
-static bool is_late;
 
 #include "call_media.h"
 
@@ -60,40 +61,12 @@ static struct {
 	int bye_status;				/* 0: 200 */
 } pbx;
 
-/* ---- the loop ------------------------------------------------------------ */
-
-static inline void too_late(void *arg)
+/* Media is gone a while after it was told to go. */
+static inline void media_turn(void)
 {
-	(void)arg;
-	is_late = true;
-	loop_stop(loop);
-}
-
-static inline void ticked(void *arg)
-{
-	struct loop_timer **tick = arg;
-
-	*tick = NULL;
 	while (media_closing_count && !media_is_slow)
 		media_closed(media_closing[--media_closing_count]);
-	loop_stop(loop);
 }
-
-/* Runs the loop until the condition holds; false if patience ends. */
-#define WAIT_FOR(cond) ({ \
-	struct loop_timer *patience_, *tick_ = NULL; \
-	bool holds_; \
-	is_late = false; \
-	loop_timer_add(loop, PATIENCE_MS, too_late, NULL, &patience_); \
-	while (!(holds_ = (cond)) && !is_late) { \
-		if (!tick_) \
-			loop_timer_add(loop, 5, ticked, &tick_, &tick_); \
-		loop_run(loop); \
-	} \
-	loop_timer_cancel(tick_); \
-	if (!is_late) \
-		loop_timer_cancel(patience_); \
-	holds_; })
 
 /* ---- descriptions -------------------------------------------------------- */
 

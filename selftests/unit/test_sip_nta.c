@@ -14,8 +14,7 @@
 #include "sip/stack.h"
 #include "sip_fixture.h"
 #include "tap.h"
-
-#define PATIENCE_MS	20000	/* only a failing test waits this long */
+#include "wait_for.h"
 
 struct peer {
 	struct sip_stack *stack;
@@ -26,12 +25,11 @@ struct peer {
 	int answer;			/* to requests; 0: none */
 };
 
-static struct loop *loop;
 static struct peer gw, pbx;
 static struct sip_client *client;
 static struct sip_msg *response;
 static int responses, finals, status;
-static bool is_local, is_late;
+static bool is_local;
 static const char *backups[2];		/* of the PBX, for start() */
 static const struct sip_account_settings *account;
 
@@ -114,37 +112,6 @@ static void got_response(void *arg, struct sip_client *ct,
 	finals += status >= 200;
 	loop_stop(loop);
 }
-
-static void too_late(void *arg)
-{
-	(void)arg;
-	is_late = true;
-	loop_stop(loop);
-}
-
-static void ticked(void *arg)
-{
-	struct loop_timer **tick = arg;
-
-	*tick = NULL;
-	loop_stop(loop);
-}
-
-/* Runs the loop until the condition holds; false if patience ends. */
-#define WAIT_FOR(cond) ({ \
-	struct loop_timer *patience_, *tick_ = NULL; \
-	bool holds_; \
-	is_late = false; \
-	loop_timer_add(loop, PATIENCE_MS, too_late, NULL, &patience_); \
-	while (!(holds_ = (cond)) && !is_late) { \
-		if (!tick_) \
-			loop_timer_add(loop, 5, ticked, &tick_, &tick_); \
-		loop_run(loop); \
-	} \
-	loop_timer_cancel(tick_); \
-	if (!is_late) \
-		loop_timer_cancel(patience_); \
-	holds_; })
 
 static void start(struct peer *p, const char *ip, const char *allow,
 		  const char *pbx_uri, uint32_t t1_ms)

@@ -201,7 +201,7 @@ static void turn(void)
 	struct loop_timer *t;
 
 	dns_serve();
-	loop_timer_add(loop, 1, stop, NULL, &t);
+	loop_timer_add(loop, 1, ticked, &t, &t);
 	loop_run(loop);
 }
 

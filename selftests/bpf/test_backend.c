@@ -120,18 +120,13 @@ static void test_neighbours(void *x)
 	run("ip route del 203.0.113.0/24");
 }
 
-/* The hop of transport 7 towards remote, its neighbour being set by hand. */
-static struct sluice_next_hop hop_towards(void *x, const char *local,
-					  const char *remote)
+/* As the program finds it. */
+static struct sluice_next_hop hop_of(uint32_t id)
 {
-	struct addr from = parse(local), to = parse(remote);
 	struct sluice_next_hop hop = { 0 };
 	struct sluice_transport t = { 0 };
-	uint32_t id = 7;
 	int fd;
 
-	if (transport(x, id, &from, &to, false))
-		return hop;
 	fd = bpf_obj_get(PINS "/" SLUICE_MAP_TRANSPORTS);
 	bpf_map_lookup_elem(fd, &id, &t);
 	close(fd);
@@ -139,6 +134,17 @@ static struct sluice_next_hop hop_towards(void *x, const char *local,
 	bpf_map_lookup_elem(fd, &t.next_hop, &hop);
 	close(fd);
 	return hop;
+}
+
+/* The hop of transport 7 towards remote, its neighbour being set by hand. */
+static struct sluice_next_hop hop_towards(void *x, const char *local,
+					  const char *remote)
+{
+	struct addr from = parse(local), to = parse(remote);
+	static const struct sluice_next_hop none;
+	uint32_t id = 7;
+
+	return transport(x, id, &from, &to, false) ? none : hop_of(id);
 }
 
 static void test_hops(void *x)
@@ -550,11 +556,7 @@ static void test_hops_used_up(void *x)
 /* A device that went and came again, and the program put back by order. */
 static void test_device_again(void *x)
 {
-	struct sluice_next_hop hop = { 0 };
-	struct sluice_transport t = { 0 };
 	char reason[256] = "";
-	uint32_t id = 2;
-	int fd;
 
 	must(run("ip link del sip0"), "ip link del");
 	wire(1, "sip0", "sip1", "198.51.100.1/24", "198.51.100.10/24");
@@ -563,13 +565,7 @@ static void test_device_again(void *x)
 	CHECK_INT(datapath_xdp_attach_missing(x, reason, sizeof(reason)), 1,
 		  "device_again_program_attached");
 	datapath_xdp_ops.tick(x);
-	fd = bpf_obj_get(PINS "/" SLUICE_MAP_TRANSPORTS);
-	bpf_map_lookup_elem(fd, &id, &t);
-	close(fd);
-	fd = bpf_obj_get(PINS "/" SLUICE_MAP_NEXT_HOPS);
-	bpf_map_lookup_elem(fd, &t.next_hop, &hop);
-	close(fd);
-	CHECK_INT(hop.ifindex, if_nametoindex("sip0"),
+	CHECK_INT(hop_of(2).ifindex, if_nametoindex("sip0"),
 		  "device_again_calls_of_before_leave_by_it");
 }
 
